@@ -1,5 +1,6 @@
 """Every session is one command that also runs without nox: `nox --no-venv -s bench`, or the command itself."""
 
+import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,8 @@ def lowest_version(text: str) -> str:
 
 def install(session: nox.Session, *groups: str, at: Callable[[str], str] = str) -> None:
     """Install groups of pyproject.toml. With --no-venv the session has no environment: it runs in the present one."""
+    if groups != ("report",):  # which runs anywhere
+        runpy.run_path("impls/core/system.py")["check"]()
     PYTHONS[session.name] = "python"
     if session.virtualenv.is_sandboxed:
         PYTHONS[session.name] = str(Path(session.bin, "python"))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import os
 
-from impls.core import command_line
+from impls.core import command_line, system
 
+system.check()
 with command_line.starting():
     import click
 
@@ -45,6 +46,9 @@ class Commands(click.Group):
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=command_line.show_version)
 def cli() -> None:
     """Check LSTM implementations against the reference, and time those that agree."""
+    from impls.core import environments
+
+    environments.cache()  # where there is none, that is said before anything is made
     for name in OF_A_HOOK:
         os.environ.pop(name, None)
 

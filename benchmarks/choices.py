@@ -5,6 +5,7 @@ What cannot be used is a UsageError, and a name or file of an implementation tha
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import itertools
 import os
@@ -23,9 +24,9 @@ from benchmarks.options import GIB
 from impls.core import command_line, reference, registry
 from impls.core.files import check_name, read_regular
 from impls.core.precision import IEEE, VARIABLE
-from impls.core.problem import FORMATS, Problem
+from impls.core.problem import Problem
 from impls.core.registry import Implementation
-from impls.core.weights import most_bytes, read_weights, shapes
+from impls.core.weights import check_range, most_bytes, read_weights, shapes
 
 SETS: Mapping[str, Callable[[Implementation], bool]] = {
     "all": bool,
@@ -50,6 +51,8 @@ def implementations(names: tuple[str, ...], peak: bool = False) -> list[Implemen
     if peak and not any(implementation.is_peak for implementation in chosen):
         chosen.append(registry.resolve("peak"))
     for first, second in itertools.combinations(chosen, 2):
+        if first.name == second.name and first.path == second.path:
+            raise click.UsageError(f"{first.name} is named twice ({first.path}); name it once")
         if first.name == second.name:
             raise click.UsageError(
                 f"two implementations are called {first.name} ({first.path}, {second.path}); rename one"
@@ -70,11 +73,12 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
     has_x = (implied.seq_len, implied.batch) != (1, 1)
     if has_x and not problems:
         command_line.say(f"note: only the sizes of x in {path} are used; the inputs are random", err=True)
-    largest = max(((float(abs(array).max()), name) for name, array in given.items()), default=(0.0, ""))
     problems = problems or [implied if has_x else implied.replace(seq_len=64, batch=16)]
     for problem in problems:
-        if largest[0] > FORMATS[problem.stored].largest:
-            raise click.UsageError(f"{path}: {largest[1]} holds {largest[0]:g}, which {problem.dtype} can't hold")
+        try:
+            check_range(path, given, problem.dtype)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
         for name, shape in shapes(problem).items():
             if name not in given or given[name].shape != shape:
                 has = f"shape {given[name].shape}" if name in given else "no such array"
@@ -102,19 +106,56 @@ def choose_problems(given: Sequence[str], weights: Path | None, default: Iterabl
 
 
 def usable_out(given: str | Path | None, kind: str) -> Path:
-    """Make a folder, by default one of this date and kind, which must be new or empty, and writable, and return it."""
+    """Make a folder, by default one of this date and kind, and return it. While this process lives, no other gets it.
+
+    A folder that is given must be new or empty, and writable.
+    """
     out = Path(given or ROOT / "runs" / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{kind}")
     try:
+        check_name(os.path.realpath(out))
+        if given:
+            out.mkdir(parents=True, exist_ok=True)
+        else:
+            out = make_new(out)
+        claim(out)
         if (out / "run.json").exists():
             raise click.UsageError(f"{out} already holds a run; continue it with --resume {out}, or give another --out")
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if any(out.iterdir()):
             raise click.UsageError(f"{out} is not an empty folder; give a new one")
-        out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
             pass
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    except FileExistsError:
+        raise click.UsageError(f"{out} is not a folder; give a new one") from None
     except OSError as error:
         raise click.UsageError(f"{out} can't be written to: {error.strerror}; give another --out") from None
     return out
+
+
+def make_new(usual: Path) -> Path:
+    """Make a folder that was not there, with a number after its name where another process was first, and return it."""
+    usual.parent.mkdir(parents=True, exist_ok=True)
+    folder, number = usual, 1
+    while True:
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            number += 1
+            folder = usual.with_name(f"{usual.name}-{number}")
+        else:
+            return folder
+
+
+def claim(folder: Path) -> None:
+    """Lock a folder until this process ends. A UsageError where another has done so."""
+    file = os.open(folder, os.O_RDONLY)  # never closed: that would end the lock
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise click.UsageError(f"{folder} is being used by another process; give another --out") from None
+    except OSError:  # NFS cannot lock a folder
+        pass
 
 
 def set_precision(precision: str, device: str) -> None:

@@ -59,6 +59,15 @@ class Read(msgspec.Struct):
         }
 
 
+def is_whole(folder: Path) -> bool:
+    """Return whether a round has ended, and its files can be read."""
+    try:
+        Read.of(folder)
+    except ValueError:
+        return False
+    return True
+
+
 def joined(runs: Sequence[Read], folder: Path) -> tuple[list[Record], Metadata]:
     """Write a run with the records of all rounds, which keep their run_ids, and the newest round's metadata with these.
 

@@ -107,7 +107,7 @@ def measured(options: RunOptions, folder: Path) -> tuple[list[Record], Metadata]
 def in_rounds(options: RunOptions, folder: Path) -> tuple[list[Record], Metadata]:
     """Do the rounds that are left to do, each in a folder of its own, and join all."""
     places = [folder / f"round-{number}" for number in range(1, options.rounds + 1)]
-    for place in rounds.paced(place for place in places if not (place / rounds.RESULTS).exists()):
+    for place in rounds.paced(place for place in places if not rounds.is_whole(place)):
         command_line.say(f"{place.name} of {options.rounds}", err=True)
         place.mkdir(exist_ok=True)
         if not (place / "run.json").exists():

@@ -24,6 +24,7 @@ from benchmarks.worker.devices import LEAST_TURN
 from benchmarks.worker.used_files import digest
 from impls.core import registry
 from impls.core.environments import versions_of
+from impls.core.files import check_name
 from impls.core.registry import Implementation
 
 TURN_SECONDS = 0.015
@@ -184,6 +185,7 @@ def resumed(options: RunOptions) -> tuple[RunOptions, Path]:
     if others := [name for name in given(options) if name != "--resume"]:
         raise click.UsageError(f"--resume continues a run with its own options; leave out {others[0]}")
     try:
+        check_name(os.path.realpath(folder))
         began = json_files.read(folder / "run.json", RunOptions)
         if not (folder / "raw").exists():  # a fleet's, which begins now
             began = of_machine(began)

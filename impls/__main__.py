@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from impls.core import command_line
+from impls.core import command_line, system
 
+system.check()
 with command_line.starting():
     import click
 

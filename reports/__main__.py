@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,6 @@ try:
         import pandas as pd
 
         from benchmarks import tables
-        from benchmarks.scratch import scratch
         from benchmarks.tables import output
         from benchmarks.words import count, listed
         from impls.core.files import write_text
@@ -101,9 +101,9 @@ def publish(paths: tuple[Path, ...]) -> int:
     take the place of those that they replace. Without a run, only the texts. The exit code is 1 where a run can't be
     published.
     """
-    with scratch() as folder:
+    with tempfile.TemporaryDirectory() as folder:
         try:
-            runs = [frames.read_run(path) for path in publication.gathered(paths, folder)]
+            runs = [frames.read_run(path) for path in publication.gathered(paths, Path(folder))]
         except ValueError as error:
             raise click.ClickException(str(error)) from None
         refused = sum([not _published(run) for run in runs])

@@ -99,6 +99,8 @@ def _read(path: Path) -> Run:
         if found != wanted:
             raise Unreadable(f"{path} mixes runs: its rows are of {listed(found)}, and not of {listed(wanted)}")
         return Run(path, records, turns_read, known)
+    if path.name == "results.json" and (path.parent / RESULTS).exists():
+        raise Unreadable(f"{path} is for other programs; give its folder, {path.parent}")
     table, described = benchmark_json.read(path) if path.suffix == ".json" else (_of_parquet(path), {})
     records, turns_read = _frames(path, table)
     return Run(path, records, turns_read, msgspec.structs.replace(_of_records(records, turns_read), **described))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -131,16 +132,25 @@ def replaced(run: Run, folder: Path) -> list[Path]:
 
 
 def publish(run: Run, folder: Path) -> Path:
-    """Copy a run's raw files to the published runs, remove those that it replaces, and return the place.
+    """Copy a run's raw files to the published runs, then remove those that it replaces, and return the place.
 
     The name is that of the run's folder; where another run has it, as in a fleet, the run's id is added.
     """
-    for old in replaced(run, folder):
-        shutil.rmtree(old)
+    folder.mkdir(parents=True, exist_ok=True)
+    older = replaced(run, folder)
     name = run.folder.resolve().name
     place = folder / name
-    if place.exists() and frames.read_run(place).run_id != run.run_id:
+    if place.exists() and place not in older and frames.read_run(place).run_id != run.run_id:
         place = folder / file_name(name, run.run_id)
-    place.mkdir(parents=True, exist_ok=True)
-    copy_raw(run, place)
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        copy = Path(temporary, "new")
+        copy.mkdir()
+        copy_raw(run, copy)
+        frames.read_run(copy)
+        if place.exists():
+            place.rename(Path(temporary, "old"))
+        copy.rename(place)
+    for old in older:
+        if old != place:
+            shutil.rmtree(old)
     return place

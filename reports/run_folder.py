@@ -100,7 +100,7 @@ def holds_a_report(path: Path) -> bool:
 
 
 def _is_free(folder: Path) -> bool:
-    """Return whether a folder is empty, or holds a page of this suite."""
-    if not (folder / "index.html").is_file():
+    """Return whether a folder is empty, or holds a report of this suite and no run."""
+    if not holds_a_report(folder):
         return not folder.is_dir() or not any(folder.iterdir())
     return TITLE in (folder / "index.html").read_bytes()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +19,7 @@ from benchmarks.fleet.job import Job
 from benchmarks.fleet.verdict import NOTE, together
 from benchmarks.regression import outcome, report
 from benchmarks.regression.command import to_summary
+from benchmarks.rounds import RESULTS
 from benchmarks.tables import output
 from impls.core import command_line
 from impls.core.files import write_text
@@ -76,13 +77,15 @@ def start(
         raise click.UsageError("--local does not go with --partition, --nodes or --slurm")
     if not local and not slurm.present():
         raise click.UsageError("there is no Slurm here (no sbatch); --local N runs N times on this machine")
-    if not local and importlib.util.find_spec("submitit") is None:
-        raise click.UsageError("a fleet needs submitit; install the group `fleet` of pyproject.toml")
+    command = REGRESSION if given[:1] == (REGRESSION,) else RUN
+    if command == RUN:
+        _check_installed("statsmodels")  # of the table at the end
+    if not local:
+        _check_installed("submitit")
     if not local and not nodes:
         raise click.UsageError("say how many nodes: --nodes N")
     sbatch = slurm.sbatch_options(extra)
     places = ["this machine"] * local if local else slurm.places(partition, nodes or 0)
-    command = REGRESSION if given[:1] == (REGRESSION,) else RUN
     write = plan.gates(given[1:]) if command == REGRESSION else plan.runs(given)
     folder = choices.usable_out(place, "fleet").resolve()
     kept = Fleet(
@@ -99,6 +102,13 @@ def start(
     _submit(folder, kept, sbatch)
     command_line.say(f"{command_line.again('benchmarks', 'fleet', 'status', folder)}    (or cancel, collect)")
     return 0
+
+
+def _check_installed(package: str) -> None:
+    try:
+        importlib.import_module(package)
+    except ModuleNotFoundError:
+        raise click.UsageError(f"a fleet needs {package}; install the group `fleet` of pyproject.toml") from None
 
 
 def _measure_here(folder: Path, kept: Fleet) -> None:
@@ -133,19 +143,24 @@ def _lines(folder: Path, kept: Fleet) -> tuple[list[str], int]:
     lines, going_on = [], 0
     for member in kept.members:
         over, state = fleets.ended(folder, member.name), states.get(member.job, "")
-        if kept.cluster == LOCAL and not over:
+        run = fleets.run_of(folder, member.name)
+        done, of_all = fleets.replicates_done(folder, member.name)
+        measured = f"{done} of {of_all} replicates" if of_all else "nothing yet"
+        whole = (run / RESULTS).exists()
+        if kept.command == REGRESSION:
+            try:
+                measured = outcome.read(run).verdict
+                whole = True
+            except ValueError:
+                measured = "no verdict"
+        if kept.cluster == LOCAL and not over and not whole:
             state = "not ended"
         going_on += bool(state)
         if over and not state:
             said = f": {over.said}" if over.code not in (0, 1) else ""
             state = f"ended on {over.node}, exit code {over.code}{said}"
-        done, of_all = fleets.replicates_done(folder, member.name)
-        measured = f"{done} of {of_all} replicates" if of_all else "nothing yet"
-        if kept.command == REGRESSION:
-            try:
-                measured = outcome.read(fleets.run_of(folder, member.name)).verdict
-            except ValueError:
-                measured = "no verdict"
+        elif whole and not state:
+            state = "finished by hand"
         job = f", job {member.job}" if member.job else ""
         lines.append(f"{member.name}, {member.asked}{job}: {state or fleets.why_missing(folder, member)}; {measured}")
     return lines, going_on

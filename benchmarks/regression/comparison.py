@@ -25,6 +25,7 @@ from benchmarks.runner.sides import ArmFailed, Side, Version, version_of
 from benchmarks.words import count
 from benchmarks.worker.used_files import Origin
 from impls.core import environments, registry
+from impls.core.files import check_name
 from impls.core.registry import Implementation
 from impls.core.text import one_line
 
@@ -158,7 +159,9 @@ def split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
     stems = [*(Path(text).stem for text in own), *(path.stem for path in foreign)]
     for stem in stems:
         if stems.count(stem) > 1:
-            raise Unusable(f"two implementations are called {stem}; rename one")
+            raise Unusable(f"{stem} is named twice; where these are two files, rename one")
+    for path in foreign:
+        check_name(str(path))
     return own, foreign
 
 
@@ -197,7 +200,8 @@ def by_revision(wanted: Sequence[str], revision: str, head_revision: str | None 
     for path in foreign:
         found = [side.add(path, root) for side in sides]
         if not any(found):
-            raise Unusable(f"{path} exists neither in {revision} nor in {against}")
+            hint = "; git ignores it" if path.is_file() and not head_revision else ""
+            raise Unusable(f"{path} exists neither in {revision} nor in {against}{hint}")
     names += [path.stem for path in foreign]
     title = f"{revision} ({', '.join(dict.fromkeys(commits))}) against {against}{differ}"
     return Comparison(base.side("base", names), head.side("head", names), title, left_out(foreign))

@@ -29,6 +29,8 @@ from benchmarks.worker.used_files import Origin
 from impls.core.text import one_line
 
 POLL_SECONDS = 0.1
+WAIT_SECONDS = 1.0
+"""What a wait of POLL_SECONDS counts for at most: where it took longer, this process was stopped, as by Ctrl-Z."""
 EXHAUSTED = 0.02
 """The share of the machine's memory that must be available, or a worker that is at work is ended."""
 SHARE = 0.5
@@ -195,8 +197,13 @@ class Arm:
         return reply.answer
 
     def _receive_line(self, seconds: float) -> bytes:
-        deadline = time.perf_counter() + seconds
+        waited = 0.0
         while b"\n" not in self.buffer:
+            if waited > seconds:
+                self.kill()
+                raise ArmFailed("timed_out", f"no answer within {seconds:g} s")
+            self._watch_memory()
+            began = time.perf_counter()
             if select.select([self.channel], [], [], POLL_SECONDS)[0]:
                 try:
                     part = self.channel.recv(1 << 20)
@@ -207,10 +214,7 @@ class Arm:
                 self.buffer += part
             elif not self.alive and not select.select([self.channel], [], [], 0)[0]:
                 self._died()  # although a child of it may hold the socket open
-            self._watch_memory()
-            if time.perf_counter() > deadline:
-                self.kill()
-                raise ArmFailed("timed_out", f"no answer within {seconds:g} s")
+            waited += min(time.perf_counter() - began, WAIT_SECONDS)
         line, _, self.buffer = self.buffer.partition(b"\n")
         return line
 
@@ -235,8 +239,7 @@ class Arm:
         with contextlib.suppress(subprocess.TimeoutExpired):  # the implementation has closed a file not its own
             worker.wait(GONE_SECONDS)
         self.kill()
-        code = worker.returncode or 0
-        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+        how = how_it_ended(worker.returncode or 0)
         raise ArmFailed("crashed", f"the process {how}{self._last_words()}")
 
     def _last_words(self) -> str:
@@ -244,6 +247,14 @@ class Arm:
             file.seek(-min(2000, self.log.stat().st_size), os.SEEK_END)
             lines = file.read(2000).decode(errors="replace").strip().splitlines()
         return f"; its last line: {one_line(lines[-1], 150)}" if lines else ""
+
+
+def how_it_ended(code: int) -> str:
+    """Return what a return code of subprocess says of a process."""
+    if code >= 0:
+        return f"exited with code {code}"
+    names = {number.value: number.name for number in signal.Signals}
+    return f"killed by {names.get(-code, f'signal {-code}')}"  # most real-time signals have no name
 
 
 def start_all(arms: Sequence[Arm]) -> None:

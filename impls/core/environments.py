@@ -7,6 +7,7 @@ requirements differ. Here are the versions of what the present environment holds
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -44,8 +45,15 @@ class Environment(msgspec.Struct, frozen=True):
 
 
 def cache() -> Path:
-    """Return the folder of environments and snapshots: lstm-bench in the user's cache folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lstm-bench"
+    """Return the folder of environments and snapshots: lstm-bench in the user's cache folder.
+
+    Raises:
+        FileNotFoundError: where the user has none, as a container's may.
+    """
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lstm-bench"
+    except RuntimeError:
+        raise FileNotFoundError(errno.ENOENT, "there is no home folder; set HOME or XDG_CACHE_HOME") from None
 
 
 def python_for(implementation: Implementation, present: str = sys.executable) -> str:

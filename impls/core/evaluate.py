@@ -19,19 +19,20 @@ with command_line.starting():
     from impls.core.contract import NoDevice, NotInstalled, Unsupported
     from impls.core.files import write_whole
     from impls.core.registry import Implementation
-    from impls.core.weights import Array, Case, read_case
+    from impls.core.weights import Array, Case, input_shapes, read_case, shapes
 
 
 def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu") -> dict[str, Array]:
     """Compute a case.
 
     Returns:
-        output (T, B, D·H), h_n and c_n (L·D, B, H); with cotangents also grad_NAME for every other array of the case.
+        As float64, output (T, B, D·H), h_n and c_n (L·D, B, H); with cotangents also grad_NAME for every other array of
+        the case.
 
     Raises:
         Unsupported: where the implementation cannot do the case.
         ImportError: where its framework is missing.
-        ValueError: where something overflows.
+        ValueError: where a result is missing, has another shape, holds no real numbers, or has overflowed.
     """
     if implementation.is_peak:
         raise Unsupported(f"{implementation.name}: it computes no LSTM, only multiply-adds")
@@ -41,16 +42,30 @@ def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu
     mode = "train_step" if case.has_cotangents else "forward"
     with np.errstate(all="ignore"):  # a result that overflowed is refused below
         results = prepared.to_numpy(mode, prepared.call(mode)(prepared.load(case.inputs)))
-    wanted = {"output", "h_n", "c_n"}
-    if case.has_cotangents:
-        wanted |= {f"grad_{name}" for name in case.given - {"d_output", "d_h_n", "d_c_n", "lengths", "resets"}}
-    kept = {name: np.asarray(value) for name, value in results.items() if name in wanted}
-    for name, value in kept.items():
-        if not np.isfinite(value).all():
+    kept = {}
+    for name, shape in result_shapes(case).items():
+        if name not in results:
+            raise ValueError(f"{implementation.name}: its results lack {name}")
+        found = np.asarray(results[name])
+        if found.shape != shape or not np.can_cast(found.dtype, np.float64, "same_kind"):
+            is_one = f"is {found.dtype} of shape {found.shape}"
+            raise ValueError(f"{implementation.name}: {name} {is_one}; it must be real numbers of shape {shape}")
+        kept[name] = found.astype(np.float64)
+        if not np.isfinite(kept[name]).all():
             raise ValueError(
                 f"{implementation.name}: {name} holds NaN or infinity: {case.problem.dtype} overflows here"
             )
     return kept
+
+
+def result_shapes(case: Case) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every result of a case by its name."""
+    known = {**shapes(case.problem), **input_shapes(case.problem)}
+    found = {"output": known["d_output"], "h_n": known["d_h_n"], "c_n": known["d_c_n"]}
+    if case.has_cotangents:
+        for name in sorted(case.given - {"d_output", "d_h_n", "d_c_n", "lengths", "resets"}):
+            found[f"grad_{name}"] = known[name]
+    return found
 
 
 def main(path: str, case_path: str, out: str, dtype: str, device: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import secrets
@@ -47,7 +46,7 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     temporary = target.with_name(f".arriving-{secrets.token_hex(8)}{target.suffix if target.suffix.isascii() else ''}")
     try:
         write(temporary)
-        with temporary.open("rb") as file:
+        with temporary.open("r+b") as file:  # Windows syncs no other
             os.fsync(file.fileno())
         temporary.replace(target)
     except OSError as error:  # about the file that was meant, not the temporary one
@@ -91,6 +90,8 @@ def read_regular(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
 @contextlib.contextmanager
 def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """Make a folder that is removed at the end. Those that killed processes left beside it are removed first."""
+    import fcntl  # which Windows, where reports can be made, does not have
+
     for path in parent.glob(f"{prefix}*/{LOCK}"):
         with contextlib.suppress(OSError), path.open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # its process is gone, since nobody holds it

@@ -10,6 +10,7 @@ import importlib.util
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -29,6 +30,7 @@ BUILT_IN = {"peak": "families/peak.py", "reference": "core/reference.py"}
 IMPORTED = re.compile(r"^\s*from impls\.(families(?:\.| import )\w+|native)", re.MULTILINE)
 """The modules of families/ that a file imports, or all of native/."""
 CODE = (".py", ".h", ".cpp")
+SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 VERSION = re.compile(r"(.+\.py|[^@]+)@((?!.*\.py$).*)", re.DOTALL)
 """Such as `torch_lstm@torch==2.11.*`: the name or path of a file, and requirements."""
 ASKED = re.compile(r"\w[\w.-]*(\[[\w,-]+\])?(([=!~]=|[<>]=?)[\w.*+!]+(,(?=\W)|$))*", re.ASCII)
@@ -63,6 +65,9 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     optional: bool = False
     requires: tuple[Requirement, ...] = ()
     environment: dict[Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_]\w*$")], str] = {}
+
+
+NAMES = Constants.__struct_encode_fields__
 
 
 class Implementation(Constants, frozen=True, kw_only=True):
@@ -108,7 +113,9 @@ class Implementation(Constants, frozen=True, kw_only=True):
     @property
     def text(self) -> str:
         """What `resolve` finds it by, from anywhere."""
-        return self.name if self.own else f"{self.path}{self.name.removeprefix(self.path.stem)}"
+        if self.own and self.path.stem.isidentifier():
+            return self.name
+        return f"{self.path}{self.name.removeprefix(self.path.stem)}"
 
     @property
     def is_peak(self) -> bool:
@@ -121,25 +128,51 @@ class Implementation(Constants, frozen=True, kw_only=True):
         return self.track not in BUILT_IN
 
 
+def _run_on_import(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield all that runs when a file is imported: not what is in functions and classes, nor a mere annotation."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.AnnAssign) and node.value is None:
+            continue
+        yield node
+        if not isinstance(node, SCOPES):
+            waiting += ast.iter_child_nodes(node)
+
+
+def _name_set_by(node: ast.AST) -> str | None:
+    """Return the name that an assignment, a definition or an import sets; None where it sets none."""
+    if isinstance(node, ast.Name):
+        return None if isinstance(node.ctx, ast.Load) else node.id
+    if isinstance(node, ast.alias):
+        return node.asname or node.name
+    return node.name if isinstance(node, SCOPES) else None
+
+
 def _constants(tree: ast.Module) -> dict[str, Any]:
+    """Return the constants of a file; ValueError where one is set by anything but `NAME = literal`, outside of all."""
     constants: dict[str, Any] = {}
-    for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        value = getattr(node, "value", None)
-        if len(targets) == 1 and isinstance(targets[0], ast.Name) and isinstance(value, ast.expr):
-            name = targets[0].id
-            if name in Constants.__struct_encode_fields__:
-                try:
-                    constants[name] = ast.literal_eval(value)
-                except ValueError:
-                    raise ValueError(f"{name} = {ast.unparse(value)}") from None
+    plain: list[ast.AST] = []
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign):
+            targets = statement.targets
+        elif isinstance(statement, ast.AnnAssign):
+            targets = [statement.target]
+        else:
+            continue
+        target, value = targets[0], statement.value
+        if len(targets) > 1 or value is None or not isinstance(target, ast.Name) or target.id not in NAMES:
+            continue
+        try:
+            constants[target.id] = ast.literal_eval(value)
+        except ValueError:
+            raise ValueError(f"{target.id} = {ast.unparse(value)}") from None
+        plain.append(target)
+    for node in _run_on_import(tree):
+        name = _name_set_by(node)
+        if name in NAMES and node not in plain:
+            raise ValueError(f"{name} is set in another way")
     return constants
-
-
-def _defines_prepare(node: ast.stmt) -> bool:
-    """Whether a statement is `def prepare` or `prepare =`."""
-    names = node.targets if isinstance(node, ast.Assign) else [node]
-    return any("prepare" in (getattr(name, "id", None), getattr(name, "name", None)) for name in names)
 
 
 def _digest(path: Path, source: bytes) -> str:
@@ -178,9 +211,11 @@ def read(path: Path) -> Implementation:
     except SyntaxError as error:
         where = f", line {error.lineno}" if error.lineno else ""
         raise ValueError(f"{path}{where}: not valid Python ({error.msg})") from None
+    except (RecursionError, MemoryError):  # generated code, such as a sum of ten thousand terms
+        raise ValueError(f"{path}: an expression in it is too long for Python") from None
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: a constant that is not a plain literal ({error})") from None
-    if not any(_defines_prepare(node) for node in tree.body):
+    if not any(_name_set_by(node) == "prepare" for node in _run_on_import(tree)):
         raise ValueError(f"{path} defines no prepare(problem, weights, device, workload)")
     constants |= {
         "NAME": path.stem,
@@ -268,7 +303,7 @@ def resolve(text: str) -> Implementation:
     if text.endswith(".py"):
         return read_foreign(Path(text))
     path = FOLDER / BUILT_IN.get(text, f"{text}.py")
-    if text.isidentifier() and path.is_file():  # a run resolves many names again and again: no other file is read
+    if "/" not in text and path.is_file():  # a run resolves many names again and again: no other file is read
         return read(path)
     known = catalogue()
     close = difflib.get_close_matches(text, known, n=1)
@@ -284,7 +319,8 @@ def load(implementation: Implementation) -> ModuleType:
     """
     if implementation.path.parent == FOLDER / "core":
         return importlib.import_module(f"impls.core.{implementation.name}")
-    if implementation.path.parent == Path(os.path.realpath(impls.__path__[0])):  # of this tree, or of a gate's side
+    ours = implementation.path.parent == Path(os.path.realpath(impls.__path__[0]))  # of this tree, or of a gate's side
+    if ours and implementation.path.stem.isidentifier():
         return importlib.import_module(f"impls.{implementation.name}")
     mangled = f"_implementation_{implementation.name}_{implementation.digest}"
     spec = importlib.util.spec_from_file_location(mangled, implementation.path)

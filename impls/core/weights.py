@@ -200,6 +200,9 @@ def read_npz(path: Path) -> dict[str, Array]:
         raise ValueError(f"{path} is not a readable .npz file")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            unpacked = sum(member.file_size for member in archive.zip.infolist())
+            if unpacked > most_bytes():
+                raise MemoryError(f"it unpacks to {unpacked / 2**20:.0f} MiB, more than is read")
             held = {name: archive[name] for name in archive.files}
     except Exception as error:  # zipfile, zlib and NumPy's parser of headers raise a dozen kinds
         raise ValueError(f"{path} is not a readable .npz file of plain arrays ({error})") from None
@@ -301,15 +304,20 @@ def read_case(path: Path, dtype: str = "float32") -> Case:
             raise ValueError(f"{path}: {name} must be whole numbers from {allowed[0]} to {allowed[-1]}")
         if name in arrays:
             extra[name] = _fixed(arrays.pop(name).astype(kind))
+    check_range(path, arrays, dtype)
+    filled = {name: arrays.pop(name, frozen(np.zeros(shape))) for name, shape in input_shapes(problem).items()}
+    inputs = Inputs(**filled, **extra)  # type: ignore[arg-type]
+    return Case(problem, {name: arrays[name] for name in shapes(problem)}, inputs, given)
+
+
+def check_range(path: Path, arrays: Mapping[str, Array], dtype: str) -> None:
+    """Raise ValueError where a dtype can't hold an array of a file, or rounds all of it to zero."""
     for name, array in arrays.items():
         largest = np.abs(array).max()
         if largest > FORMATS[stored(dtype)].largest:
             raise ValueError(f"{path}: {name} holds {largest:g}, which {dtype} can't hold")
         if largest > 0 and not rounded(largest, dtype):
             raise ValueError(f"{path}: {name} holds at most {largest:g}, which {dtype} rounds to zero")
-    filled = {name: arrays.pop(name, frozen(np.zeros(shape))) for name, shape in input_shapes(problem).items()}
-    inputs = Inputs(**filled, **extra)  # type: ignore[arg-type]
-    return Case(problem, {name: arrays[name] for name in shapes(problem)}, inputs, given)
 
 
 def read_weights(path: Path) -> tuple[Problem, Weights]:

@@ -1,5 +1,6 @@
 """The checks of options before anything runs, and what their values stand for."""
 
+import fcntl
 import os
 
 import click
@@ -18,25 +19,27 @@ PROBLEM = Problem.parse("t4-b2-i3-h2")
 
 @pytest.fixture
 def weights(tmp_path):
-    arrays = {name: array.copy() for name, array in make_weights(PROBLEM).items()}
-    np.savez(tmp_path / "fine.npz", **arrays)
-    arrays["weight_hh_l0"][1, 1] = 1e300
-    np.savez(tmp_path / "w.npz", **arrays)
+    np.savez(tmp_path / "w.npz", **make_weights(PROBLEM))
     return tmp_path / "w.npz"
 
 
-def test_weights_that_the_dtype_cannot_hold_are_refused(weights):
-    """Otherwise the implementation would be blamed for NaN."""
-    with pytest.raises(click.UsageError, match=r"w\.npz: weight_hh_l0 holds 1e\+300, which float32 can't hold"):
+@pytest.mark.parametrize(
+    ("factor", "said"),
+    [(1e300, r"w\.npz: weight_hh_l0 holds .*e\+.*, which float32 can't hold"), (1e-60, "which float32 rounds to zero")],
+)
+def test_weights_that_the_dtype_cannot_hold_are_refused(factor, said, weights):
+    """Otherwise the implementation would be blamed for NaN, or all would be timed on zeros."""
+    arrays = dict(np.load(weights))
+    arrays["weight_hh_l0"] *= factor
+    np.savez(weights, **arrays)
+    with pytest.raises(click.UsageError, match=said):
         choices.fit_weights(weights, [PROBLEM])
     double = PROBLEM.replace(dtype="float64")
     assert choices.fit_weights(weights, [double]) == [double]
 
 
 def test_weights_without_x_are_timed_at_a_usual_length_and_batch(weights):
-    assert choices.choose_problems([], weights.with_name("fine.npz"), ["t1-b1-i1-h1"]) == [
-        PROBLEM.replace(seq_len=64, batch=16)
-    ]
+    assert choices.choose_problems([], weights, ["t1-b1-i1-h1"]) == [PROBLEM.replace(seq_len=64, batch=16)]
     assert choices.choose_problems([], None, ["t1-b1-i1-h1"] * 2) == [Problem.parse("t1-b1-i1-h1")]
 
 
@@ -80,3 +83,26 @@ def test_a_cell_is_timed_on_one_step():
         benchmark = Benchmark.parse(f"{PROBLEM.id}/{workload}/forward")
         assert benchmark.timed_problem == PROBLEM.replace(seq_len=steps)
         assert Benchmark.parse(benchmark.id) == benchmark
+
+
+def test_two_that_begin_in_the_same_second_have_a_folder_each(tmp_path, monkeypatch):
+    monkeypatch.setattr(choices, "ROOT", tmp_path)
+    monkeypatch.setattr(choices.time, "strftime", lambda _: "now")
+    names = [choices.usable_out(None, "regression").name for _ in range(3)]
+    assert names == ["now-regression", "now-regression-2", "now-regression-3"]
+
+
+def test_a_folder_that_another_process_uses_is_refused_until_that_has_ended(tmp_path):
+    """A lock of another open file is as good as another process's."""
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    with pytest.raises(click.UsageError, match="used by another process"):
+        choices.usable_out(tmp_path, "quick")
+    os.close(other)
+    assert choices.usable_out(tmp_path, "quick") == tmp_path
+
+
+def test_a_folder_with_a_hidden_file_of_a_user_is_not_usable(tmp_path):
+    (tmp_path / ".mine").touch()
+    with pytest.raises(click.UsageError, match="not an empty folder"):
+        choices.usable_out(tmp_path, "quick")

@@ -264,13 +264,6 @@ def test_of_two_runs_that_begin_in_a_folder_at_once_one_is_refused(tmp_path, mon
     assert resumed(RunOptions(resume=str(tmp_path)))[0].run_id == first.run_id
 
 
-def test_a_folder_with_a_hidden_file_of_a_user_is_not_usable(tmp_path):
-    assert choices.usable_out(tmp_path, "quick") == tmp_path
-    (tmp_path / ".mine").touch()
-    with pytest.raises(click.UsageError, match="not an empty folder"):
-        choices.usable_out(tmp_path, "quick")
-
-
 def test_rounds_go_on_where_they_were_interrupted_and_are_joined(tmp_path, monkeypatch):
     begun, options = [], msgspec.structs.replace(OPTIONS, rounds=2)
 
@@ -295,6 +288,11 @@ def test_rounds_go_on_where_they_were_interrupted_and_are_joined(tmp_path, monke
     assert {(row.run_id, row.seconds) for row in records} == {(first[1], 1.0), (again[1], 3.0)}
     assert described.rounds == tuple(sorted([first[1], again[1]]))
     assert rounds.Read.of(tmp_path) == rounds.Read(tmp_path, records, described)
+    for damaged in (rounds.ENVIRONMENT, rounds.RESULTS):  # from its raw/, such a round is made again
+        (tmp_path / "round-1" / damaged).write_text("")
+        in_rounds(options, tmp_path)
+        assert begun.pop() == first
+        assert len(begun) == 3
 
 
 def test_what_differs_is_no_round_of_a_run():

@@ -16,7 +16,7 @@ from benchmarks import choices, json_files, machine
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet import plan, slurm
 from benchmarks.fleet.command import fleet
-from benchmarks.fleet.folder import SLURM, Fleet, Member
+from benchmarks.fleet.folder import LOCAL, SLURM, Fleet, Member
 from benchmarks.fleet.job import Job
 from benchmarks.metadata import Commit
 from benchmarks.regression import outcome
@@ -71,6 +71,17 @@ def test_the_status_of_jobs_says_that_some_go_on_and_what_became_of_the_others(t
     assert done.return_value == 3
     assert "job 7: running" in done.output
     assert "job 8: it has not begun, has not ended, or was ended from outside" in done.output
+
+
+def test_a_run_that_was_finished_by_hand_has_ended(tmp_path):
+    """As docs/fleet.md says, after the fleet was killed."""
+    fleets.write(tmp_path, Fleet(LOCAL, (Member("001", "this machine"),)))
+    run = fleets.run_of(tmp_path, "001")
+    run.mkdir(parents=True)
+    before = CliRunner().invoke(fleet, ["status", str(tmp_path)], standalone_mode=False)
+    (run / "results.parquet").touch()
+    after = CliRunner().invoke(fleet, ["status", str(tmp_path)], standalone_mode=False)
+    assert (before.return_value, after.return_value) == (3, 0)
 
 
 @pytest.mark.process
@@ -172,6 +183,15 @@ def test_what_is_asked_wrongly_is_refused_before_anything_is_written(words, said
     done = CliRunner().invoke(fleet, [*place, *given])
     assert done.exit_code == 2, done.output
     assert said in " ".join(done.output.split())
+    assert not (tmp_path / "f").exists()
+
+
+@pytest.mark.parametrize(("package", "where"), [("statsmodels", "--local"), ("submitit", "--nodes")])
+def test_a_package_that_is_missing_is_said_before_anything_is_measured(package, where, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr(slurm, "present", lambda: True)
+    done = CliRunner().invoke(fleet, ["--fleet", str(tmp_path / "f"), where, "1", *impls("numpy_lstm", "torch_lstm")])
+    assert (done.exit_code, f"a fleet needs {package}" in done.output) == (2, True)
     assert not (tmp_path / "f").exists()
 
 

@@ -82,6 +82,21 @@ def test_a_file_called_copy_is_loaded_and_shadows_nothing(tmp_path, monkeypatch)
     assert not hasattr(copy, "MARK")
 
 
+@pytest.mark.parametrize("name", ["numpy_lstm (copy)", "my-lstm", "numpy_lstm.old", "a@b"])
+def test_a_file_of_impls_may_have_any_name(name, tmp_path, monkeypatch):
+    """A file manager's copy, for one. Otherwise no run that takes a set could begin."""
+    monkeypatch.setattr(registry, "FOLDER", tmp_path)
+    monkeypatch.setattr(registry.impls, "__path__", [str(tmp_path)])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / f"{name}.py").write_text(GOOD + "MARK = 1\n")
+    (found,) = registry.catalogue(tmp_path).values()
+    assert found.own
+    assert registry.resolve(found.text) == found
+    assert registry.load(found).MARK == 1
+    if "@" not in name:
+        assert registry.resolve(name) == found
+
+
 @pytest.mark.parametrize(
     ("text", "name", "requires"),
     [
@@ -235,8 +250,44 @@ BAD = {
     "half a character": (GOOD + "ENVIRONMENT = {'A': '\\ud800'}\n", "not a plain literal"),
     "no text": (GOOD + "ENVIRONMENT = {'A': 'b\\x00'}\n", "it holds a NUL"),
     "limit that is a number": (GOOD + "LIMITS = {'x-huge': 1}\n", "LIMITS"),
+    "a long sum": (GOOD + f"x = {'+'.join(['1'] * 100_000)}\n", "too long for Python"),
     "syntax": ("def prepare(:\n", "line 1: not valid Python"),
 }
+
+
+SETS = {
+    "adds to": 'DEVICES += ("cuda",)',
+    "in a branch": 'if print:\n    DEVICES = ("cpu",)',
+    "with others": 'DEVICES, MINE = ("cpu",), 1',
+    "by two names": 'MINE = DEVICES = ("cpu",)',
+    "imports": "from elsewhere import MINE as DEVICES",
+    "defines": "def DEVICES(): ...",
+}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_constant_that_is_set_in_any_other_way_is_refused(name, tmp_path):
+    """Python would see it, and what reads the file without running it would not."""
+    path = tmp_path / "mine.py"
+    path.write_text(f"{GOOD}{SETS[name]}\n")
+    with pytest.raises(ValueError, match=r"mine\.py: .* plain literal \(DEVICES is set in another way"):
+        registry.read(path)
+    path.write_text(f"{GOOD}def mine():\n    DEVICES = 1\nDEVICES: tuple\n")
+    assert registry.read(path).devices == ("cpu", "cuda")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["prepare: Prepare = of_module(Mine)", "try: prepare = fast\nexcept NameError: prepare = slow",
+     "from mine import prepare", "if print:\n    def prepare(*_): ..."],
+)  # fmt: skip
+def test_prepare_is_whatever_python_finds(line, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(f'FRAMEWORK = "t"\nTRACK = "default"\n{line}\n')
+    assert registry.read(path).name == "mine"
+    path.write_text('FRAMEWORK = "t"\nTRACK = "default"\nprepare: Prepare\n')
+    with pytest.raises(ValueError, match="defines no prepare"):
+        registry.read(path)
 
 
 @pytest.mark.parametrize("name", BAD)

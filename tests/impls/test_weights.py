@@ -149,6 +149,15 @@ def test_what_is_no_npz_file_is_refused(content, tmp_path):
         read_case(path)
 
 
+def test_a_small_file_that_unpacks_to_more_than_is_read_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "case.npz"
+    np.savez_compressed(path, x=np.zeros(2**18))
+    monkeypatch.setattr(weights, "most_bytes", lambda: 2**20)
+    assert path.stat().st_size < 2**20
+    with pytest.raises(ValueError, match="unpacks to 2 MiB"):
+        read_case(path)
+
+
 def test_weights_of_a_checkpoint_with_its_linear_layer_and_not_with_half_of_it(tmp_path):
     content = dict(make_weights(Problem.parse("t1-b1-i4-h5"), "model"))
     problem, found = read_weights(save(tmp_path / "w.npz", content))

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from benchmarks import choices, machine
 from benchmarks.metadata import Commit
-from impls.core import evaluate, registry
+from impls.core import command_line, evaluate, registry
 from impls.core.precision import IEEE, VARIABLE
 from impls.core.problem import Problem
 from impls.core.text import one_line
@@ -25,7 +25,7 @@ BAD = {
     "too many threads": ((*BENCH, "--threads", "4096"), "this process may use"),
     "the reference": ((*BENCH, "--impl", "reference"), "never timed"),
     "only the peak": ((*BENCH, "--impl", "peak"), "the peak is no LSTM"),
-    "one twice": ((*BENCH, "--impl", "torch_lstm", "--impl", "impls/torch_lstm.py"), "two implementations"),
+    "one twice": ((*BENCH, "--impl", "torch_lstm", "--impl", "impls/torch_lstm.py"), "torch_lstm is named twice"),
     "baseline not there": ((*BENCH, "--impl", "jax_scan", "--baseline", "torch_lstm"), "not among jax_scan"),
     "problem that no memory holds": ((*BENCH, "--problem", "t4-b2-i8-h1000000"), "its reference needs about"),
     "no problem": ((*BENCH, "--problem", "t4-b2"), "t4-b2"),
@@ -39,6 +39,11 @@ BAD = {
     ),
     "a file that is not UTF-8": ((*BENCH, "--impl", "mine\udcff.py"), "is not UTF-8"),
     "weights that are not UTF-8": ((*BENCH, "--weights", "mine\udcff.npz"), "is not UTF-8"),
+    "an out that is not UTF-8": ((*BENCH, "--out", "runs/mine\udcff"), "is not UTF-8"),
+    "a run that is not UTF-8": ((*BENCH, "--resume", "mine\udcff"), "is not UTF-8"),
+    "a gate of a file that is not UTF-8": (
+        ("benchmarks", "regression", "--base", "HEAD", "--impl", "mine\udcff.py"), "is not UTF-8"
+    ),
     "an endless weights file": ((*BENCH, "--weights", "/dev/zero"), "is not a regular file"),
 }  # fmt: skip
 
@@ -70,6 +75,17 @@ def test_bad_input_is_one_clear_line(name, tmp_path):
     if arguments[0] == "bench" and not {"--out", "--resume"} & set(arguments):
         arguments += ["--out", str(out)]
     assert message in refused(package, *arguments)
+    assert not out.exists()
+
+
+def test_where_there_is_no_home_folder_nothing_is_made(tmp_path, monkeypatch):
+    """As in a container whose user has no line in /etc/passwd."""
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    out = tmp_path / "out"
+    done = CliRunner().invoke(cli("benchmarks"), ["bench", "--impl", "numpy_lstm", "--out", str(out)])
+    assert "set HOME or XDG_CACHE_HOME" in command_line.describe(done.exception)
     assert not out.exists()
 
 
@@ -141,6 +157,49 @@ def test_evaluate_refuses_what_it_can_not_compute_and_writes_nothing(content, na
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
+
+
+RETURNS = """
+from dataclasses import replace
+import ml_dtypes
+import numpy as np
+from impls import numpy_lstm
+
+FRAMEWORK = "numpy"
+TRACK = "default"
+
+def prepare(*given):
+    right = numpy_lstm.prepare(*given)
+
+    def to_numpy(*result):
+        return {{name: {value} for name, v in right.to_numpy(*result).items() {which}}}
+
+    return replace(right, to_numpy=to_numpy)
+"""
+
+
+@pytest.mark.parametrize(
+    ("value", "which", "message"),
+    [
+        ("v", "if name != 'h_n'", "its results lack h_n"),
+        ("1.0", "", "output is float64 of shape ()"),
+        ("v + 0j", "", "output is complex128"),
+        ("v.astype(str)", "", "output is <U"),
+        ("np.float32(v)", "", ""),
+        ("v.astype(ml_dtypes.bfloat16)", "", ""),
+    ],
+)
+def test_evaluate_writes_arrays_of_the_right_shapes_as_float64_or_nothing(value, which, message, tmp_path, capsys):
+    path, given, out = tmp_path / "mine.py", case(tmp_path / "c.npz"), tmp_path / "o.npz"
+    path.write_text(RETURNS.format(value=value, which=which))
+    code = evaluate.main(str(path), str(given), str(out), "float64", "cpu")
+    said = capsys.readouterr().err
+    if message:
+        assert (code, out.exists(), message in said) == (2, False, True), said
+        return
+    arrays, results = np.load(given), np.load(out)
+    assert {array.dtype.name for array in results.values()} == {"float64"}
+    assert all(results[f"grad_{name}"].shape == arrays[name].shape for name in arrays if not name.startswith("d_"))
 
 
 def test_evaluate_heeds_the_umask_and_says_what_cannot_be_written(tmp_path, capsys):

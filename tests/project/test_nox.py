@@ -19,6 +19,9 @@ TOLD = "import os, sys; print('RAN', sys.prefix, *sys.argv[1:]); sys.exit(int(os
 def made_up(tmp_path):
     """A checkout with the true noxfile, whose modules only tell where they ran and whose groups need no download."""
     shutil.copyfile(ROOT / "noxfile.py", tmp_path / "noxfile.py")
+    system = tmp_path / "impls" / "core" / "system.py"
+    system.parent.mkdir(parents=True)
+    shutil.copyfile(ROOT / "impls" / "core" / "system.py", system)
     names = ("core", "report", "tests", "lint")
     (tmp_path / "pyproject.toml").write_text("[dependency-groups]\n" + "".join(f'{name} = ["pip"]\n' for name in names))
     for module in ("benchmarks", "reports"):
@@ -56,3 +59,18 @@ def test_packages_that_cannot_be_installed_are_no_regression(made_up):
     done = nox(made_up, "--session", "regression")
     assert done.returncode == 3, done.stderr
     assert "RAN" not in done.stdout
+
+
+ELSEWHERE = """
+import sys
+import nox.__main__
+sys.platform = "darwin"
+nox.__main__.main()
+"""
+
+
+def test_on_another_system_only_reports_are_made(made_up):
+    for session, code in (("report", 0), ("regression", 2), ("tests", 2)):
+        done = processes.python("-c", ELSEWHERE, "--no-venv", "--session", session, cwd=made_up)
+        assert done.returncode == code, done.stderr
+        assert ("RAN" in done.stdout, "runs on Linux" in done.stderr) == (code == 0, code == 2)

@@ -149,7 +149,7 @@ def test_what_cannot_be_read_is_of_any_set(of_trees):
     ("wanted", "words"),
     [
         (["nothing_like_it"], "nothing_like_it"),
-        (["a/numpy_lstm.py", "numpy_lstm"], "two implementations are called"),
+        (["a/numpy_lstm.py", "numpy_lstm"], "numpy_lstm is named twice"),
         (["torch_cell@torch==2.11.*"], "--base-requirement"),
     ],
 )
@@ -174,7 +174,11 @@ def test_a_file_that_the_base_does_not_have_is_only_in_the_head(tmp_path, folder
     path.write_text(IMPLEMENTATION.replace("tuned", "peak"))
     assert "TRACK is 'peak'" in comparison.by_revision([str(path)], "HEAD").head.unreadable["numpy_lstm"]
     path.unlink()
-    with pytest.raises(Unusable, match="exists neither in HEAD nor in the working tree"):
+    with pytest.raises(Unusable, match=r"exists neither in HEAD nor in the working tree$"):
+        comparison.by_revision([str(path)], "HEAD")
+    path.write_text(IMPLEMENTATION)
+    path.with_name(".gitignore").write_text("numpy_lstm.py")
+    with pytest.raises(Unusable, match="git ignores it"):
         comparison.by_revision([str(path)], "HEAD")
 
 

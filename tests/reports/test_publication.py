@@ -1,5 +1,6 @@
 """What is published: the site, whose every link holds, and which runs are good enough."""
 
+import errno
 import gzip
 import html.parser
 import json
@@ -180,6 +181,20 @@ def test_a_run_takes_the_place_of_an_older_one_all_of_whose_rows_it_has(change, 
     done = publish(path, to)
     assert (done.exception, done.return_value) == (None, 0), done.stderr
     assert sorted(each.name for each in to.iterdir()) == sorted([*left, "releases"])
+
+
+def test_a_run_that_cannot_be_copied_removes_none(tmp_path, monkeypatch):
+    to = tmp_path / "published"
+    publish(publishable(tmp_path / "run"), to)
+
+    def on_a_full_disk(_, place):
+        (place / "results.parquet").touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(publication, "copy_raw", on_a_full_disk)
+    assert isinstance(publish(publishable(tmp_path / "later", later), to).exception, OSError)
+    assert [each.name for each in to.iterdir()] == ["run"]
+    assert frames.read_run(to / "run").run_id == "20260101T000000-r"
 
 
 def of_round(number, **changes):

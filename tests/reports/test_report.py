@@ -103,6 +103,21 @@ def test_a_users_own_files_are_not_replaced(name, tmp_path):
     assert content(tmp_path / "out") == {name: b"<title>mine</title>"}
 
 
+def test_what_a_run_writes_for_other_programs_leads_to_its_folder(tmp_path):
+    run = save(tmp_path / "run", SMALL).folder
+    (run / "results.json").write_text("{}")
+    assert f"give its folder, {run}" in report(run / "results.json").stderr
+
+
+def test_the_page_of_a_run_is_not_replaced_by_that_of_others(tmp_path):
+    one, two = (save(tmp_path / name, SMALL).folder for name in ("one", "two"))
+    report(two)
+    before = content(two)
+    done = CliRunner().invoke(cli, ["report", str(one), "--out", str(two)])
+    assert (done.exit_code, "give another --out" in done.output) == (1, True)
+    assert content(two) == before
+
+
 @pytest.mark.process
 def test_a_terminal_of_ascii_is_enough_and_an_impossible_place_is_one_line(tmp_path, python, monkeypatch):
     save(tmp_path / "run", SMALL)

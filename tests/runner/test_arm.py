@@ -115,6 +115,7 @@ READY = protocol.Ready("another", "numpy 2")
     ("code", "sent", "status", "reason"),
     [
         (-11, b"", "crashed", "killed by SIGSEGV; its last line: Fatal"),
+        (-40, b"", "crashed", "killed by signal 40; its last line: Fatal"),
         (7, b"", "crashed", "exited with code 7"),
         (None, b"", "timed_out", "no answer within 0.2 s"),
         (0, b"hello\n", "error", "it wrote to the socket"),
@@ -127,6 +128,16 @@ def test_each_way_to_fail_has_a_status_and_a_reason(without_process, code, sent,
     with pytest.raises(ArmFailed, match=f"{status}: .*{reason}"):
         arm.ask(requests.Inspect("b", 1.0))
     assert not arm.alive
+
+
+def test_time_in_which_the_runner_itself_was_stopped_does_not_count(without_process, monkeypatch):
+    """A script of its two waits, of an hour each: the first without an answer, the second with one."""
+    arm = without_process(None, b"answer\n")
+    clock = iter([0, 3600, 3600, 7200])
+    ready = iter([[], [arm.channel]])
+    monkeypatch.setattr("benchmarks.runner.arm.time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    monkeypatch.setattr("benchmarks.runner.arm.select", SimpleNamespace(select=lambda *_: (next(ready), [], [])))
+    assert arm._receive_line(1.5) == b"answer"
 
 
 def test_a_file_that_has_changed_since_it_was_checked_is_not_timed(without_process):
