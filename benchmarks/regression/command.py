@@ -99,6 +99,7 @@ class Gate:
     def conclude(self, result: Result) -> None:
         """Write all files, and print the result, also where they can't be written."""
         options, compared = self.options, self.compared
+        result.left_out = compared.left_out
         title = compared.title + (f"{outcome.ONE_OF}{options.gates} gates" if options.gates > 1 else "")
         code = {side.label: comparison.code_of(side) for side in (compared.base, compared.head)}
         self.told = result.written(title, options.strict, code)

@@ -58,6 +58,7 @@ class Written(msgspec.Struct, frozen=True):
     code: dict[str, str]
     findings: tuple[Finding, ...]
     standings: tuple[Standing, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def read(folder: Path) -> Written:
@@ -82,6 +83,7 @@ class Result:
     standings: list[Standing] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     located: dict[GateKey, Slowdown] = field(default_factory=dict)  # where each benchmark is slower
+    left_out: tuple[str, ...] = ()  # lines on what neither side has
 
     @property
     def worse(self) -> dict[tuple[GateKey, str], str]:
@@ -145,7 +147,7 @@ class Result:
     def written(self, title: str, strict: bool, code: dict[str, str]) -> Written:
         """Return what FILE says of this."""
         verdict, findings, standings = self.last_line(strict), tuple(self.findings), tuple(self.standings)
-        return Written(title, verdict, self.exit_code(strict), self.margin, code, findings, standings)
+        return Written(title, verdict, self.exit_code(strict), self.margin, code, findings, standings, self.left_out)
 
 
 def standing_of(key: GateKey, base: Record | None, head: Record | None, dtype: str) -> Standing | None:

@@ -149,7 +149,9 @@ def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
     for standing in result.standings:
         style = "bold red" if standing.kind in REGRESSIONS else "yellow" if standing.kind in UNMEASURED else "dim"
         say(f"{standing.kind}: {standing.benchmark}: {standing.reason}", style=style)
-    if result.standings:
+    for left_out in result.left_out:
+        say(f"left out: {left_out}", style="yellow")
+    if result.standings or result.left_out:
         console.print()
     for note in tables.notes(every) if found else ():
         say(note, style="dim")
@@ -187,6 +189,8 @@ def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -
         parts += [f"### {markdown_cell(benchmark)}", tables.markdown(every, rows)]
     lines = [(each.kind, markdown_cell(each.benchmark), markdown_cell(each.reason)) for each in result.standings]
     parts += ["\n".join(f"- **{kind}** {benchmark}: {reason}" for kind, benchmark, reason in lines)] * bool(lines)
+    if result.left_out:
+        parts.append(tables.items(f"left out: {each}" for each in result.left_out))
     parts += [located_markdown(result.located)] if result.located else []
     parts.append(tables.items([*(tables.notes(every) if found else ()), *provenance]))
     return "\n\n".join(parts) + "\n"

@@ -104,8 +104,6 @@ def git(folder: Path, *arguments: str, **variables: str) -> str:
 
 def resolve(folder: Path, revision: str) -> str:
     """Return the commit of a revision in a folder's repository."""
-    if not folder.is_dir():
-        raise Unusable(f"{folder} is no folder of the working tree, so its repository is not known")
     try:
         return git(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").strip()
     except Unusable as error:

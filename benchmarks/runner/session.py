@@ -63,11 +63,16 @@ class Session:
         self.inputs = 0  # the seed of the present inputs
         self.expected: Expected = {}  # the reference's results for them
         self.stopping = threading.Event()
-        self.peaks = {name for side in sides for name in side.versions if side.versions[name].implementation.is_peak}
         self.limits = Limits(len(cores))
         self.began = time.time()
         self.used: dict[str, set[str]] = {}  # by path, each hash that a worker has seen of a file that it used
         self.built: dict[str, set[str]] = {}  # by library that was built meanwhile, the implementations that use it
+
+    @property
+    def peaks(self) -> set[str]:
+        """The names of what measures the peak, and computes no LSTM."""
+        versions = [each for side in self.sides for each in side.versions.values()]
+        return {version.implementation.name for version in versions if version.implementation.is_peak}
 
     def note_files(self, arm: Arm) -> None:
         """Note the files that an arm has used; ArmFailed where it used one that is not its own."""

@@ -215,6 +215,15 @@ def test_a_link_is_followed_on_each_side_of_its_own(repository, tmp_path):
         assert ends_of(comparison.by_revision([str(path)], "HEAD"), "current") == ["# v1", "# v2"]
     (tmp_path / "mine").symlink_to(repository / "lstm")
     assert ends_of(comparison.by_revision([str(tmp_path / "mine" / "v1.py")], "HEAD"), "v1") == ["# v1", "# v1"]
+    git(repository, "rm", "-rq", "other")
+    (repository / "other").mkdir()
+    (repository / "other" / "mine.py").write_text(f"{IMPLEMENTATION}# v3\n")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "two")
+    git(repository, "rm", "-rq", "other")
+    assert not (repository / "other").exists(), "it is in both revisions"
+    found = comparison.by_revision([str(repository / "other" / "mine.py")], "HEAD", "HEAD")
+    assert ends_of(found, "mine") == ["# v3", "# v3"]
     twice = [str(repository / "lstm" / "v1.py"), str(repository / "lstm" / ".." / "lstm" / "v1.py")]
     assert list(comparison.by_revision(twice, "HEAD").head.versions) == ["v1"]
 

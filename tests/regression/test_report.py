@@ -28,7 +28,7 @@ def poisoned():
     profiles["functions"] = [Line(f"mine.py {POISON}", Ran(0.0, 0), Ran(1e-3, 1))]
     standings = [Standing(POISON, kind, f"why {POISON}") for kind in kinds]
     located = {findings[0].benchmark: Slowdown(1e-3, profiles, failure=POISON)}
-    return Result(0.02, findings, standings, located=located)
+    return Result(0.02, findings, standings, located=located, left_out=(POISON,))
 
 
 def test_no_escape_and_no_markup_leaves():
@@ -47,6 +47,13 @@ def test_no_escape_and_no_markup_leaves():
     assert not live(stream.getvalue())
     assert not any(line.startswith("error") for line in stream.getvalue().splitlines())
     assert "[red]a[/red]" in stream.getvalue()
+
+
+def test_what_neither_side_has_is_named_on_the_terminal_and_in_the_report():
+    result, stream = Result(0.02, left_out=("mine: built.so",)), io.StringIO()
+    report.show(result, "title", "line", CleanConsole(file=stream, width=100))
+    for text in (stream.getvalue(), report.markdown(result, "title", "line", [])):
+        assert "mine: built.so" in text
 
 
 def test_each_benchmark_has_a_table_with_the_name_of_each_implementation():
