@@ -116,9 +116,10 @@ class Files:
         self.folder = Path(os.path.realpath(origin.folder)) if origin else None
         held = (sys.prefix, sys.base_prefix, sys.exec_prefix, *shared, str(ROOT / "benchmarks"), str(ROOT / "impls"))
         self.ours = self._outside_tree(held)
-        libraries_path = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
-        searched = [*sys.path, site.getusersitepackages(), *filter(None, libraries_path)]
-        self.environment = self._outside_tree(place for place in searched if Path(place) != ROOT)
+        library_path = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
+        installed = [site.getusersitepackages(), *filter(None, library_path)]
+        self.installed = [*self._outside_tree(installed), *map(Path, SYSTEM)]
+        self.searched = self._outside_tree(place for place in sys.path if Path(place) != ROOT)
         self.watch = Watch()
 
     def _outside_tree(self, places: Iterable[str]) -> list[Path]:
@@ -126,18 +127,18 @@ class Files:
         both = {Path(form) for place in places for form in (os.path.abspath(place), os.path.realpath(place))}  # noqa: PTH100
         return [place for place in both if self.tree is None or not self.tree.is_relative_to(place)]
 
-    def _foreign(self, path: str) -> bool:
-        """Whether a file belongs to neither the system, an environment, nor the suite."""
+    def _foreign(self, path: str, known: Sequence[Path]) -> bool:
+        """Whether a file belongs to neither the system, an environment, the suite, nor to other known folders."""
         if below(path, self.ours):
             return False
         if self.tree and below(path, [self.tree]):
             return True
-        fixed = [*self.environment, *map(Path, SYSTEM)]
+        fixed = [*self.installed, *known]
         return not below(path, fixed) and (os.getuid() == 0 or os.access(path, os.W_OK))
 
-    def code(self) -> Iterator[str]:
-        """Yield each module and library that belongs to neither the system, an environment, nor the suite."""
-        yield from sorted(path for path in modules() | libraries() if self._foreign(path))
+    def code(self, known: Sequence[Path] = ()) -> list[str]:
+        """Return each module and library that is `_foreign`."""
+        return sorted(path for path in modules() | libraries() if self._foreign(path, known))
 
     def check(self) -> None:
         """In a gate, see that this side uses its own files only.
@@ -148,7 +149,7 @@ class Files:
         if self.origin is None or self.tree is None or self.folder is None:
             return
         own = [self.folder]
-        for path in self.code():
+        for path in self.code(known=self.searched):
             if not below(path, own):
                 raise Suspicious(self._shared(path))
         for path in sorted(self.watch.opened):
@@ -184,7 +185,8 @@ class Files:
         """
         found = set(self.code())
         if self.folder:
-            found |= {path for path in self.watch.opened if below(path, [self.folder])}
+            own = {path for path in self.watch.opened if below(path, [self.folder]) and not path.endswith(".pyc")}
+            found |= {path for path in own if not below(path, [*self.ours, *self.installed])}
         for folder in {Path(path).parent for path in found if path.endswith(SOURCES)}:
             found |= {str(path) for path in folder.rglob("*") if path.suffix in SOURCES}
         digests = {path: digest(path) for path in found - self.watch.written}

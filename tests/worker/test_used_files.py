@@ -39,12 +39,12 @@ def places(tmp_path):
 
 
 @contextmanager
-def opened(places: Path, code: str, origin: Origin | None):
-    """Open a benchmark of numpy_lstm with more code at its top level."""
+def opened(places: Path, code: str, origin: Origin | None, run: str = "run"):
+    """Open a benchmark of numpy_lstm with more code at its top level. `run`: the folder of the run."""
     path = places / "snapshot" / "mine.py"
     names = {name: str(places / name) for name in ("tree", "snapshot", "elsewhere")}
     path.write_text(f"{NUMPY_LSTM}\nimport sys\n{code.format(**names)}\n")
-    arm = arm_of(Version(registry.read_foreign(path), origin=origin), places / "run" / "base")
+    arm = arm_of(Version(registry.read_foreign(path), origin=origin), places / run / "base")
     try:
         arm.ensure_running()
         arm.ask(requests.Open(BENCHMARK, 0, None, 1))
@@ -116,8 +116,12 @@ for path in ('{snapshot}/data.txt', '{snapshot}/kernel.cpp', '{tree}/data.txt'):
     open(path).read()
 pathlib.Path('{snapshot}/generated.py').write_text('ONE = 1')
 import generated
+import tempfile
+for folder in (tempfile.gettempdir(), str(pathlib.Path.home())):
+    (pathlib.Path(folder) / 'kept.txt').touch()
+    open(folder + '/kept.txt').read()
 """
-    with opened(places, code, None) as arm:
+    with opened(places, code, None, run="snapshot/tmp/run") as arm:
         used = arm.ask(requests.UsedFiles())
     named = {Path(path).relative_to(places).as_posix() for path in used}
     own = {"mine.py", "package/__init__.py", "package/step.py", "data.txt", "kernel.cpp", "kernel.h"}
