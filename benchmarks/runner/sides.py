@@ -71,9 +71,6 @@ class Side:
 
 def worker_variables(version: Version, options: Options, threads: int, dtype: str, cache: Path) -> dict[str, str]:
     """Return a worker's environment variables: number of threads, precision, its own compile caches."""
-    # an environment of its own must hold exactly what it was built for, whatever is on the user's path
-    own = version.python != sys.executable
-    inherited = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and not own else []
     libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
     return {
         **{name: value for name, value in os.environ.items() if name not in DROPPED},
@@ -91,6 +88,6 @@ def worker_variables(version: Version, options: Options, threads: int, dtype: st
         "TORCH_WARM_POOL": "0",
         "KERAS_HOME": str(cache / "keras"),  # otherwise Keras reads and writes a file in the user's home
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": os.pathsep.join([str(ROOT), *inherited]),
+        "PYTHONPATH": environments.import_path(version.python),
         **framework_variables(options.device, dtype, options.precision),
     }

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks import ROOT
 from benchmarks.metadata import name_and_driver
+from impls.core.environments import import_path
 from impls.core.precision import DROPPED, IEEE, TF32, framework_variables
 from tests.gpu.probe import FRAMEWORKS, REPEATED
 
@@ -29,7 +30,8 @@ PATIENCE = 90.0
 def answers(framework, device, precision):
     """What a framework says in a process with a worker's variables, and the last line of its errors."""
     inherited = {name: value for name, value in os.environ.items() if name not in DROPPED}
-    variables = {**inherited, **framework_variables(device, "float32", precision), "PYTHONPATH": str(ROOT)}
+    path = import_path(sys.executable)
+    variables = {**inherited, **framework_variables(device, "float32", precision), "PYTHONPATH": path}
     command = [sys.executable, "-P", "-m", "tests.gpu.probe", framework, device]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=PATIENCE, env=variables, cwd=ROOT, check=False
