@@ -17,7 +17,9 @@ from impls.core.registry import Implementation
 NOT_REACHED = 3
 """The exit code where no test has failed and some were not reached."""
 FEW = ("--replicates", "1", "--blocks", "1", "--no-floor")
-BY_DEFAULT = ("torch_lstm", "torch_cell", "torch_cell_graphed", "torch_triton", "jax_scan", "jax_cudnn")
+BY_DEFAULT = (
+    "torch_lstm", "torch_lstm_graphed", "torch_cell", "torch_cell_graphed", "torch_triton", "jax_scan", "jax_cudnn",
+)  # fmt: skip
 """Those that a first hour on a card is about: torch.compile alone may take it all."""
 
 
