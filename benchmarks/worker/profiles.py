@@ -107,11 +107,17 @@ def _of_jax(call: Callable[[Any], Any], state: Any, calls: int) -> Iterator[tupl
             for _ in range(calls):
                 call(state)
         profiles = [jax.profiler.ProfileData.from_file(str(path)) for path in Path(folder).rglob("*.xplane.pb")]
-    for plane in (plane for profile in profiles for plane in profile.planes):
-        for line in plane.lines:
-            for name, own in _operators_of(plane.name.startswith("/device:"), line):
-                # the same operator gets another number in another program
-                yield re.sub(r"\.\d+$", "", name), Ran(1e-9 * own, 1)
+    planes = [plane for profile in profiles for plane in profile.planes]
+    devices = [plane for plane in planes if plane.name.startswith("/device:")]
+    hosts = [plane for plane in planes if plane not in devices]
+    # where a GPU worked, only its kernels did: the host's events start or await them
+    for name, own in _of_planes(devices, device=True) or _of_planes(hosts, device=False):
+        # the same operator gets another number in another program
+        yield re.sub(r"\.\d+$", "", name), Ran(1e-9 * own, 1)
+
+
+def _of_planes(planes: Iterable[Any], *, device: bool) -> list[tuple[str, float]]:
+    return [pair for plane in planes for line in plane.lines for pair in _operators_of(device, line)]
 
 
 def _operators_of(device: bool, line: Any) -> list[tuple[str, float]]:
