@@ -1,11 +1,13 @@
 """What only a GPU runs, as far as a CPU goes: what stands in for torch.cuda notes what it is asked."""
 
 import gc
+import json
 import weakref
 from unittest.mock import MagicMock
 
 import pytest
 import torch
+from torch.utils import backend_registration
 
 from benchmarks.worker import agreement
 from impls import torch_cell_graphed, torch_lstm_graphed, torch_lstm_native
@@ -18,6 +20,7 @@ from impls.families import torch as torch_family
 from impls.families import torch_graphs
 from impls.families.torch import FlatLSTM, LoopedLSTM, prepare_module
 from impls.families.torch_graphs import captured
+from tests.helpers.processes import python
 
 PROBLEM = Problem.parse("t4-b2-i3-h5-l2")
 WEIGHTS = make_weights(PROBLEM, "sequence")
@@ -85,6 +88,19 @@ def test_a_graph_is_recorded_when_inputs_are_loaded_and_a_call_replays_it_and_wa
 
 def test_what_is_under_a_graph_has_the_modes_that_its_file_names():
     assert torch_cell_graphed.MODES == torch_lstm_graphed.MODES == torch_graphs.MODES
+
+
+@pytest.mark.process
+def test_every_tensor_of_a_pytorch_implementation_is_on_the_device():
+    if not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"):
+        pytest.skip("this torch can't make a device")
+    done = python("-m", "tests.helpers.fake_device")
+    assert done.stdout, done.stderr
+    control, *found = json.loads(done.stdout.splitlines()[-1])
+    assert "two devices" in control[-1]
+    assert [each for each in found if each[-1]] == []
+    names = {name for name, *_, fault in found if fault is not None}
+    assert {"torch_cell", "torch_lstm", "torch_lstmcell"} <= names
 
 
 def test_native_runs_without_both_libraries_and_leaves_them_on(monkeypatch):
