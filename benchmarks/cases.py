@@ -97,6 +97,16 @@ LONG = "t1000-b32-i64-h64"
 COMPILED = (*(f"t{steps}-b16-i64-h64" for steps in (16, 32, 64, 128)), "t32-b16-i64-h64-l2")
 """What torch.compile takes, by steps and layers: pytorch/pytorch#97155, #185135."""
 
+PERSISTENT = ("t64-b16-i128-h129", "t64-b16-i128-h192", "t64-b16-i128-h193")
+"""Beside a hidden size of 128, the limits up to which nn.LSTM takes cuDNN's persistent kernels, and one above.
+
+They are 128 in the backward pass and 192 in the forward: use_rnn_persist_small_h in PyTorch's cudnn/RNN.cpp.
+"""
+ON_A_GPU = (
+    "torch_lstm", "torch_lstm_graphed", "torch_cell", "torch_cell_graphed", "torch_triton", "jax_scan", "jax_cudnn",
+)  # fmt: skip
+"""What a first hour on a card is about: torch.compile alone may take it all."""
+
 OF_JAX = ["jax_scan@jax==0.4.31", *(f"{name}@jax==0.{k}.*" for name in ("jax_scan", "flax_nnx") for k in range(6, 11))]
 OF_TORCH = [
     *(f"torch_lstm@torch==2.{k}.*" for k in range(9, 16)),
@@ -130,6 +140,7 @@ PRESETS = {
     "compile": Preset(COMPILED, TRAINED, 4, 2, ("torch_lstm", "torch_lstm_compiled", "jax_scan")),
     # p99 and the largest of 1,000 calls: in a replicate 8 turns, in all 40
     "stream": Preset(STREAMED, (("stream", "forward"),), 5, 4, OF_STREAMS),
+    "gpu": Preset((*QUICK, *PERSISTENT, "t32-b64-i256-h512"), TRAINED, 4, 4, ON_A_GPU),
     "imdb": Preset((IMDB,), (("train", "train_step"),), 4, 4, TRAINED_BY),
 }
 

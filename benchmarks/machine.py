@@ -18,7 +18,7 @@ from benchmarks.metadata import Commit, Machine, Metadata
 from benchmarks.options import Options
 from benchmarks.processes import CommandFailed, run
 from benchmarks.worker.devices import Gpu
-from impls.core.environments import version
+from impls.core.environments import import_path, version
 from impls.core.precision import IEEE, TF32, framework_variables
 
 SECONDS = 20.0
@@ -82,7 +82,7 @@ def gpu() -> Gpu | None:
 
     A process with a worker's variables asks CUDA's driver. nvidia-smi counts otherwise, and not every container has it.
     """
-    variables = {**os.environ, **framework_variables("cuda", "float32"), "PYTHONPATH": str(ROOT)}
+    variables = {**os.environ, **framework_variables("cuda", "float32"), "PYTHONPATH": import_path(sys.executable)}
     try:
         ctypes.CDLL("libcuda.so.1")  # without it, no process need be started
         told = run([sys.executable, "-P", "-m", "benchmarks.worker.devices"], GPU_SECONDS, env=variables)

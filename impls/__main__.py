@@ -16,8 +16,6 @@ with command_line.starting():
     from impls.core.problem import DTYPES
     from impls.core.text import one_line
 
-ROOT = Path(__file__).resolve().parent.parent
-
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=command_line.show_version)
@@ -84,8 +82,8 @@ def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device
         python = environments.python_for(chosen)
     except (ValueError, environments.NotBuilt) as error:
         raise click.UsageError(str(error)) from None
-    path = [str(ROOT), *([os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and not chosen.requires else [])]
-    variables = {**chosen.environment, **framework_variables(device, dtype), "PYTHONPATH": os.pathsep.join(path)}
+    path = environments.import_path(python)
+    variables = {**chosen.environment, **framework_variables(device, dtype), "PYTHONPATH": path}
     command = [python, "-P", "-m", "impls.core.evaluate", *map(str, (chosen.path, case_path, out)), dtype, device]
     try:
         os.execve(python, command, {**os.environ, **variables})  # noqa: S606

@@ -33,7 +33,7 @@ FULL = sorted(NEEDED - {"reason", "seconds", "turns"})
 """Those of them that have a value in every record."""
 FIELDS = (
     "block", "started", "seconds", "p99_seconds", "largest_seconds", "pressure_seconds", "outside_seconds",
-    "gpu_throttled", "gpu_others",
+    "gpu_hertz", "gpu_throttled", "gpu_others",
 )  # fmt: skip
 """The fields of a turn that tables and charts need."""
 RECORDS = pa.schema([field for field in SCHEMA if field.name != "turns"])

@@ -97,12 +97,18 @@ def peak_and_noise(run: Run) -> list[str]:
 
 
 def card(run: Run) -> list[str]:
-    """Return a line on turns in which the GPU held itself back, or somebody else used it; nothing where none is."""
+    """Return a line on the GPU's clock, and one on turns in which it held itself back, or somebody else used it."""
+    lines = []
     said = []
+    megahertz = run.turns["gpu_hertz"].dropna() / 1e6
+    if not megahertz.empty:
+        lines.append(f"the GPU's clock was {megahertz.min():.0f} to {megahertz.max():.0f} MHz")
     throttled, others = (run.turns[name].fillna(0).astype(int) for name in ("gpu_throttled", "gpu_others"))
     if (held := throttled > 0).any():
         reasons = functools.reduce(operator.or_, set(throttled))
         said.append(f"THE GPU HELD ITSELF BACK in {held.sum()} of {len(held)} turns ({cards.words(reasons)})")
     if (shared := others > 0).any():
         said.append(f"OTHERS USED THE GPU in {shared.sum()} of {len(shared)} turns")
-    return ["; ".join([*said, "measure again before you believe these times"])] if said else []
+    if said:
+        lines.append("; ".join([*said, "measure again before you believe these times"]))
+    return lines

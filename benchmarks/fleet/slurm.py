@@ -8,14 +8,15 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 import click
 
-from benchmarks import ROOT
 from benchmarks.fleet.folder import LOGS
 from benchmarks.fleet.job import Job
 from benchmarks.processes import run
+from impls.core.environments import import_path
 
 SECONDS = 60.0
 """The time in which a command of Slurm must answer."""
@@ -98,7 +99,7 @@ def submit(job: Job, where: str, timeouts: int, sbatch: Mapping[str, str]) -> st
         signal_delay_s=SIGNAL_SECONDS,
         additional_parameters={"nodelist": node, "requeue": True, "open_mode": "append", "mem": "0", **further},
     )
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))  # of the job
+    os.environ["PYTHONPATH"] = import_path(sys.executable)  # of the job
     return str(executor.submit(job).job_id)
 
 

@@ -35,16 +35,23 @@ def log_ratio(base: Sequence[Turn], head: Sequence[Turn]) -> float:
 
 
 def measured(record: Record, metric: str) -> float:
-    """Return a record's value of a metric. Memory gets 1 MiB on top, so that ratios of tiny values stay near 1."""
+    """Return a record's value of a metric; NaN where it is not known.
+
+    Memory gets 1 MiB on top, so that ratios of tiny values stay near 1.
+    """
     if metric == "time":
         return float(record.seconds or math.nan)
     if metric == "start":
         return float(record.warm_first_call_seconds or math.nan)
-    return float(record.peak_bytes or 0) + MIB
+    return math.nan if record.peak_bytes is None else float(record.peak_bytes) + MIB
 
 
 def of_records(records: Iterable[Record], rules: Sequence[Rule]) -> list[LogRatios]:
-    """Return the log ratios of each benchmark and rule, from the replicates in which both sides are ok."""
+    """Return the log ratios of each benchmark and rule, from the replicates in which both sides are ok.
+
+    None where the metric is unknown in any of them. JAX tells a GPU's memory only where more was taken than before, so
+    the replicates in which it is known are no fair choice.
+    """
     replicates: dict[tuple[GateKey, int], dict[str, Record]] = defaultdict(dict)
     for record in records:
         if record.status == "ok":
@@ -57,6 +64,8 @@ def of_records(records: Iterable[Record], rules: Sequence[Rule]) -> list[LogRati
     for key, both in pairs.items():
         for rule in rules:
             base, head = ([measured(record, rule.metric) for record in side] for side in zip(*both, strict=True))
+            if np.isnan([*base, *head]).any():
+                continue
             if rule.metric == "time":
                 logs = [log_ratio(before.turns or (), now.turns or ()) for before, now in both]
             else:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -20,13 +21,20 @@ Pair = tuple[str, str, Differences]
 
 def of_pyproject(content: str) -> list[str]:
     """Return the core dependency group of a pyproject.toml, sorted; Unusable where it has none."""
-    import dependency_groups  # here, so that a machine without it can still measure
-
     try:
         groups = tomllib.loads(content)["dependency-groups"]
-        return sorted(dependency_groups.resolve(groups, "core"))
+        return sorted(str(Requirement(text)) for text in _of_group(groups, "core"))
     except (ValueError, LookupError) as error:
         raise Unusable(f"pyproject.toml has no usable dependency group core: {error}") from None
+
+
+def _of_group(groups: Mapping[str, Sequence[Any]], name: str) -> Iterator[str]:
+    """Yield the requirements of a group, and of the groups that it includes."""
+    for entry in groups[name]:
+        if isinstance(entry, str):
+            yield entry
+        else:
+            yield from _of_group(groups, entry["include-group"])
 
 
 def parse(specs: Sequence[str]) -> dict[str, str]:

@@ -229,7 +229,10 @@ class Replicate:
         Where that fails, the row keeps its times, and its reason says why these are missing.
         """
         row, arm = entry.row, entry.arm
-        if arm.implementation.is_peak or not arm.alive or not row.seconds:
+        if arm.implementation.is_peak or not row.seconds:
+            return
+        if not arm.alive:
+            row.reason = "not pipelined: its process ended while another benchmark was"
             return
         calls = max(2, min(MOST_PIPELINED, round(PIPELINE_SECONDS / row.seconds)))
         warm = max(LEAST_WARM, math.ceil(WARM_UP["cuda"] / row.seconds))

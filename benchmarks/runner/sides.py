@@ -99,9 +99,6 @@ def worker_variables(version: Version, options: Options, threads: int, dtype: st
     comparison, or two files of a run, must not get each other's.
     """
     home = cache / "home"
-    # an environment of its own must hold exactly what it was built for, whatever is on the user's path
-    own = version.python != sys.executable
-    inherited = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") and not own else []
     libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
     return {
         "PYTHONUSERBASE": site.getuserbase(),
@@ -125,6 +122,6 @@ def worker_variables(version: Version, options: Options, threads: int, dtype: st
         "TORCH_WARM_POOL": "0",
         "KERAS_HOME": str(cache / "keras"),  # otherwise Keras reads and writes a file in the user's home
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": os.pathsep.join([str(ROOT), *inherited]),
+        "PYTHONPATH": environments.import_path(version.python),
         **framework_variables(options.device, dtype, options.precision),
     }

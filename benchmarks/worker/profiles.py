@@ -5,7 +5,7 @@ differs between two sides, and which operator takes the most time, the kernel of
 PyTorch and JAX report that by Prepared.kernel. Nothing is assumed: without a report, the kernel is not known.
 
 A GPU is watched by CUPTI, NVIDIA's profiling library: the module cupti of the package cupti-python. Where it is not
-installed, that is not known.
+installed or does not work, that is not known.
 """
 
 from __future__ import annotations
@@ -107,11 +107,17 @@ def _of_jax(call: Callable[[Any], Any], state: Any, calls: int) -> Iterator[tupl
             for _ in range(calls):
                 call(state)
         profiles = [jax.profiler.ProfileData.from_file(str(path)) for path in Path(folder).rglob("*.xplane.pb")]
-    for plane in (plane for profile in profiles for plane in profile.planes):
-        for line in plane.lines:
-            for name, own in _operators_of(plane.name.startswith("/device:"), line):
-                # the same operator gets another number in another program
-                yield re.sub(r"\.\d+$", "", name), Ran(1e-9 * own, 1)
+    planes = [plane for profile in profiles for plane in profile.planes]
+    devices = [plane for plane in planes if plane.name.startswith("/device:")]
+    hosts = [plane for plane in planes if plane not in devices]
+    # where a GPU worked, only its kernels did: the host's events start or await them
+    for name, own in _of_planes(devices, device=True) or _of_planes(hosts, device=False):
+        # the same operator gets another number in another program
+        yield re.sub(r"\.\d+$", "", name), Ran(1e-9 * own, 1)
+
+
+def _of_planes(planes: Iterable[Any], *, device: bool) -> list[tuple[str, float]]:
+    return [pair for plane in planes for line in plane.lines for pair in _operators_of(device, line)]
 
 
 def _operators_of(device: bool, line: Any) -> list[tuple[str, float]]:
@@ -144,36 +150,42 @@ def own_times(events: Iterable[tuple[str, float, float]]) -> list[tuple[str, flo
 
 
 def traced(work: Callable[[], None], calls: int) -> tuple[float | None, float | None]:
-    """Return for how many seconds the GPU works for a call, and how many kernels it runs; None where that is not known.
+    """Return the same as `trace`, or None twice where that is not known: it costs no row."""
+    try:
+        return trace(work, calls)
+    except Exception:  # whatever CUPTI's binding raises, in this version of it
+        return None, None
+
+
+def trace(work: Callable[[], None], calls: int) -> tuple[float, float]:
+    """Return for how many seconds the GPU works for a call, and how many kernels it runs, by CUPTI.
 
     `work` makes the calls, and waits for them.
+
+    Raises:
+        ImportError: where CUPTI is not installed.
+        Exception: where it can't be loaded, another profiler is at work, or it sees nothing.
     """
-    try:
-        cupti = importlib.import_module("cupti.cupti")
-    except (ImportError, OSError, RuntimeError):  # not installed, or it cannot be loaded
-        return None, None
+    cupti = importlib.import_module("cupti.cupti")
     activities: list[tuple[int, int, int]] = []
 
     def completed(buffer: Iterable[Any]) -> None:
         activities.extend((int(activity.kind), int(activity.start), int(activity.end)) for activity in buffer)
 
     kernel, *others = (getattr(cupti.ActivityKind, name) for name in WORK)
-    try:
-        with ExitStack() as ends:
-            cupti.activity_register_callbacks(lambda: (BUFFER_BYTES, 0), completed)
-            cupti.activity_enable(kernel)
-            ends.callback(cupti.finalize)  # only now: it would end another profiler that may be at work
-            ends.callback(cupti.activity_disable, kernel)
-            for kind in others:
-                cupti.activity_enable(kind)
-                ends.callback(cupti.activity_disable, kind)
-            work()
-            cupti.activity_flush_all(1)
-    except Exception:  # cuptiError, or what this version of the binding raises in its place: it costs no row
-        return None, None  # as beside another profiler
+    with ExitStack() as ends:
+        cupti.activity_register_callbacks(lambda: (BUFFER_BYTES, 0), completed)
+        cupti.activity_enable(kernel)
+        ends.callback(cupti.finalize)  # only now: it would end another profiler that may be at work
+        ends.callback(cupti.activity_disable, kernel)
+        for kind in others:
+            cupti.activity_enable(kind)
+            ends.callback(cupti.activity_disable, kind)
+        work()
+        cupti.activity_flush_all(1)
     seen = [(start, end) for kind, start, end in activities if kind in map(int, (kernel, *others))]
     if not seen:
-        return None, None
+        raise RuntimeError("CUPTI saw no work of the GPU")
     return 1e-9 * busy(seen) / calls, sum(kind == int(kernel) for kind, *_ in activities) / calls
 
 

@@ -26,6 +26,7 @@ import msgspec
 from impls.core import child_process, command_line
 from impls.core.registry import Implementation
 
+ROOT = Path(__file__).resolve().parents[2]
 WORKER_NEEDS = ("msgspec>=0.19", "numpy>=2.0", "threadpoolctl>=3.5")
 """What a worker imports besides the implementation."""
 DISTRIBUTIONS = {"torch": ("torch",), "jax": ("jax", "jaxlib"), "flax": ("flax", "jax", "jaxlib")}
@@ -111,6 +112,17 @@ def build(requirements: Sequence[str], constraints: Sequence[str] = (), purpose:
 
 _IN_USE: dict[Path, TextIO] = {}
 """Locks of the environments that this process uses. They are held until it ends, so that nobody removes one."""
+
+
+def import_path(python: str) -> str:
+    """Return the PYTHONPATH of a process of the suite: this checkout, then the user's own.
+
+    Without the user's where `python` is that of another environment: it must hold exactly what it was built for.
+    """
+    inherited = os.environ.get("PYTHONPATH")
+    if inherited and python == sys.executable:
+        return os.pathsep.join([str(ROOT), inherited])
+    return str(ROOT)
 
 
 def _usable(folder: Path) -> bool:

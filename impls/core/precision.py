@@ -20,12 +20,16 @@ def framework_variables(device: str, dtype: str, precision: str = IEEE) -> dict[
 
     JAX and cuBLAS read them when they start, so they must be set before Python starts. DROPPED must not be set else.
     On a GPU it is the first that is visible: JAX takes memory on each that it sees.
+
+    With TF32, JAX's products get the precision `default`: XLA's Triton kernels take TF32 at no other, and cuBLAS takes
+    it there too. Products of other types stay as they are. It is not proven on a card, and a product too small for a
+    library may be in full float32.
     """
     full = precision == IEEE
     variables = {
         VARIABLE: precision,
         "JAX_ENABLE_X64": "1" if dtype == "float64" else "0",
-        "JAX_DEFAULT_MATMUL_PRECISION": "float32" if full else "tensorfloat32",  # words that JAX 0.4 knows too
+        "JAX_DEFAULT_MATMUL_PRECISION": "float32" if full else "default",  # words that JAX 0.4 knows too
         **({OVERRIDE: "0"} if full else {}),
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }

@@ -5,6 +5,7 @@ that starting the threads never counts. What an LSTM reaches of the peak is a ma
 a stream it is one thread for about 30 µs, as long as a step takes: its slowest calls show the machine's own tail.
 
 On a GPU, a call is one large matrix product by PyTorch. That is what the vendor's library reaches, and no limit.
+Beside a stream it is a small one: a launch and a wait, which each step needs too.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ WORKLOADS = ("cell", "sequence", "model", "stream", "train")
 ENVIRONMENT = {"OMP_PROC_BIND": "true"}
 
 SOURCE = compiled.FOLDER / "peak.cpp"
+STREAM_SIDE = 128
+"""n of the (n, n) matrices that are multiplied beside a stream."""
 TYPES = {"float32": ctypes.c_float, "float64": ctypes.c_double}
 
 
@@ -54,8 +57,8 @@ def multiply_adds(dtype: str, each: int = PEAK_MULTIPLY_ADDS, number: int | None
     return call
 
 
-def product(dtype: str) -> Callable[[Any], Any]:
-    """Return a function that multiplies two large matrices on the GPU.
+def product(dtype: str, side: int) -> Callable[[Any], Any]:
+    """Return a function that multiplies two matrices (side, side) on the GPU.
 
     They are random: on ones a GPU needs less power, and its clock is higher than for any real product.
     """
@@ -63,7 +66,7 @@ def product(dtype: str) -> Callable[[Any], Any]:
 
     from impls.families.torch import device_of, wait_for
 
-    device, side = device_of("cuda"), peak_side(dtype)
+    device = device_of("cuda")
     left, right = (torch.rand(side, side, device=device, dtype=getattr(torch, dtype)) for _ in range(2))
     out, wait = torch.empty_like(left), wait_for(device)
 
@@ -82,6 +85,11 @@ def to_numpy(mode: str, result: Any) -> dict[str, Array]:
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py. The weights are not used, and all modes are the same."""
-    less = (PEAK_MULTIPLY_ADDS // 8, 1) if workload == "stream" else ()
-    call = product(problem.dtype) if device == "cuda" else multiply_adds(problem.dtype, *less)
+    streams = workload == "stream"
+    if device == "cuda":
+        call = product(problem.dtype, STREAM_SIDE if streams else peak_side(problem.dtype))
+    elif streams:
+        call = multiply_adds(problem.dtype, PEAK_MULTIPLY_ADDS // 8, 1)
+    else:
+        call = multiply_adds(problem.dtype)
     return Prepared(load=lambda _: None, to_numpy=to_numpy, **dict.fromkeys(MODES, call))

@@ -186,6 +186,11 @@ class Programs:
     rows: int
     units: int
 
+    @property
+    def warps(self) -> int:
+        """The warps of a program. With fewer, most of what a large part holds would not fit into registers."""
+        return max(4, min(16, self.rows * self.units // 128))
+
 
 def divide(batch: int, hidden: int, multiprocessors: int) -> Programs | None:
     """Return the smallest parts with which there are no more programs than multiprocessors; None where none are."""
@@ -235,6 +240,7 @@ class Launcher:
                 UNITS=self.programs.units,
                 DEPTH=DEPTHS[dtype],
                 MEET=self.together,
+                num_warps=self.programs.warps,
                 **options,
             )
 

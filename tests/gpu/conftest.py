@@ -11,14 +11,13 @@ import click
 import pytest
 
 from benchmarks import choices, machine
+from benchmarks.cases import ON_A_GPU
 from benchmarks.gpu_check import FILE
 from impls.core.registry import Implementation
 
 NOT_REACHED = 3
 """The exit code where no test has failed and some were not reached."""
 FEW = ("--replicates", "1", "--blocks", "1", "--no-floor")
-BY_DEFAULT = ("torch_lstm", "torch_cell", "torch_cell_graphed", "torch_triton", "jax_scan", "jax_cudnn")
-"""Those that a first hour on a card is about: torch.compile alone may take it all."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Setting:
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("gpu")
     group.addoption("--out", type=Path, metavar="DIR", help="An empty folder for what is kept.")
-    group.addoption("--impl", action="append", metavar="NAME|FILE.py", help=f"Instead of {', '.join(BY_DEFAULT)}.")
+    group.addoption("--impl", action="append", metavar="NAME|FILE.py", help=f"Instead of {', '.join(ON_A_GPU)}.")
     group.addoption("--limit", type=float, default=600.0, metavar="SECONDS", help="Of each test.  [default: 600]")
     group.addoption("--simulated", action="store_true", help="Without a GPU: a test of these tests.")
 
@@ -105,6 +104,6 @@ def setting(request: pytest.FixtureRequest, card: str, tmp_path: Path) -> Settin
     """Of a GPU; or of the CPU, quick, and content with less on a busy machine."""
     option = request.config.option
     device = "cpu" if option.simulated else "cuda"
-    named = choices.implementations(tuple(option.impl or BY_DEFAULT))
+    named = choices.implementations(tuple(option.impl or ON_A_GPU))
     given = Setting(device, card, named, choices.choose_cores(None, device), tmp_path, option.out or tmp_path)
     return dataclasses.replace(given, share=1.0, within=0.5, arguments=FEW) if option.simulated else given

@@ -1,22 +1,26 @@
 """What only a GPU runs, as far as a CPU goes: what stands in for torch.cuda notes what it is asked."""
 
 import gc
+import json
 import weakref
 from unittest.mock import MagicMock
 
 import pytest
 import torch
+from torch.utils import backend_registration
 
 from benchmarks.worker import agreement
-from impls import torch_cell_graphed, torch_lstm_native
+from impls import torch_cell_graphed, torch_lstm_graphed, torch_lstm_native
 from impls.core import registry
 from impls.core.contract import MODES
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
 from impls.families import jax as jax_family
 from impls.families import torch as torch_family
-from impls.families.torch import LoopedLSTM, prepare_module
-from impls.torch_cell_graphed import captured
+from impls.families import torch_graphs
+from impls.families.torch import FlatLSTM, LoopedLSTM, prepare_module
+from impls.families.torch_graphs import captured
+from tests.helpers.processes import python
 
 PROBLEM = Problem.parse("t4-b2-i3-h5-l2")
 WEIGHTS = make_weights(PROBLEM, "sequence")
@@ -46,16 +50,17 @@ def test_what_a_graph_refers_to_lives_as_long_as_it():
     assert kept() is None
 
 
-def graphed(cuda):
-    """The cell under graphs that note what happens to them."""
-    eager = prepare_module(PROBLEM, WEIGHTS, "cpu", "sequence", LoopedLSTM, inference=torch.no_grad)
-    return torch_cell_graphed.graphed(eager, cuda.waited, cuda)
+def graphed(cuda, module=LoopedLSTM):
+    """A module under graphs that note what happens to them."""
+    eager = prepare_module(PROBLEM, WEIGHTS, "cpu", "sequence", module, inference=torch.no_grad)
+    return torch_graphs.graphed(eager, cuda.waited, cuda)
 
 
-def test_the_cell_under_a_graph_agrees_and_copies_its_results():
-    prepared = graphed(MagicMock())
+@pytest.mark.parametrize("module", [LoopedLSTM, FlatLSTM])
+def test_a_module_under_a_graph_agrees_and_copies_its_results(module):
+    prepared = graphed(MagicMock(), module)
     want = agreement.expected(PROBLEM, "sequence", WEIGHTS)
-    for mode in torch_cell_graphed.MODES:
+    for mode in torch_graphs.MODES:
         assert agreement.check(prepared, PROBLEM, "sequence", mode, want).error < 2e-5
     state = prepared.load(make_inputs(PROBLEM, 11))
     first, second = prepared.forward(state), prepared.forward(state)
@@ -64,11 +69,14 @@ def test_the_cell_under_a_graph_agrees_and_copies_its_results():
     assert prepared.forward_train is None
 
 
-@pytest.mark.parametrize("mode", torch_cell_graphed.MODES)
+@pytest.mark.parametrize("mode", torch_graphs.MODES)
 def test_a_graph_is_recorded_when_inputs_are_loaded_and_a_call_replays_it_and_waits(mode):
     prepared = graphed(cuda := MagicMock())
     state = prepared.load(make_inputs(PROBLEM, 11))
-    assert told(cuda).count("graph().__enter__") == 2
+    prepared.load(make_inputs(PROBLEM, 12))
+    assert told(cuda).count("graph().__enter__") == 4
+    assert told(cuda).count("Stream") == 1, "each stream has a workspace of its own in PyTorch"
+    assert told(cuda).count("CUDAGraph().replay") == 4, "the first replay of a graph takes longer"
     assert prepared.compiled_before() > 0, "a part of the first call"
     assert prepared.compiled_before() == 0
     cuda.reset_mock()
@@ -76,6 +84,23 @@ def test_a_graph_is_recorded_when_inputs_are_loaded_and_a_call_replays_it_and_wa
     assert told(cuda) == ["CUDAGraph().replay", "waited"]
     prepared.submit(mode)(state)
     assert told(cuda) == ["CUDAGraph().replay", "waited", "CUDAGraph().replay"]
+
+
+def test_what_is_under_a_graph_has_the_modes_that_its_file_names():
+    assert torch_cell_graphed.MODES == torch_lstm_graphed.MODES == torch_graphs.MODES
+
+
+@pytest.mark.process
+def test_every_tensor_of_a_pytorch_implementation_is_on_the_device():
+    if not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"):
+        pytest.skip("this torch can't make a device")
+    done = python("-m", "tests.helpers.fake_device")
+    assert done.stdout, done.stderr
+    control, *found = json.loads(done.stdout.splitlines()[-1])
+    assert "two devices" in control[-1]
+    assert [each for each in found if each[-1]] == []
+    names = {name for name, *_, fault in found if fault is not None}
+    assert {"torch_cell", "torch_lstm", "torch_lstmcell"} <= names
 
 
 def test_native_runs_without_both_libraries_and_leaves_them_on(monkeypatch):

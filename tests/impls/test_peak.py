@@ -4,12 +4,15 @@ import contextlib
 import shutil
 
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from impls.core.contract import MODES, NotInstalled, Unsupported
-from impls.core.operations import PEAK_MULTIPLY_ADDS
+from impls.core.operations import PEAK_MULTIPLY_ADDS, operations, peak_operations
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
 from impls.families import peak
+from impls.families import torch as torch_family
 from impls.native import compiling
 
 PROBLEM = Problem.parse("t1-b1-i2-h3")
@@ -59,3 +62,19 @@ def test_where_there_is_none_it_says_so(monkeypatch):
     compiling.library.cache_clear()
     with pytest.raises(NotInstalled, match="there is no C\\+\\+ compiler no-such-compiler"):
         peak.multiply_adds("float32")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_on_a_gpu_it_does_what_a_report_counts_and_beside_a_stream_no_more_than_a_step(dtype, monkeypatch):
+    """On PyTorch's device that computes nothing."""
+    monkeypatch.setattr(torch_family, "device_of", lambda _: torch.device("meta"))
+    problem = Problem.parse("t64-b32-i128-h128").replace(dtype=dtype)
+
+    def done(workload):
+        prepared = peak.prepare(problem, {}, "cuda", workload)
+        with FlopCounterMode(display=False) as counter:
+            prepared.forward(None)
+        return counter.get_total_flops()
+
+    assert done("sequence") == peak_operations("cuda", dtype, 1)
+    assert 0 < done("stream") <= operations(problem, "stream", "forward")

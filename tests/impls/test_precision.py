@@ -75,14 +75,14 @@ def products(name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["jax_scan", "jax_scan_hoisted", "jax_scan_vjp", "flax_linen", "flax_nnx"])
-def test_every_product_that_jax_would_do_on_a_gpu_is_without_tf32(name, monkeypatch):
-    """The control is JAX's own default, which allows TF32."""
-    full = "precision = [HIGHEST, HIGHEST]"
-    found = products(name, monkeypatch)
+@pytest.mark.parametrize(("precision", "lowered"), [("ieee", "HIGHEST"), ("tf32", "DEFAULT")])
+def test_jax_asks_for_the_precision_of_every_product_on_a_gpu(name, precision, lowered, monkeypatch):
+    """XLA's Triton kernels take TF32 where both operands have DEFAULT, and cuBLAS takes it with HIGH too."""
+    variables = framework_variables("cuda", "float32", precision)
+    with jax.default_matmul_precision(variables["JAX_DEFAULT_MATMUL_PRECISION"]):
+        found = products(name, monkeypatch)
     assert len(found) > 5
-    assert all(full in line for line in found)
-    with jax.default_matmul_precision("default"):
-        assert not all(full in line for line in products(name, monkeypatch))
+    assert all(f"precision = [{lowered}, {lowered}] :" in line for line in found)
 
 
 def test_pytorch_takes_the_precision_it_is_told_on_a_gpu_and_it_is_read_back(monkeypatch):
@@ -107,7 +107,6 @@ def test_tf32_is_forbidden_by_nothing_that_a_worker_gets(tmp_path, monkeypatch):
     assert ieee[OVERRIDE] == "0"
     assert not unwanted & tf32.keys()
     assert not (unwanted - {OVERRIDE}) & ieee.keys()
-    assert tf32["JAX_DEFAULT_MATMUL_PRECISION"] == "tensorfloat32"
     assert (ieee[VARIABLE], tf32[VARIABLE]) == ("ieee", "tf32")
 
 

@@ -19,6 +19,9 @@ pytest.importorskip("triton", reason="Triton has wheels for Linux only")
 
 from impls.families import triton_recurrence
 
+MOST_STACK = 1024
+"""The most bytes that a thread may keep in memory, for lack of registers."""
+
 
 @pytest.fixture
 def arm(monkeypatch):
@@ -87,9 +90,10 @@ def test_the_kernels_compile_for_a_gpu_that_is_not_here():
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout.splitlines()[-1])
     assert len(made) == len(compiled.KERNELS) * len(compiled.SETTINGS)
-    for *setting, ptx, machine_code in made:
+    for *setting, ptx, machine_code, stack in made:
         precision, meets = setting[1][1], setting[1][3]
         assert machine_code > 1000, setting
+        assert stack <= MOST_STACK, setting
         for instruction in ("red.global.gpu.release.add", "ld.global.gpu.acquire"):
             assert (instruction in ptx) == meets, setting
         assert ("tf32" in ptx) == (precision == "tf32"), setting

@@ -1,5 +1,6 @@
 """The tests of tests/gpu, without a GPU: all pass once, and what they must find is found once."""
 
+import contextlib
 import os
 
 import junitparser
@@ -7,15 +8,15 @@ import pytest
 
 from benchmarks.gpu_check import FILE
 from impls.core import registry
-from tests.gpu import faults, test_suite
+from tests.gpu import faults, test_frameworks, test_suite
 from tests.gpu.conftest import FEW, Setting
 from tests.gpu.probe import FRAMEWORKS
 from tests.helpers.processes import impls, python
 
 
-def pytest_gpu(*arguments):
+def pytest_gpu(*arguments, **env):
     words = ("-m", "pytest", "-p", "no:cacheprovider", "-m", "gpu", "tests/gpu", "--simulated", *arguments)
-    return python(*words, timeout=900)
+    return python(*words, timeout=900, **env)
 
 
 @pytest.fixture
@@ -68,3 +69,21 @@ def test_a_worker_that_is_stopped_before_its_device_is_done_is_a_failure(setting
     """As one whose device has nothing to do: it answers too early."""
     with pytest.raises(AssertionError, match="stopped after 0"):
         test_suite.test_a_worker_is_stopped_only_when_its_device_is_done(setting, print)
+
+
+@pytest.mark.process
+def test_a_cupti_that_is_there_and_does_not_work_is_a_failure(tmp_path):
+    (tmp_path / "cupti").mkdir()
+    (tmp_path / "cupti" / "cupti.py").write_text("raise RuntimeError('no libcupti')")
+    done = pytest_gpu("-k", "cupti and torch", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "RuntimeError: no libcupti" in done.stdout
+
+
+@pytest.mark.parametrize(("microseconds", "accused"), [(1, False), (10, True)])
+def test_a_wait_after_which_honest_calls_would_be_refused_is_a_failure(microseconds, accused, setting, monkeypatch):
+    """Of calls of 100 µs, after which the driver has so much to do."""
+    waits = {"1": [[1e-6 * microseconds, 1e-4]] * 10}
+    monkeypatch.setattr(test_frameworks, "asked", lambda *_: [waits])
+    with pytest.raises(AssertionError, match="in 10 of 10") if accused else contextlib.nullcontext():
+        test_frameworks.test_a_call_that_waited_is_not_accused("jax", setting, print)

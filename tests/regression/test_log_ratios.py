@@ -66,3 +66,11 @@ def test_a_slower_start_or_more_memory_is_found_by_its_own_metric_alone(metric, 
     assert {one.verdict for one in found.values()} == {"slower", "same"}
     assert found[metric].ratio == pytest.approx(ratio)
     assert found[metric].head / found[metric].base == pytest.approx(ratio)
+
+
+@pytest.mark.parametrize("unknown", [0, TESTED - 1])
+def test_memory_that_is_not_known_is_no_finding(unknown):
+    """As of JAX on a GPU, in some replicates."""
+    rows = [row(side, k, peak_bytes=41 * 2**20) for k in range(TESTED) for side in ("base", "head")]
+    rows[2 * unknown].peak_bytes = None
+    assert [found.rule.metric for found in of_records(rows, RULES)] == ["time", "start"]

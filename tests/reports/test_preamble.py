@@ -75,3 +75,8 @@ def on_a_card(*turns):
 def test_a_card_that_held_itself_back_or_was_shared_is_told(turns, said, tmp_path):
     lines = card(save(tmp_path, on_a_card(*turns)))
     assert lines == ([f"{said[0]}; measure again before you believe these times"] if said else [])
+
+
+def test_the_clock_of_a_card_is_told(tmp_path):
+    (line,) = card(save(tmp_path, on_a_card({"gpu_hertz": 1.98e9}, {}, {"gpu_hertz": 1.41e9}, {})))
+    assert "1410 to 1980 MHz" in line

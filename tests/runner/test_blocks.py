@@ -204,6 +204,7 @@ def test_a_dead_arm_and_the_peak_are_asked_nothing_more(why):
     arm.alive, arm.implementation.is_peak = why != "dead", why == "peak"
     entry = entry_of(arm, seconds=1e-3)
     replicate_of().pipeline(entry)
+    assert (entry.row.reason != "") == (why == "dead"), "why its row lacks a number"
     if why == "dead":
         replicate_of().close([{("run", "a"): entry}])
     assert arm.asked == []

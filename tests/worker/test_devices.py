@@ -67,6 +67,13 @@ CUresult CUDAAPI cuGetErrorName(CUresult error, const char **name) {
 }
 """
 
+MENDS = """
+import os, sys
+if "benchmarks.worker.devices" in sys.orig_argv:
+    os.environ.pop("STUB_FAILS")
+"""
+"""What makes the process that asks the driver succeed, if it is on its PYTHONPATH."""
+
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
@@ -157,7 +164,7 @@ def test_an_error_of_a_kernel_that_ran_before_ends_the_process(driver, monkeypat
 
 
 @pytest.mark.process
-def test_the_gpu_is_the_one_that_cuda_gives_a_worker(driver, library):
+def test_the_gpu_is_the_one_that_cuda_gives_a_worker(driver, library, tmp_path):
     """On a part of a card (MIG), and in a container without nvidia-smi, its name is CUDA's."""
     ask = "from benchmarks import machine; print(machine.gpu(), machine.gpu_model(), sep='|')"
     path = {"LD_LIBRARY_PATH": str(library.parent)}
@@ -165,6 +172,9 @@ def test_the_gpu_is_the_one_that_cuda_gives_a_worker(driver, library):
     assert eval(said, {"Gpu": Gpu}) == Gpu("NVIDIA H100 80GB HBM3 MIG 1g.10gb", "0000:1a:00.0", False)
     assert model.startswith("NVIDIA H100 80GB HBM3 MIG 1g.10gb")
     assert python("-c", ask, STUB_FAILS="cuInit", **path).stdout.startswith("None|")
+    (tmp_path / "sitecustomize.py").write_text(MENDS)
+    by_path = python("-c", ask, STUB_FAILS="cuInit", PYTHONPATH=str(tmp_path), **path)
+    assert by_path.stdout.startswith("Gpu("), "what PYTHONPATH leads to is missing in the process that asks"
 
 
 def test_what_the_first_product_of_a_process_makes_is_made_before_its_first_peak(monkeypatch):

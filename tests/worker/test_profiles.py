@@ -4,6 +4,7 @@ import re
 import sys
 from types import SimpleNamespace
 
+import jax
 import pytest
 import torch
 from torch.autograd import DeviceType
@@ -138,6 +139,25 @@ def line(name, *events):
 )
 def test_operators_of_xla_and_kernels_of_a_gpu_count_once(device, name, events, own):
     assert dict(profiles._operators_of(device, line(name, *events))) == own
+
+
+HOST = line("python", ("dot.7", 0, 900, True))
+ON_GPU = line("Stream #1(Compute)", ("sgemm", 0, 10, False), ("sgemm", 20, 10, False), ("fusion.3", 40, 30, False))
+
+
+@pytest.mark.parametrize(
+    ("on_gpu", "own"),
+    [
+        (ON_GPU, {"sgemm": Ran(pytest.approx(20e-9), 2), "fusion": Ran(pytest.approx(30e-9), 1)}),
+        (line("XLA Modules", ("sgemm", 0, 10, False)), {"dot": Ran(pytest.approx(900e-9), 1)}),
+    ],
+    ids=["a GPU", "nothing on a GPU"],
+)
+def test_where_a_gpu_worked_for_jax_its_kernels_are_the_operators(on_gpu, own, monkeypatch):
+    planes = [SimpleNamespace(name=name, lines=[of]) for name, of in (("/host:CPU", HOST), ("/device:GPU:0", on_gpu))]
+    read = SimpleNamespace(from_file=lambda path: SimpleNamespace(planes=planes))
+    monkeypatch.setattr(jax.profiler, "ProfileData", read)
+    assert added(profiles._of_jax(id, None, 1)) == own
 
 
 def work(state):
