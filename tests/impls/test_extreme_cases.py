@@ -1,10 +1,11 @@
 """`evaluate` on extreme cases: the right results, or one clear line."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from impls.core import evaluate, registry
-from impls.core.contract import Prepared
+from impls.core import evaluate, reference, registry
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
 
@@ -45,9 +46,13 @@ def test_what_the_dtype_cannot_hold_is_one_line(dtype, scales, line, tmp_path, c
 
 
 def test_an_implementation_that_gives_nan_writes_nothing(tmp_path, capsys, monkeypatch):
-    def prepare(*_):
-        nan = {"output": np.full(3, np.nan)}
-        return Prepared(load=lambda inputs: inputs, to_numpy=lambda mode, result: result, train_step=lambda _: nan)
+    def prepare(*given):
+        def with_nan(mode, result):
+            results = right.to_numpy(mode, result)
+            return results | {"output": np.full_like(results["output"], np.nan)}
+
+        right = reference.prepare(*given)
+        return replace(right, to_numpy=with_nan)
 
     monkeypatch.setattr(registry, "load", lambda implementation: type("Module", (), {"prepare": staticmethod(prepare)}))
     assert result_of("torch_lstm", case(tmp_path / "c.npz"), "float32")[0] == 2
