@@ -154,6 +154,8 @@ def standing_of(key: GateKey, base: Record | None, head: Record | None, dtype: s
     """Return the Standing of a benchmark from both sides' admissions; None where both agree with the reference."""
     before, now = (admission.status if admission else "missing" for admission in (base, head))
     both = f"{_told(head)} in the head, {_told(base)} in the base"
+    if _told(head) == _told(base):
+        both = f"{_told(head)} on both sides"
     if head is None:
         return Standing(key, "absent" if before in ABSENT else "missing", both)
     if now == "disagrees":
