@@ -8,6 +8,5 @@ TRACK = "tuned"
 DEVICES = ("cuda",)
 WORKLOADS = ("cell", "sequence")
 OPTIONAL = True
-MODES = ("forward", "train_step")
 
 prepare = of_module(LoopedLSTM)

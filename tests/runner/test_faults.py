@@ -3,6 +3,8 @@
 Each is numpy_lstm with its train_step changed.
 """
 
+import subprocess
+import sys
 import textwrap
 
 import pandas as pd
@@ -323,8 +325,15 @@ def test_work_that_was_done_before_a_call_is_told(tmp_path):
 
 
 @pytest.mark.alone
-def test_what_is_not_done_when_it_returns_was_done_before_or_is_timed_wrongly_is_told(tmp_path):
-    _, rows = run_with(tmp_path, [*TIMED, "sets_up_each_state", "converts_slowly"])
+@pytest.mark.parametrize("busy_loops", [0, 3])
+def test_what_is_not_done_when_it_returns_was_done_before_or_is_timed_wrongly_is_told(tmp_path, busy_loops):
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(busy_loops)]
+    try:
+        _, rows = run_with(tmp_path, [*TIMED, "sets_up_each_state", "converts_slowly"])
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
     for name in TIMED:
         check_told(rows, name)
     assert set(rows.loc[~rows["implementation"].isin(TIMED), "status"]) == {"ok"}
