@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 
 import click
@@ -58,7 +58,7 @@ class Run:
         write_records(self.folder / rounds.RESULTS, session.records)  # with which it has ended
         return session
 
-    def _write(self, number: int, rows: Iterable[Record], used: Mapping[str, Collection[str]]) -> None:
+    def _write(self, number: int, rows: Iterable[Record], used: Mapping[str, Set[str]]) -> None:
         """Write a replicate, or with BEFORE the admissions, if all that was used is as it was when the run began.
 
         used: what workers have told, see Session.

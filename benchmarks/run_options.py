@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -20,11 +20,13 @@ from benchmarks.cases import PRESETS, Benchmark, pairs_of
 from benchmarks.choices import file_digest
 from benchmarks.metadata import Commit
 from benchmarks.options import Flag, Options, given
+from benchmarks.runner.sides import own_variables
 from benchmarks.worker.devices import LEAST_TURN
 from benchmarks.worker.used_files import digest
 from impls.core import registry
 from impls.core.environments import versions_of
 from impls.core.files import check_name
+from impls.core.precision import DROPPED
 from impls.core.registry import Implementation
 
 TURN_SECONDS = 0.015
@@ -91,9 +93,14 @@ def code_used(implementations: list[Implementation], weights: str | None) -> dic
 
 
 def machine_used(device: str) -> dict[str, str]:
-    """Return the processor and the GPU that a run on a device has, and the variables that libraries heed."""
+    """Return the processor and the GPU that a run on a device has, and the variables that libraries read.
+
+    Not those that no worker gets as they are, and not which GPU of a machine it is: its model counts.
+    """
     gpu = {"the GPU": machine.gpu_model() or "none"} if device == "cuda" else {}
-    variables = {f"the variable {name}": value for name, value in machine.variables().items()}
+    set_anyway = {*own_variables(Options(device=device), 1, "float32", Path()), *DROPPED, "CUDA_VISIBLE_DEVICES"}
+    read = {name: value for name, value in machine.variables().items() if name not in set_anyway}
+    variables = {f"the variable {name}": value for name, value in read.items()}
     return {"the processor": processors.words(machine.machine()), **gpu, **variables}
 
 
@@ -102,13 +109,18 @@ def files_used(folder: Path) -> dict[str, str]:
     return json_files.read(folder / FILES, dict[str, str]) if (folder / FILES).exists() else {}
 
 
-def write_files_used(folder: Path, seen: Mapping[str, Collection[str]]) -> str:
+def difference(what: str, before: str, now: str) -> str:
+    """Return what to say of something that is not as it was when a run began."""
+    return f"{what} has changed since this run began: it was {before} and is {now}"
+
+
+def write_files_used(folder: Path, seen: Mapping[str, Set[str]]) -> str:
     """Keep what workers have told, and return which file has not always been the same; nothing where all have."""
     known = files_used(folder)
     for path, digests in sorted(seen.items()):
         first = known.setdefault(path, min(digests))
-        if other := next(iter({*digests} - {first}), ""):
-            return f"{path} has changed since this run began: it was {first} and is {other}"
+        for other in digests - {first}:
+            return difference(path, first, other)
     json_files.write(folder / FILES, known)
     return ""
 
@@ -118,7 +130,7 @@ def changed(options: RunOptions, used: Mapping[str, str] | None = None) -> str:
     for path, before in (used or {}).items():
         now = digest(path) or "missing"
         if now != before:
-            return f"{path} has changed since this run began: it was {before} and is {now}"
+            return difference(path, before, now)
     try:
         implementations = [registry.resolve(path) for path in options.implementations]
         here = code_used(implementations, options.weights) | machine_used(options.device)
@@ -127,7 +139,7 @@ def changed(options: RunOptions, used: Mapping[str, str] | None = None) -> str:
     for name in sorted({*options.used, *here}):
         before, now = options.used.get(name, "missing"), here.get(name, "missing")
         if before != now:
-            return f"{name} has changed since this run began: it was {before} and is {now}"
+            return difference(name, before, now)
     return ""
 
 

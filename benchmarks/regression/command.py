@@ -54,7 +54,8 @@ def regression(options: GateOptions) -> int:
     except KeyboardInterrupt:
         if gate.exit_code is None:
             raise
-        command_line.say("interrupted; the verdict stands", err=True)
+        where = "" if gate.is_written else " while the report was written"
+        command_line.say(f"interrupted{where}; the verdict stands", err=True)
     except Exception as error:  # 1 would say that there is a regression
         said = describe(error) if isinstance(error, OSError | MemoryError) else f"{type(error).__name__}: {error}"
         what = "could not measure" if gate.exit_code is None else "after the verdict"
@@ -66,11 +67,13 @@ class Gate:
     """A gate, its folder, and its words.
 
     exit_code: None until the verdict is printed. Whatever happens after that, it stands.
+    is_written: whether all files are.
     """
 
     def __init__(self, options: GateOptions) -> None:
         self.options = options
         self.exit_code: int | None = None
+        self.is_written = False
 
     def run(self) -> None:
         """Measure both sides and conclude; then find out where it is slower."""
@@ -110,6 +113,7 @@ class Gate:
             self.provenance = machine.provenance(described)
             write_files(self.folder, result, self.told, described, self.markdown(result))
             self.line += f"; {command_line.near(self.folder / REPORT)}"
+            self.is_written = True
             exit_code = self.told.exit_code
         finally:
             self.exit_code = exit_code

@@ -216,11 +216,13 @@ class Session:
 
     def _refuse_impossible(self, rows: Mapping[Key, Record]) -> None:
         """Refuse the rows of a replicate that no code could have: on a GPU that is not known."""
-        for (_, name, _), row in rows.items():
-            if name in self.peaks:
-                self.limits.heed_row(row)
-        if self.options.device == "cpu":
-            self.limits.refuse(row for (_, name, _), row in rows.items() if name not in self.peaks)
+        if self.options.device != "cpu":
+            return
+        peaks = self.peaks
+        for row in rows.values():
+            if row.implementation in peaks:
+                self.limits.add_row(row)
+        self.limits.refuse(row for row in rows.values() if row.implementation not in peaks)
 
     def _note_all_files(self, rows: Mapping[Key, Record]) -> None:
         """Note the files that each arm has used in a replicate. Where it may not use one, its rows fail."""

@@ -98,12 +98,20 @@ def worker_variables(version: Version, options: Options, threads: int, dtype: st
     Whatever compiles as it is imported keeps what it has made by a name, mostly below the home: two sides of a
     comparison, or two files of a run, must not get each other's.
     """
-    home = cache / "home"
-    libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
     return {
         "PYTHONUSERBASE": site.getuserbase(),
         **{name: value for name, value in os.environ.items() if name not in DROPPED},
-        **version.implementation.environment,  # the suite's own variables below count more
+        **version.implementation.environment,
+        **own_variables(options, threads, dtype, cache),  # which count more
+        "PYTHONPATH": environments.import_path(version.python),
+    }
+
+
+def own_variables(options: Options, threads: int, dtype: str, cache: Path) -> dict[str, str]:
+    """Return the variables of a worker that the suite sets, whatever the user's are."""
+    home = cache / "home"
+    libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
+    return {
         **{f"{library}_NUM_THREADS": str(threads) for library in libraries},
         "HOME": str(home),
         "XDG_CACHE_HOME": str(home / ".cache"),
@@ -122,6 +130,5 @@ def worker_variables(version: Version, options: Options, threads: int, dtype: st
         "TORCH_WARM_POOL": "0",
         "KERAS_HOME": str(cache / "keras"),  # otherwise Keras reads and writes a file in the user's home
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": environments.import_path(version.python),
         **framework_variables(options.device, dtype, options.precision),
     }

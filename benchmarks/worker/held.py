@@ -44,7 +44,10 @@ class Held:
             elif isinstance(value, list | tuple | set):
                 left += value
             elif package_of(type(value)) in ARRAYS:
-                held.numbers += _numbers(value)
+                try:
+                    held.numbers += _numbers(value)
+                except (TypeError, ValueError, RuntimeError):  # such as a key of JAX, or an array that was donated
+                    held.unseen = True
             elif package_of(type(value)):
                 held.unseen = True
             else:
@@ -63,7 +66,8 @@ def package_of(kind: type) -> str:
     module = sys.modules.get(kind.__module__)
     file = getattr(module, "__file__", None) or ""
     name = kind.__module__.partition(".")[0]
-    return name if "site-packages" in Path(file).parts or name in ARRAYS else ""
+    installed = {"site-packages", "dist-packages"} & {*Path(file).parts}
+    return name if installed or name in ARRAYS else ""
 
 
 def _numbers(value: Any) -> list[Array]:

@@ -23,10 +23,10 @@ COUNTED = re.compile(r"aten::(mm|addmm|bmm|baddbmm)")
 """Products whose operations PyTorch's profiler counts."""
 OTHERS = re.compile(
     r"aten::(addmm_|baddbmm_|mv|addmv_?|dot|ger|einsum|conv\w*|lstm\w*|\w*rnn\w*|_thnn_fused_\w+|quantized_\w+)"
-    r"|(dot|ynn_fusion|onednn|while|ffi_call|custom-call)[.\w-]*"
+    r"|(dot|ynn_fusion|onednn)[.\w-]*"
 )
 """Products, and what makes them inside, of PyTorch and of XLA: how many operations is not told."""
-OWN = re.compile(r"(?!aten::|autograd::|torch::)\w+::\w+|torch\.compile's code|CompiledFunction\w*|Recurrence\w*")
+OWN = re.compile(r"(?!aten::|autograd::|torch::)\w+::\w+|torch\.compile's code|CompiledFunction\w*")
 """Operators of somebody's own, in which products may be that nobody tells of."""
 LESS = 0.95
 """A call that makes less than this share of the products has left some out."""
@@ -52,7 +52,7 @@ class Seen:
 
 
 def look(prepared: Prepared, mode: str, inputs: Inputs) -> dict[str, Seen]:
-    """Return what was seen in each part that could be watched: load, first, again (a call and one more), reading."""
+    """Return what was seen in each part that could be watched: load, ready, first, again (one more call), reading."""
     found: dict[str, Seen] = {}
     watches = {"torch": _by_torch, "jax": _by_jax}
     for framework in watches.keys() & sys.modules.keys():
@@ -87,7 +87,8 @@ def _by_torch(prepared: Prepared, mode: str, inputs: Inputs) -> dict[str, Seen]:
     with profile(activities=[ProfilerActivity.CPU], with_flops=True, experimental_config=_all_threads()) as profiled:
         with record_function(f"{RANGE}load"):
             state = prepared.load(inputs)
-        prepared.make_ready(mode, state)
+        with record_function(f"{RANGE}ready"):
+            prepared.make_ready(mode, state)
         with record_function(f"{RANGE}first"):
             prepared.call(mode)(state)
         with record_function(f"{RANGE}again"):
@@ -123,10 +124,12 @@ def parted(events: Iterable[Any]) -> dict[str, Seen]:
     return found
 
 
-def check(seen: dict[str, Seen], needed: float) -> bool:
+def check(seen: dict[str, Seen], needed: float, needed_before: float = 0.0) -> bool:
     """Return whether it is proven that a call on inputs which it has seen does all its products.
 
-    needed: the operations of a call's products.
+    Args:
+        needed: the operations of a call's products.
+        needed_before: of those that make a state ready for it: for `backward`, of forward_train.
 
     Raises:
         Suspicious: products are done where none belong, or a call on inputs which it has seen leaves some out.
@@ -137,8 +140,11 @@ def check(seen: dict[str, Seen], needed: float) -> bool:
             raise Suspicious(f"it multiplies matrices {said}, which is not timed: {', '.join(products)}")
     if "again" not in seen:
         return False
-    first, again = seen["first"], seen["again"]
-    if again.all_counted and again.operations < LESS * min(first.operations, needed):
+    ready, first, again = seen["ready"], seen["first"], seen["again"]
+    too_few = again.all_counted and again.operations < LESS * needed
+    if too_few and ready.operations > needed_before / LESS:
+        raise Suspicious("it does its work before it is called: forward_train makes products of backward")
+    if too_few and first.operations >= LESS * needed:
         raise Suspicious(
             f"it remembers its results: on inputs that it has seen, a call does {again.operations / needed:.0%} of the"
             f" operations of its matrix products, on new ones {first.operations / needed:.0%}"

@@ -60,7 +60,7 @@ class Open(Request[Opened]):
         hardware = worker.hardware
         hardware.reset_peak()
         before = hardware.used()
-        with warnings.catch_warnings(record=True) as given:
+        with warnings.catch_warnings(record=True) as given, worker.watching():
             warnings.simplefilter("always")
             prepared = worker.module.prepare(problem, weights, worker.device, benchmark.workload)
             opened = OpenBenchmark(benchmark, prepared, inputs)
@@ -71,7 +71,8 @@ class Open(Request[Opened]):
             opened.call(opened.state)
         hardware.drain()
         peak = hardware.peak()
-        worker.files.check()
+        if worker.files:
+            worker.files.check()
         worker.opened[self.benchmark] = opened
         compiled_before = prepared.compiled_before() if prepared.compiled_before else 0.0
         above = None if peak is None else max(0, peak - before)
@@ -94,6 +95,8 @@ class UsedFiles(Request[dict[str, str]]):
     """Tell a hash of each file that results may depend on, by path: see used_files.py."""
 
     def do(self, worker: Worker) -> dict[str, str]:
+        if worker.files is None:
+            return {}
         worker.files.check()
         return worker.files.used()
 
@@ -182,8 +185,8 @@ class CheckRemembered(Request[None]):
             return state
 
         if worker.device == "cpu":  # on a GPU, an honest file may record a graph where inputs are loaded
-            needed = operations(benchmark.problem, benchmark.workload, benchmark.mode)
-            if products.check(products.look(prepared, benchmark.mode, new_inputs()), needed):
+            of_modes = [operations(benchmark.problem, benchmark.workload, mode) for mode in (benchmark.mode, "forward")]
+            if products.check(products.look(prepared, benchmark.mode, new_inputs()), *of_modes):
                 return
         other = "forward" if benchmark.mode in ("backward", "train_step") else "train_step"
         with_other = (prepared.call(other), partial(fresh, other)) if getattr(prepared, other) else None

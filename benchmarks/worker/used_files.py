@@ -1,18 +1,21 @@
 """The files of a worker: what it has imported, mapped and opened, what it wrote, and what it looked for in vain.
 
-An audit hook of Python sees what is opened, from before the implementation is imported. It costs nothing in a timed
-call: of our implementations none raises more than three events in one. What a child process opens is not seen.
+Only implementations from elsewhere are watched. An audit hook of Python sees what they open as they are imported,
+prepared and called first. In timed calls it is a function that ignores everything: an event then costs 0.1 µs.
+What a child process opens is not seen, nor what compiled code opens by itself.
 """
 
 from __future__ import annotations
 
 import hashlib
+import operator
 import os
 import re
 import site
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +24,11 @@ import msgspec
 from benchmarks import ROOT
 from benchmarks.worker.sanity import Suspicious
 
-WRITES = os.O_WRONLY | os.O_RDWR
+MAKES = os.O_CREAT | os.O_TRUNC
 SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/opt", "/etc", "/nix", "/snap", "/dev", "/proc", "/sys")
 """The folders of the system. What this user can't write counts as the system's, too."""
-MAPPED = re.compile(r"^\S+ ..x\S* \S+ \S+ \d+\s+(/.*?)( \(deleted\))?$", re.MULTILINE)
-"""A file that is mapped to be executed, in /proc/self/maps: a library."""
+MAPPED = re.compile(r"^\S+ ..x\S* \S+ \S+ \d+\s+(/(?!memfd:).*?)( \(deleted\))?$", re.MULTILINE)
+"""A file that is mapped to be executed, in /proc/self/maps: a library. Memory that a compiler has filled is none."""
 SOURCES = (".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hh", ".hpp", ".inl", ".pyx", ".pxd", ".pxi", ".rs")
 """What compilers read. A header is opened by the compiler's own process: so all beside an opened source count."""
 MODULES = (".py", ".pyx", ".so")
@@ -51,7 +54,7 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Watch:
-    """What this process has opened and written since this was made, and the modules that nobody could find.
+    """What this process has opened and written while it was watched, and the modules that nobody could find.
 
     It is the last finder on sys.meta_path: it is asked for modules that no other has found.
     """
@@ -60,13 +63,24 @@ class Watch:
         self.opened: set[str] = set()
         self.written: set[str] = set()
         self.absent: set[str] = set()
-        sys.addaudithook(self._heed)
+        self.hook = partial(operator.is_)  # a hook stays for good, but which function it calls can be exchanged
+        sys.addaudithook(self.hook)
         sys.meta_path.append(self)  # type: ignore[arg-type]
 
-    def _heed(self, event: str, arguments: tuple[Any, ...]) -> None:
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch what is done within the block."""
+        self.hook.__setstate__((self._note_event, (), {}, {}))  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            self.hook.__setstate__((operator.is_, (), {}, {}))  # type: ignore[attr-defined]
+
+    def _note_event(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
             name, _, flags = arguments
-            self._note(self.written if flags & WRITES else self.opened, name)
+            writes = flags & os.O_WRONLY or flags & MAKES
+            self._note(self.written if writes else self.opened, name)
         elif event == "os.rename":
             self._note(self.written, arguments[1])
         elif event == "ctypes.dlopen":
@@ -103,23 +117,24 @@ def below(path: str | os.PathLike[str], folders: Iterable[Path]) -> bool:
 
 
 class Files:
-    """The files of a worker, watched from when this is made.
+    """The files of the worker of an implementation from elsewhere.
 
     Args:
-        origin: of an implementation from elsewhere; None for one of this suite.
+        origin: where the implementation comes from.
         shared: the suite's own folders that all workers use: its caches, and that of this run.
     """
 
-    def __init__(self, origin: Origin | None, shared: Sequence[str]) -> None:
-        self.origin = origin
-        self.tree = Path(os.path.realpath(origin.tree)) if origin and origin.tree else None
-        self.folder = Path(os.path.realpath(origin.folder)) if origin else None
-        held = (sys.prefix, sys.base_prefix, sys.exec_prefix, *shared, str(ROOT / "benchmarks"), str(ROOT / "impls"))
-        self.ours = self._outside_tree(held)
+    def __init__(self, origin: Origin, shared: Sequence[str]) -> None:
+        self.ignored = set(origin.ignored)
+        self.folder = Path(os.path.realpath(origin.folder))
+        self.tree = Path(os.path.realpath(origin.tree)) if origin.tree else None
+        suite = [*shared, str(ROOT / "benchmarks"), str(ROOT / "impls")]
+        self.suite = self._outside_tree([*suite, sys.prefix, sys.base_prefix, sys.exec_prefix])
         library_path = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
         installed = [site.getusersitepackages(), *filter(None, library_path)]
-        self.installed = [*self._outside_tree(installed), *map(Path, SYSTEM)]
-        self.searched = self._outside_tree(place for place in sys.path if Path(place) != ROOT)
+        self.system = [*self._outside_tree(installed), *map(Path, SYSTEM)]
+        searched = self._outside_tree(place for place in sys.path if Path(place) != ROOT)
+        self.python_path = [place for place in searched if self.tree is None or not place.is_relative_to(self.tree)]
         self.watch = Watch()
 
     def _outside_tree(self, places: Iterable[str]) -> list[Path]:
@@ -127,18 +142,17 @@ class Files:
         both = {Path(form) for place in places for form in (os.path.abspath(place), os.path.realpath(place))}  # noqa: PTH100
         return [place for place in both if self.tree is None or not self.tree.is_relative_to(place)]
 
-    def _foreign(self, path: str, known: Sequence[Path]) -> bool:
-        """Whether a file belongs to neither the system, an environment, the suite, nor to other known folders."""
-        if below(path, self.ours):
+    def _is_users(self, path: str) -> bool:
+        """Whether a file is the user's: it belongs to neither the suite, an environment, nor the system."""
+        if below(path, self.suite):
             return False
-        if self.tree and below(path, [self.tree]):
+        if below(path, [self.folder]) or (self.tree and below(path, [self.tree])):
             return True
-        fixed = [*self.installed, *known]
-        return not below(path, fixed) and (os.getuid() == 0 or os.access(path, os.W_OK))
+        return not below(path, self.system) and (os.getuid() == 0 or os.access(path, os.W_OK))
 
-    def code(self, known: Sequence[Path] = ()) -> list[str]:
-        """Return each module and library that is `_foreign`."""
-        return sorted(path for path in modules() | libraries() if self._foreign(path, known))
+    def code(self) -> list[str]:
+        """Return each module and library that is the user's."""
+        return sorted(path for path in modules() | libraries() if self._is_users(path))
 
     def check(self) -> None:
         """In a gate, see that this side uses its own files only.
@@ -146,47 +160,44 @@ class Files:
         Raises:
             Suspicious: it uses a file that the other side uses too, or one that neither side has.
         """
-        if self.origin is None or self.tree is None or self.folder is None:
+        if self.tree is None:
             return
-        own = [self.folder]
-        for path in self.code(known=self.searched):
-            if not below(path, own):
+        for path in self.code():
+            if not below(path, [self.folder, *self.python_path]):
                 raise Suspicious(self._shared(path))
         for path in sorted(self.watch.opened):
-            if below(path, [self.tree]) and not below(path, [*own, *self.ours]) and Path(path).is_file():
+            own = below(path, [self.folder, *self.suite])
+            if below(path, [self.tree]) and not own and Path(path).is_file():
                 raise Suspicious(self._shared(path))
-        if path := next(self._missed(), ""):
-            raise Suspicious(f"it looks for {path}, which git ignores, so neither side has it: build it on import")
+        for path in sorted(self.watch.opened | self.watch.absent):
+            if name := self._ignored(path):
+                raise Suspicious(f"it looks for {name}, which git ignores, so neither side has it: build it on import")
 
     def _shared(self, path: str) -> str:
         if self.tree and below(path, [self.tree]):
             return f"it uses {path}, as the other side does: build that path from __file__"
         return f"it uses {path}, as the other side does: install it, or put its folder on PYTHONPATH"
 
-    def _missed(self) -> Iterator[str]:
-        """Yield each file that this side has looked for in its snapshot, and that git ignores in the tree."""
-        assert self.origin is not None
-        assert self.folder is not None
-        ignored = set(self.origin.ignored)
-        wanted = {os.path.realpath(path) for path in self.watch.opened | self.watch.absent}
-        for path in sorted(wanted):
-            if not path.startswith(f"{self.folder}/") or VERSION.fullmatch(Path(path).stem):
-                continue
-            name = path.removeprefix(f"{self.folder}/")
-            as_module = [each for each in ignored if each.endswith(MODULES) and each.startswith(f"{name}.")]
-            in_folder = any(f"{folder}/" in ignored for folder in (name, *Path(name).parents))
-            if not Path(path).exists() and (name in ignored or as_module or in_folder):
-                yield next(iter(as_module), name)
+    def _ignored(self, path: str) -> str:
+        """Return the file that git ignores in the tree, where this side has looked for that in its snapshot."""
+        real = Path(os.path.realpath(path))
+        if not real.is_relative_to(self.folder) or real.exists() or VERSION.fullmatch(real.stem):
+            return ""
+        name = real.relative_to(self.folder)
+        if str(name) in self.ignored or any(f"{folder}/" in self.ignored for folder in (name, *name.parents)):
+            return str(name)
+        of_module = (each for each in self.ignored if each.startswith(f"{name}.") and each.endswith(MODULES))
+        return next(of_module, "")
 
     def used(self) -> dict[str, str]:
         """Return a hash of each file that a result may depend on, by path: code from anywhere, and data of its folder.
 
-        What this process has written itself is left out.
+        What this process has written itself is left out, and what belongs to the suite: in a gate, all snapshots.
         """
         found = set(self.code())
-        if self.folder:
-            own = {path for path in self.watch.opened if below(path, [self.folder]) and not path.endswith(".pyc")}
-            found |= {path for path in own if not below(path, [*self.ours, *self.installed])}
+        for path in self.watch.opened:
+            if below(path, [self.folder]) and not below(path, self.suite) and not path.endswith(".pyc"):
+                found.add(path)
         for folder in {Path(path).parent for path in found if path.endswith(SOURCES)}:
             found |= {str(path) for path in folder.rglob("*") if path.suffix in SOURCES}
         digests = {path: digest(path) for path in found - self.watch.written}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,12 @@ class Worker:
         devices.keep_freed()
         agreement.PRECISION = current()
         self.device = start.device
-        self.files = Files(start.origin, start.shared)
+        self.files = Files(start.origin, start.shared) if start.origin else None
         impls.__path__ = [start.impls]  # a side's own files
         implementation = registry.read(Path(start.path))
         installed = msgspec.structs.replace(implementation, requires=start.requires)
-        with no_collector():  # it would visit the frameworks' objects again and again: a quarter of the import
+        # the collector would visit the frameworks' objects again and again: a quarter of the import
+        with no_collector(), self.watching():
             self.module = registry.load(implementation)
             self.hardware = devices.Cuda() if start.device == "cuda" else devices.Cpu()
             gc.freeze()  # they stay alive
@@ -62,6 +64,10 @@ class Worker:
         self.made: tuple[Any, Inputs] | None = None  # the last set of inputs, with its problem, seed and number
         self.controller = ThreadpoolController()
         self.ready = Ready(implementation.digest, environments.versions_of(installed))
+
+    def watching(self) -> AbstractContextManager[None]:
+        """Watch which files are used within a block, where that matters."""
+        return self.files.watch.watching() if self.files else nullcontext()
 
     def wait(self, _: Any = None) -> None:
         """Wait for everything that was submitted to the device."""

@@ -150,7 +150,7 @@ def _name_set_by(node: ast.AST) -> str | None:
 
 
 def _constants(tree: ast.Module) -> dict[str, Any]:
-    """Return the constants of a file; ValueError where one is set by anything but `NAME = literal`, outside of all."""
+    """Return the constants of a file; ValueError where one is set in another way than `NAME = literal`, at the top."""
     constants: dict[str, Any] = {}
     plain: list[ast.AST] = []
     for statement in tree.body:

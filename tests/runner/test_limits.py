@@ -35,7 +35,7 @@ def test_the_shortest_call_of_the_peak_is_the_limit_in_each_replicate():
     rows = rows_of("quick", [0.9, 1.1, 0.9], peak=[SECONDS, 2 * SECONDS, SECONDS])
     for row in rows:
         if row.implementation == "peak":
-            limits.heed_row(row)
+            limits.add_row(row)
     limits.refuse(row for row in rows if row.implementation != "peak")
     assert [row.status for row in rows if row.implementation == "quick"] == ["ok", "error", "ok"]
     assert "does its work before it is called" in rows[3].reason

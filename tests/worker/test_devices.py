@@ -215,6 +215,7 @@ def worker_of(device, submit, call=None):
     worker = object.__new__(Worker)
     worker.hardware, worker.seed, worker.made = device, 0, None
     worker.controller = SimpleNamespace(lib_controllers=[])
+    worker.device = "cpu"
     problem = Problem.parse("t1-b1-i1-h1")
     opened = SimpleNamespace(
         benchmark=SimpleNamespace(timed_problem=problem, problem=problem, workload="sequence", mode="forward"),

@@ -78,6 +78,13 @@ def of_another_library(state):
     return torch.from_numpy(state.matrix.numpy() @ state.matrix.numpy())
 
 
+def a_small_one_at_first(state):
+    """A call of another library, which takes a small product of PyTorch to set itself up."""
+    if state.kept is None:
+        state.kept = state.matrix[:2] @ state.matrix
+    return of_another_library(state)
+
+
 def set_up_at_first(state):
     """As a library of its own that is given the weights once, multiplied by each other."""
     if state.kept is None:
@@ -107,6 +114,7 @@ def test_products_that_are_not_in_each_call_are_found(parts, said):
         (product, True),
         (tried_in_three_ways_at_first, True),
         (of_another_library, False),
+        (a_small_one_at_first, False),
         (set_up_at_first, False),
     ],
 )
@@ -119,8 +127,32 @@ def test_products_of_jax_are_found_where_they_do_not_belong():
     matrix = jax.numpy.ones((256, 256))
     multiply = jax.jit(lambda matrix: matrix @ matrix)
     assert not products.check(look(multiply, load=lambda _: matrix), NEEDED)
+    mask = jax.jit(lambda key: jax.random.bernoulli(key, 0.5, (256, 256)))  # a loop of XLA, and no product
+    assert not products.check(look(multiply, load=lambda _: (matrix, mask(jax.random.key(0)))[0]), NEEDED)
     with pytest.raises(Suspicious, match="when inputs are loaded"):
         products.check(look(multiply, load=lambda _: multiply(matrix)), NEEDED)
+
+
+def test_what_forward_train_does_of_backward_is_found():
+    """Its own products belong there, and no more."""
+
+    def with_own(state):
+        state.kept = product(state)
+
+    def with_those_of_backward(state):
+        state.kept = [product(state) for _ in range(3)]
+
+    def look_at_backward(forward_train, backward):
+        problem = Problem.parse("t1-b1-i1-h1")
+        whole = Prepared(lambda _: State(), lambda *_: {}, forward_train=forward_train, backward=backward)
+        return products.look(whole, "backward", make_inputs(problem))
+
+    def twice(state):
+        return product(state) + product(state)
+
+    assert products.check(look_at_backward(with_own, twice), 2 * NEEDED, NEEDED)
+    with pytest.raises(Suspicious, match="forward_train makes products of backward"):
+        products.check(look_at_backward(with_those_of_backward, lambda state: state.kept[0]), 2 * NEEDED, NEEDED)
 
 
 def test_a_profiler_that_fails_accuses_nobody(monkeypatch):

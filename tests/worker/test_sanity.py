@@ -224,6 +224,7 @@ def test_a_reading_takes_as_long_as_it_likes_where_the_numbers_are_there_before(
     sanity.check_reading({"a": SimpleNamespace(rows=numbers.tolist())}, finish, 1e-4)
     with pytest.raises(sanity.Suspicious, match="computes its result when that is read"):
         sanity.check_reading([numbers[:280], numbers[:100]], finish, 1e-4)
+    sanity.check_reading([np.array(["a"]), np.array([None]), numbers], finish, 1e-4)
 
 
 def calls(machine, at_first, again):

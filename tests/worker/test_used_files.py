@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,7 +65,7 @@ def side_of(places: Path) -> Origin:
     [
         ("sys.path.insert(0, '{tree}'); import helper", "tree/helper.py"),
         ("open('{tree}/data.txt').read()", "tree/data.txt"),
-        ("exec(open('{tree}/helper.py').read())", "tree/helper.py"),
+        ("import numpy; numpy.memmap('{tree}/data.txt')", "tree/data.txt"),
         ("sys.path.insert(0, '{elsewhere}'); import helper", "elsewhere/helper.py"),
         ("import ctypes; ctypes.CDLL('{tree}/library.so')", "tree/library.so"),
         ("import ctypes; ctypes.CDLL('{elsewhere}/library.so')", "elsewhere/library.so"),
@@ -75,9 +77,21 @@ def side_of(places: Path) -> Origin:
 def test_a_side_that_uses_what_is_not_its_own_is_refused(places, code, named):
     if "library.so" in named:
         library(places / named)
-    with pytest.raises(ArmFailed, match=rf"\S*{named}") as failed, opened(places, code, side_of(places)):
+    said = rf"it (uses|looks for) \S*{re.escape(named)},"
+    with pytest.raises(ArmFailed, match=said) as failed, opened(places, code, side_of(places)):
         pass
     assert failed.value.status == "error"
+
+
+def test_a_folder_on_the_path_is_the_environment_unless_it_lies_in_the_tree(places, monkeypatch):
+    for folder in ("tree", "elsewhere"):
+        (places / folder / "lib").mkdir()
+        (places / folder / "lib" / f"of_{folder}.py").touch()
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(places / "elsewhere/lib"), str(places / "tree/lib")]))
+    with opened(places, "import of_elsewhere", side_of(places)):
+        pass
+    with pytest.raises(ArmFailed, match=r"it uses \S*of_tree\.py"), opened(places, "import of_tree", side_of(places)):
+        pass
 
 
 def test_a_side_may_use_its_own_files_the_environment_and_data_from_elsewhere(places):
