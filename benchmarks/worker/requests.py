@@ -60,7 +60,7 @@ class Open(Request[Opened]):
         hardware = worker.hardware
         hardware.reset_peak()
         before = hardware.used()
-        with warnings.catch_warnings(record=True) as given, worker.watching():
+        with warnings.catch_warnings(record=True) as given:
             warnings.simplefilter("always")
             prepared = worker.module.prepare(problem, weights, worker.device, benchmark.workload)
             opened = OpenBenchmark(benchmark, prepared, inputs)

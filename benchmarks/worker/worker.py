@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,7 @@ class Worker:
         implementation = registry.read(Path(start.path))
         installed = msgspec.structs.replace(implementation, requires=start.requires)
         # the collector would visit the frameworks' objects again and again: a quarter of the import
-        with no_collector(), self.watching():
+        with no_collector():
             self.module = registry.load(implementation)
             self.hardware = devices.Cuda() if start.device == "cuda" else devices.Cpu()
             gc.freeze()  # they stay alive
@@ -64,10 +63,6 @@ class Worker:
         self.made: tuple[Any, Inputs] | None = None  # the last set of inputs, with its problem, seed and number
         self.controller = ThreadpoolController()
         self.ready = Ready(implementation.digest, environments.versions_of(installed))
-
-    def watching(self) -> AbstractContextManager[None]:
-        """Watch which files are used within a block, where that matters."""
-        return self.files.watch.watching() if self.files else nullcontext()
 
     def wait(self, _: Any = None) -> None:
         """Wait for everything that was submitted to the device."""
