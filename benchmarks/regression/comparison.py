@@ -166,7 +166,7 @@ def split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
 
 
 def left_out(files: Sequence[Path]) -> tuple[str, ...]:
-    """Return a line for each file from elsewhere beside which git ignores modules: neither side has these."""
+    """Return a line for each file from elsewhere that has ignored files beside it: neither side has these."""
     lines = []
     for file in files:
         names = snapshots.ignored_beside(*snapshots.place_of(file))

@@ -158,9 +158,13 @@ def ignored(whole: Path) -> tuple[str, ...]:
 
 
 def ignored_beside(whole: Path, name: Path) -> list[str]:
-    """Return the names of the files and packages in the folder of a file that git ignores."""
-    beside = [Path(each) for each in ignored(whole) if Path(each).parent == name.parent]
-    return [each.name for each in beside if (whole / each).is_file() or (whole / each / "__init__.py").exists()]
+    """Return the names of the files and packages in the folder of a file that git ignores, but for hidden ones."""
+    names = []
+    for each in map(Path, ignored(whole)):
+        beside = each.parent == name.parent and not each.name.startswith(".")
+        if beside and ((whole / each).is_file() or (whole / each / "__init__.py").exists()):
+            names.append(each.name)
+    return names
 
 
 def of_revision(folder: Path, revision: str, name: str) -> Path:

@@ -243,11 +243,13 @@ def test_a_sparse_checkout_hides_nothing_of_a_revision(repository, tmp_path, mon
 def test_what_git_ignores_beside_a_file_is_named(repository):
     (repository / "lstm" / "__pycache__").mkdir()
     (repository / "other" / "built.py").touch()
+    (repository / ".gitignore").write_text("built.*\n__pycache__/\n.env\n")
+    (repository / "lstm" / ".env").touch()
     assert not comparison.by_revision([str(repository / "lstm" / "v1.py")], "HEAD").left_out
     (repository / "lstm" / "built.so").touch()
     found = comparison.by_revision([str(repository / "lstm" / "v1.py")], "HEAD")
     assert "built.so" in found.left_out[0]
-    assert set(found.head.versions["v1"].origin.ignored) == {"lstm/built.so", "other/built.py"}
+    assert set(found.head.versions["v1"].origin.ignored) == {"lstm/.env", "lstm/built.so", "other/built.py"}
 
 
 @pytest.mark.process

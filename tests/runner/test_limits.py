@@ -70,6 +70,15 @@ def test_the_peak_is_measured_before_anything_is_checked_and_where_there_is_none
         unknown.check(BENCHMARK, 0.01 * LEAST)
 
 
+def test_a_peak_that_was_disturbed_refuses_nobody():
+    seconds = iter([10 * SECONDS, SECONDS, SECONDS])
+    limits = Limits(2)
+    limits.measure(Answering({requests.Fastest: lambda _: next(seconds)}), [BENCHMARK])
+    limits.check(BENCHMARK, 1.01 * LEAST)
+    with pytest.raises(ArmFailed):
+        limits.check(BENCHMARK, 0.99 * LEAST)
+
+
 def test_rows_of_different_lengths_need_their_own_steps_only():
     whole, padded = (Benchmark.parse(f"t8-b4-i3-h5{suffix}/sequence/forward").problem for suffix in ("", "-var"))
     assert operations(padded, "sequence", "forward") * 32 == operations(whole, "sequence", "forward") * (2 + 4 + 6 + 8)
