@@ -90,8 +90,7 @@ class Gate:
             with progress(REGRESSION) as advance, self.session(place, advance) as session:
                 rules = decision.rules(options.margin)
                 result = measure_and_decide(session, rules, options.replicates, options.blocks, options.gates)
-            command_line.say(account(began, result.records))
-            self.conclude(result)
+            self.conclude(result, account(began, result.records))
             if slowdowns := largest(result.slower):
                 self.explain(result, slowdowns, place)
 
@@ -99,8 +98,8 @@ class Gate:
         """Return a session of both sides."""
         return Session(self.options, (self.compared.base, self.compared.head), self.cores, place, advance)
 
-    def conclude(self, result: Result) -> None:
-        """Write all files, and print the result, also where they can't be written."""
+    def conclude(self, result: Result, took: str = "") -> None:
+        """Write all files, and print the result, also where they can't be written. `took`: how long it took."""
         options, compared = self.options, self.compared
         result.left_out = compared.left_out
         title = compared.title + (f"{outcome.ONE_OF}{options.gates} gates" if options.gates > 1 else "")
@@ -117,6 +116,8 @@ class Gate:
             exit_code = self.told.exit_code
         finally:
             self.exit_code = exit_code
+            if took:
+                command_line.say(took)
             report.show(result, title, self.line, output())
 
     def markdown(self, result: Result) -> str:

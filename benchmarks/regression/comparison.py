@@ -99,7 +99,7 @@ class Source:
             if file.is_file():
                 read = registry.read_foreign(file)
                 named = msgspec.structs.replace(read, name=path.stem)  # a link may lead to a file of another name
-                origin = Origin(str(folder), str(top), snapshots.ignored(top))
+                origin = Origin(str(folder), str(top), snapshots.missing(top))
                 self.lstms[path.stem] = named, root, origin
         except ValueError as error:
             self.broken[path.stem] = str(error).replace(str(file), path.name)

@@ -147,14 +147,21 @@ def check_absent(whole: Path, revision: str, name: Path) -> None:
     raise Incomplete(f"{revision} has {name}, and git has not written it to the snapshot")
 
 
-def ignored(whole: Path) -> tuple[str, ...]:
+def ignored(whole: Path) -> list[str]:
     """Return what git ignores in a repository, by its path there: files, and folders with a / of which it ignores all.
 
     Bytecode is left out: Python makes it anew.
     """
     listed = git(whole, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory").split("\0")
-    kept = (name for name in listed if name and "__pycache__" not in name and not name.endswith(".pyc"))
-    return tuple(kept)
+    return [name for name in listed if name and "__pycache__" not in name and not name.endswith(".pyc")]
+
+
+def missing(whole: Path) -> tuple[str, ...]:
+    """Return what of a repository's files is in no snapshot: what git ignores, and repositories in it, with a /."""
+    nested = git(whole, "ls-files", "-z", "--others", "--exclude-standard").split("\0")
+    tracked = git(whole, "ls-files", "-sz").split("\0")
+    submodules = [f"{line.partition(chr(9))[2]}/" for line in tracked if line.startswith(SUBMODULE)]
+    return (*ignored(whole), *submodules, *(name for name in nested if name.endswith("/")))
 
 
 def ignored_beside(whole: Path, name: Path) -> list[str]:

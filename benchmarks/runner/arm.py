@@ -25,7 +25,7 @@ from benchmarks.runner import outside
 from benchmarks.runner.sides import ArmFailed, Version, make_home, shared_folders, worker_variables
 from benchmarks.worker import protocol, requests
 from benchmarks.worker.protocol import Answer
-from benchmarks.worker.used_files import Origin
+from benchmarks.worker.used_files import Origin, project_of
 from impls.core.text import one_line
 
 POLL_SECONDS = 0.1
@@ -91,7 +91,7 @@ class Arm:
         impls = str(self.version.root / "impls")
         origin = self.version.origin
         if origin is None and not self.implementation.own:
-            origin = Origin(str(self.implementation.path.parent))
+            origin = Origin(str(project_of(self.implementation.path)))
         shared = shared_folders(self.folder)
         start = protocol.Start(path, requires, impls, origin, shared, device, cores or self.cores, os.getpid())
         self._send(protocol.line(start))

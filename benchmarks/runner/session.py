@@ -66,7 +66,7 @@ class Session:
         self.limits = Limits(len(cores))
         self.began = time.time()
         self.used: dict[str, set[str]] = {}  # by path, each hash that a worker has seen of a file that it used
-        self.built: dict[str, set[str]] = {}  # by library that was built meanwhile, the implementations that use it
+        self.built: dict[str, set[str]] = {}  # by code that was made meanwhile, the implementations that use it
 
     @property
     def peaks(self) -> set[str]:
@@ -76,19 +76,22 @@ class Session:
 
     def note_files(self, arm: Arm) -> None:
         """Note the files that an arm has used; ArmFailed where it used one that is not its own."""
-        for path, digest in arm.ask(requests.UsedFiles()).items():
+        used = arm.ask(requests.UsedFiles())
+        for path, digest in used.hashes.items():
             self.used.setdefault(path, set()).add(digest)
-            if path.endswith(".so") and Path(path).stat().st_mtime > self.began:
+        for path in (*used.hashes, *used.made):
+            is_code = path.endswith(".py") or ".so" in Path(path).suffixes
+            if is_code and Path(path).exists() and Path(path).stat().st_mtime > self.began:
                 self.built.setdefault(path, set()).add(arm.name)
 
     def _refuse_shared(self, rows: Iterable[Record]) -> None:
-        """Refuse implementations that use one library which was built meanwhile: it holds the code of one of them."""
+        """Refuse implementations that use a library or module which was made meanwhile: it has the code of one."""
         for path, names in self.built.items():
             for row in rows:
                 if len(names) > 1 and row.implementation in names and row.status == "ok":
                     others = ", ".join(sorted(names - {row.implementation}))
                     row.status = "error"
-                    row.reason = f"it uses {path}, which was built meanwhile, as {others} does: whose code is in it?"
+                    row.reason = f"it uses {path}, which was made meanwhile, as {others} does: whose code is in it?"
 
     def close(self) -> None:
         """End every worker."""

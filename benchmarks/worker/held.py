@@ -34,7 +34,7 @@ class Held:
         left, seen = [result], set[int]()
         while left:
             value = left.pop()
-            if id(value) in seen or isinstance(value, str | bytes | type):
+            if id(value) in seen or isinstance(value, str | type):
                 continue
             seen.add(id(value))
             if isinstance(value, int | float):
@@ -51,7 +51,9 @@ class Held:
             elif package_of(type(value)):
                 held.unseen = True
             else:
-                left += vars(value).values() if hasattr(value, "__dict__") else ()
+                held.numbers += _raw_numbers(value)
+                left += getattr(value, "__dict__", {}).values()
+                left += [getattr(value, name, None) for name in getattr(value, "__slots__", ())]
         return held
 
     def share_of(self, arrays: Iterable[Array]) -> float:
@@ -68,6 +70,17 @@ def package_of(kind: type) -> str:
     name = kind.__module__.partition(".")[0]
     installed = {"site-packages", "dist-packages"} & {*Path(file).parts}
     return name if installed or name in ARRAYS else ""
+
+
+def _raw_numbers(value: Any) -> list[Array]:
+    """Return the numbers in the memory of an object such as bytes or an array.array; none where it shows no memory."""
+    try:
+        memory = bytes(memoryview(value))
+    except TypeError:
+        return []
+    with np.errstate(all="ignore"):
+        whole = (kind for kind in (np.float32, np.float64) if len(memory) % np.dtype(kind).itemsize == 0)
+        return [np.frombuffer(memory, kind).astype(np.float32) for kind in whole]
 
 
 def _numbers(value: Any) -> list[Array]:

@@ -22,7 +22,7 @@ from impls.core.weights import Inputs
 COUNTED = re.compile(r"aten::(mm|addmm|bmm|baddbmm)")
 """Products whose operations PyTorch's profiler counts."""
 OTHERS = re.compile(
-    r"aten::(addmm_|baddbmm_|mv|addmv_?|dot|ger|einsum|conv\w*|lstm\w*|\w*rnn\w*|_thnn_fused_\w+|quantized_\w+)"
+    r"aten::(addmm_|baddbmm_|mv|addmv_?|dot|ger|conv\w*|lstm\w*|\w*rnn\w*|_thnn_fused_\w+|quantized_\w+)"
     r"|(dot|ynn_fusion|onednn)[.\w-]*"
 )
 """Products, and what makes them inside, of PyTorch and of XLA: how many operations is not told."""

@@ -20,6 +20,7 @@ from benchmarks.worker.agreement import REPLICATE
 from benchmarks.worker.expected import saved, weights_of
 from benchmarks.worker.protocol import Request
 from benchmarks.worker.timing import Turn
+from benchmarks.worker.used_files import Used
 from benchmarks.worker.worker import OpenBenchmark, Worker
 from impls.core.contract import MODES
 from impls.core.operations import operations
@@ -91,12 +92,12 @@ class Close(Request[None]):
         worker.hardware.reset_peak()
 
 
-class UsedFiles(Request[dict[str, str]]):
-    """Tell a hash of each file that results may depend on, by path: see used_files.py."""
+class UsedFiles(Request[Used]):
+    """Tell which of the user's files results may depend on: see used_files.py."""
 
-    def do(self, worker: Worker) -> dict[str, str]:
+    def do(self, worker: Worker) -> Used:
         if worker.files is None:
-            return {}
+            return Used({}, [])
         worker.files.check()
         return worker.files.used()
 

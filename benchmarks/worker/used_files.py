@@ -12,6 +12,7 @@ import os
 import re
 import site
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +24,7 @@ from benchmarks import ROOT
 from benchmarks.worker.sanity import Suspicious
 
 MAKES = os.O_CREAT | os.O_TRUNC
-SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/opt", "/etc", "/nix", "/snap", "/dev", "/proc", "/sys")
+SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/opt", "/etc", "/nix", "/snap", "/proc", "/sys")
 """The folders of the system. What this user can't write counts as the system's, too."""
 MAPPED = re.compile(r"^\S+ ..x\S* \S+ \S+ \d+\s+(/(?!memfd:).*?)( \(deleted\))?$", re.MULTILINE)
 """A file that is mapped to be executed, in /proc/self/maps: a library. Memory that a compiler has filled is none."""
@@ -31,6 +32,12 @@ SOURCES = (".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hh", ".hpp", ".in
 """What compilers read. A header is opened by the compiler's own process: so all beside an opened source count."""
 MODULES = (".py", ".pyx", ".so")
 """The ends of a module's file."""
+OPENING = {"ctypes.dlopen": 0, "sqlite3.connect": 0, "import": 1}
+"""Events of the audit beside `open`, and which of their arguments is the path of a file that is opened."""
+EDITABLE = "__editable__"
+"""How the modules begin by which pip has installed other projects in place."""
+CLOCK_SECONDS = 0.01
+"""By so much the time of a file's change may be early."""
 LARGE = 2**26
 """Of a larger file the size and the time of its last change count, in place of its content."""
 VERSION = re.compile(r"_*version_*")
@@ -41,14 +48,25 @@ class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the file of an implementation from elsewhere comes from, and what belongs to it.
 
     Attributes:
-        folder: what belongs to it. In a gate that is a snapshot of `tree`, otherwise the folder of the file.
+        folder: what belongs to it. In a gate that is a snapshot of `tree`, otherwise see project_of.
         tree: the folder of which a gate has made the snapshot; nothing may be used from there. Empty outside a gate.
-        ignored: in a gate, what of the tree is ignored by git and so in no snapshot: paths in it; of folders with `/`.
+        missing: in a gate, paths in the tree of what no snapshot has, since git ignores it or it is another repository.
+            Those of folders end with `/`.
     """
 
     folder: str
     tree: str = ""
-    ignored: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+class Used(msgspec.Struct, forbid_unknown_fields=True):
+    """The user's files that a worker has used: of each a hash, and the code among them that was made meanwhile.
+
+    What was made while the worker ran has no hash: it may be another in each process.
+    """
+
+    hashes: dict[str, str]
+    made: list[str]
 
 
 class Watch:
@@ -71,18 +89,23 @@ class Watch:
             self._note(self.written if writes else self.opened, name)
         elif event == "os.rename":
             self._note(self.written, arguments[1])
-        elif event == "ctypes.dlopen":
-            self._note(self.opened, arguments[0])
+        elif event in OPENING:
+            self._note(self.opened, arguments[OPENING[event]])
 
     @staticmethod
     def _note(seen: set[str], name: object) -> None:
-        if isinstance(name, str | bytes):
+        if isinstance(name, str | bytes | os.PathLike):
             seen.add(os.path.abspath(os.fsdecode(name)))  # noqa: PTH100 - a Path takes ten times as long
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, _: object = None) -> None:
         """Note where a module was looked for in vain, and find nothing."""
         for folder in sys.path if path is None else path:
             self.absent.add(f"{folder}/{name.rpartition('.')[2]}")
+
+
+def project_of(path: Path) -> Path:
+    """Return the folder whose files belong to an implementation: that of its repository, or that of its file."""
+    return next((folder for folder in path.parents if (folder / ".git").exists()), path.parent)
 
 
 def libraries() -> set[str]:
@@ -113,15 +136,18 @@ class Files:
     """
 
     def __init__(self, origin: Origin, shared: Sequence[str]) -> None:
-        self.ignored = set(origin.ignored)
+        self.began = time.time() - CLOCK_SECONDS
+        self.missing = set(origin.missing)
         self.folder = Path(os.path.realpath(origin.folder))
         self.tree = Path(os.path.realpath(origin.tree)) if origin.tree else None
         suite = [*shared, str(ROOT / "benchmarks"), str(ROOT / "impls")]
         self.suite = self._outside_tree([*suite, sys.prefix, sys.base_prefix, sys.exec_prefix])
-        library_path = os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
-        installed = [site.getusersitepackages(), *filter(None, library_path)]
+        loaded = re.split("[: ]", f"{os.environ.get('LD_LIBRARY_PATH', '')}:{os.environ.get('LD_PRELOAD', '')}")
+        installed = [site.getusersitepackages(), *filter(None, loaded)]
         self.system = [*self._outside_tree(installed), *map(Path, SYSTEM)]
-        searched = self._outside_tree(place for place in sys.path if Path(place) != ROOT)
+        editable = (vars(module) for name, module in sys.modules.items() if name.startswith(EDITABLE))
+        in_place = [place for finder in editable for place in finder.get("MAPPING", {}).values()]
+        searched = self._outside_tree(place for place in [*sys.path, *in_place] if Path(place) != ROOT)
         self.python_path = [place for place in searched if self.tree is None or not place.is_relative_to(self.tree)]
         self.watch = Watch()
 
@@ -136,11 +162,14 @@ class Files:
             return False
         if below(path, [self.folder]) or (self.tree and below(path, [self.tree])):
             return True
-        return not below(path, self.system) and (os.getuid() == 0 or os.access(path, os.W_OK))
+        if below(path, self.system) or (path.startswith("/dev/") and not path.startswith("/dev/shm/")):  # noqa: S108
+            return False
+        return os.getuid() == 0 or os.access(path, os.W_OK)
 
     def code(self) -> list[str]:
-        """Return each module and library that is the user's."""
-        return sorted(path for path in modules() | libraries() if self._is_users(path))
+        """Return each library, and each module whether it was imported or run, that is the user's."""
+        opened = {path for path in self.watch.opened if path.endswith(MODULES) and Path(path).is_file()}
+        return sorted(path for path in modules() | libraries() | opened if self._is_users(path))
 
     def check(self) -> None:
         """In a gate, see that this side uses its own files only.
@@ -157,39 +186,53 @@ class Files:
             own = below(path, [self.folder, *self.suite])
             if below(path, [self.tree]) and not own and Path(path).is_file():
                 raise Suspicious(self._shared(path))
-        for path in sorted(self.watch.opened | self.watch.absent):
-            if name := self._ignored(path):
-                raise Suspicious(f"it looks for {name}, which git ignores, so neither side has it: build it on import")
+        for path in sorted((self.watch.opened | self.watch.absent) - self.watch.written):
+            if name := self._missed(path):
+                raise Suspicious(
+                    f"it looks for {name}, which neither side has, since git ignores it or it is another repository:"
+                    " commit it, or build it on import"
+                )
 
     def _shared(self, path: str) -> str:
         if self.tree and below(path, [self.tree]):
             return f"it uses {path}, as the other side does: build that path from __file__"
-        return f"it uses {path}, as the other side does: install it, or put its folder on PYTHONPATH"
+        return f"it uses {path}, which the other side may use too: install it, or put its folder on PYTHONPATH"
 
-    def _ignored(self, path: str) -> str:
-        """Return the file that git ignores in the tree, where this side has looked for that in its snapshot."""
+    def _missed(self, path: str) -> str:
+        """Return the file of the tree that no snapshot has, where this side has looked for that in its own."""
         real = Path(os.path.realpath(path))
         if not real.is_relative_to(self.folder) or real.exists() or VERSION.fullmatch(real.stem):
             return ""
+        if path in self.watch.absent and any(each.rpartition(".")[2] == real.name for each in sys.modules):
+            return ""  # it was built then
         name = real.relative_to(self.folder)
-        if str(name) in self.ignored or any(f"{folder}/" in self.ignored for folder in (name, *name.parents)):
+        is_package = f"{name}/" in self.missing and (Path(self.tree or "") / name / "__init__.py").exists()
+        if str(name) in self.missing or is_package or any(f"{folder}/" in self.missing for folder in name.parents):
             return str(name)
-        of_module = (each for each in self.ignored if each.startswith(f"{name}.") and each.endswith(MODULES))
+        of_module = (each for each in self.missing if each.startswith(f"{name}.") and each.endswith(MODULES))
         return next(of_module, "")
 
-    def used(self) -> dict[str, str]:
-        """Return a hash of each file that a result may depend on, by path: code from anywhere, and data of its folder.
+    def used(self) -> Used:
+        """Return the files that a result may depend on: code from anywhere, and data of its folder.
 
         What this process has written itself is left out, and what belongs to the suite: in a gate, all snapshots.
         """
-        found = set(self.code())
+        code = self.code()
+        found = set(code)
         for path in self.watch.opened:
             if below(path, [self.folder]) and not below(path, self.suite) and not path.endswith(".pyc"):
                 found.add(path)
         for folder in {Path(path).parent for path in found if path.endswith(SOURCES)}:
-            found |= {str(path) for path in folder.rglob("*") if path.suffix in SOURCES}
-        digests = {path: digest(path) for path in found - self.watch.written}
-        return {path: each for path, each in digests.items() if each}
+            found |= {str(path) for path in folder.glob("*") if path.suffix in SOURCES}
+        made = {path for path in found if self._was_made(path)}
+        digests = {path: digest(path) for path in found - self.watch.written - made}
+        return Used({path: each for path, each in digests.items() if each}, sorted(made & set(code)))
+
+    def _was_made(self, path: str) -> bool:
+        """Whether a file was made or changed while this process ran, by itself or by another."""
+        with suppress(OSError):
+            return Path(path).stat().st_mtime > self.began
+        return False
 
 
 def digest(path: str) -> str:

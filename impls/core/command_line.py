@@ -31,13 +31,15 @@ class Output(io.FileIO):
 
     def write(self, content: ReadableBuffer, /) -> int:
         """Write bytes, and return how many."""
-        try:
-            return super().write(content)
-        except OSError:  # such as a full disk, or a pipe that nobody reads
+        written: int | None = None
+        with contextlib.suppress(OSError):  # such as a full disk, or a pipe that nobody reads
+            written = super().write(content)
+        if written is None:  # also where a pipe is full, and does not block
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self.fileno())
             os.close(null)
-            return super().write(content)
+            written = super().write(content)
+        return written
 
 
 def open_streams() -> None:

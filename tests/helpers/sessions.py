@@ -15,6 +15,7 @@ from benchmarks.runner.session import Session
 from benchmarks.runner.sides import ArmFailed, Side, Version, version_of
 from benchmarks.worker import profiles, requests
 from benchmarks.worker.timing import Turn
+from benchmarks.worker.used_files import Used
 from impls.core.registry import Implementation
 
 BENCHMARK = "t4-b2-i8-h8/sequence/train_step"
@@ -68,7 +69,7 @@ class Answering:
             requests.Check: requests.Checked(1e-7, "output", ["forward"]),
             requests.Inspect: 0.5,
             requests.TakeTurn: lambda _: requests.Taken(Turn(seconds=1.0, samples=[1.0]), 1.0, []),
-            requests.UsedFiles: {},
+            requests.UsedFiles: Used({}, []),
             requests.Pipeline: requests.Pipelined(0.001, 0.0008, 5.0),
             profiles.NameKernel: "aten::mm × 2",
             **(answers or {}),

@@ -249,7 +249,7 @@ def test_what_git_ignores_beside_a_file_is_named(repository):
     (repository / "lstm" / "built.so").touch()
     found = comparison.by_revision([str(repository / "lstm" / "v1.py")], "HEAD")
     assert "built.so" in found.left_out[0]
-    assert set(found.head.versions["v1"].origin.ignored) == {"lstm/.env", "lstm/built.so", "other/built.py"}
+    assert set(found.head.versions["v1"].origin.missing) == {"lstm/.env", "lstm/built.so", "other/built.py"}
 
 
 @pytest.mark.process

@@ -18,6 +18,7 @@ from benchmarks.runner import blocks
 from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker import agreement, requests
 from benchmarks.worker.expected import saved
+from benchmarks.worker.used_files import Used
 from impls.core import registry
 from impls.core.problem import Problem
 from impls.core.weights import make_weights
@@ -235,17 +236,21 @@ def test_a_run_with_jax_given_weights_and_float64(tmp_path, python):
 
 def test_implementations_that_share_what_was_built_meanwhile_are_refused(tmp_path):
     """As where two files build an extension into one folder, by one name: it holds the code of one of them."""
-    before, meanwhile = tmp_path / "before.so", tmp_path / "meanwhile.so"
+    before, meanwhile, module = (tmp_path / name for name in ("before.so", "meanwhile.so.1", "meanwhile.py"))
     before.touch()
     os.utime(before, (1, 1))
     session = session_of(tmp_path, Side("run", {}))
-    meanwhile.touch()
-    os.utime(meanwhile, (session.began + 1, session.began + 1))
-    for name, used in (("one", [meanwhile, before]), ("two", [meanwhile]), ("three", [before])):
-        arm = Answering({requests.UsedFiles: {str(path): "hash" for path in used}})
+    for path in (meanwhile, module):
+        path.touch()
+        os.utime(path, (session.began + 1, session.began + 1))
+    uses = {"one": [meanwhile, before], "two": [meanwhile], "three": [before], "four": [module], "five": [module]}
+    for name, used in uses.items():
+        made = [str(path) for path in used if path.name == "meanwhile.py"]
+        hashes = {str(path): "hash" for path in used if str(path) not in made}
+        arm = Answering({requests.UsedFiles: Used(hashes, made)})
         arm.name = name
         session.note_files(arm)
-    rows = [row_of(name) for name in ("one", "two", "three")]
+    rows = [row_of(name) for name in uses]
     session._refuse_shared(rows)
-    assert [row.status for row in rows] == ["error", "error", "ok"]
+    assert [row.status for row in rows] == ["error", "error", "ok", "error", "error"]
     assert str(meanwhile) in rows[0].reason

@@ -74,6 +74,10 @@ def tried_in_three_ways_at_first(state):
     return product(state)
 
 
+def by_einsum(state):
+    return torch.einsum("ij,jk->ik", state.matrix, state.matrix)
+
+
 def of_another_library(state):
     return torch.from_numpy(state.matrix.numpy() @ state.matrix.numpy())
 
@@ -113,6 +117,7 @@ def test_products_that_are_not_in_each_call_are_found(parts, said):
     [
         (product, True),
         (tried_in_three_ways_at_first, True),
+        (by_einsum, True),
         (of_another_library, False),
         (a_small_one_at_first, False),
         (set_up_at_first, False),
@@ -121,6 +126,13 @@ def test_products_that_are_not_in_each_call_are_found(parts, said):
 def test_a_call_that_does_all_its_products_is_no_sign(call, proven):
     """What is done by code that no profiler knows proves nothing, and accuses nobody."""
     assert products.check(look(call), NEEDED) == proven
+
+
+def test_to_permute_by_einsum_is_no_product():
+    def permuted(_):
+        return State(torch.einsum("ij->ji", torch.rand(SIDE, SIDE)))
+
+    assert products.check(look(load=permuted), NEEDED)
 
 
 def test_products_of_jax_are_found_where_they_do_not_belong():

@@ -1,7 +1,9 @@
 """Work that is left for later, and remembered results, on a machine that is made up: no real time passes."""
 
 import os
+from array import array
 from contextlib import nullcontext
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -66,6 +68,13 @@ def machine(request, monkeypatch):
     monkeypatch.setattr(sanity, "process_time", lambda: made.processor)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     return made
+
+
+@dataclass(slots=True)
+class Slotted:
+    """A result without a dictionary of attributes."""
+
+    rows: list[float]
 
 
 class Lazy:
@@ -222,6 +231,9 @@ def test_a_reading_takes_as_long_as_it_likes_where_the_numbers_are_there_before(
 
     sanity.check_reading([numbers.astype(np.float32).reshape(3, 100), "x"], finish, 1e-4)
     sanity.check_reading({"a": SimpleNamespace(rows=numbers.tolist())}, finish, 1e-4)
+    sanity.check_reading(array("f", numbers.tolist()), finish, 1e-4)
+    sanity.check_reading([numbers.tobytes()], finish, 1e-4)
+    sanity.check_reading(Slotted(numbers.tolist()), finish, 1e-4)
     with pytest.raises(sanity.Suspicious, match="computes its result when that is read"):
         sanity.check_reading([numbers[:280], numbers[:100]], finish, 1e-4)
     sanity.check_reading([np.array(["a"]), np.array([None]), numbers], finish, 1e-4)

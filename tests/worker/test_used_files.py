@@ -18,7 +18,7 @@ from tests.helpers.sessions import BENCHMARK, arm_of
 
 pytestmark = pytest.mark.process
 NUMPY_LSTM = (registry.FOLDER / "numpy_lstm.py").read_text()
-IGNORED = ("built.py", "weights.bin", "_version.py", "cache/")
+MISSING = ("built.py", "weights.bin", "_version.py", "cache/", "wandb/", "later.py", "lock")
 
 
 def library(path: Path) -> Path:
@@ -57,7 +57,7 @@ def opened(places: Path, code: str, origin: Origin | None, run: str = "run"):
 
 def side_of(places: Path) -> Origin:
     """Return the origin of a file of the snapshot."""
-    return Origin(str(places / "snapshot"), str(places / "tree"), IGNORED)
+    return Origin(str(places / "snapshot"), str(places / "tree"), MISSING)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,8 @@ def side_of(places: Path) -> Origin:
         ("try:\n    import built\nexcept ImportError:\n    pass", "built.py"),
         ("try:\n    open('{snapshot}/weights.bin')\nexcept OSError:\n    pass", "weights.bin"),
         ("try:\n    open('{snapshot}/cache/deep/1')\nexcept OSError:\n    pass", "cache/deep/1"),
+        ("import pathlib, runpy; runpy.run_path(pathlib.Path('{elsewhere}/helper.py'))", "elsewhere/helper.py"),
+        ("import sqlite3; sqlite3.connect('{tree}/data.txt')", "tree/data.txt"),
     ],
 )
 def test_a_side_that_uses_what_is_not_its_own_is_refused(places, code, named):
@@ -101,25 +103,28 @@ import ctypes, os, pathlib, pandas, tempfile, helper
 ctypes.CDLL('{snapshot}/library.so')
 for path in ('{snapshot}/data.txt', '{elsewhere}/data.txt'):
     open(path).read()
-for name in ('_version', 'missing', 'absent.module'):
+for name in ('_version', 'missing', 'absent.module', 'wandb', 'later'):  # wandb/ holds logs
     try:
         __import__(name)
     except ImportError:
         pass
+os.close(os.open('{snapshot}/lock', os.O_CREAT | os.O_EXCL))
+os.unlink('{snapshot}/lock')
 built = pathlib.Path.home() / 'built'
 built.mkdir()
 (built / 'kernel.py').write_text('ONE = 1')
+(built / 'later.py').write_text('ONE = 1')  # what was not there is built
 sys.path.insert(0, str(built))
-import kernel
+import kernel, later
 """
     with opened(places, code, side_of(places)) as arm:
-        assert arm.ask(requests.UsedFiles())
+        assert arm.ask(requests.UsedFiles()).hashes
 
 
 def test_what_results_depend_on_is_told_and_nothing_else(places):
     folder = places / "snapshot"
     (folder / "package").mkdir()
-    for name in ("package/__init__.py", "package/step.py", "kernel.cpp", "kernel.h", "unrelated.py"):
+    for name in ("package/__init__.py", "package/step.py", "package/unrelated.h", "kernel.cpp", "kernel.h", "one.py"):
         (folder / name).write_text("")
     code = """
 import numpy, package.step, pathlib
@@ -131,12 +136,16 @@ for path in ('{snapshot}/data.txt', '{snapshot}/kernel.cpp', '{tree}/data.txt'):
 pathlib.Path('{snapshot}/generated.py').write_text('ONE = 1')
 import generated
 import tempfile
+import subprocess
+subprocess.run(['sh', '-c', 'date > {snapshot}/stamp.txt'], check=True)  # a child makes it anew in each process
+open('{snapshot}/stamp.txt').read()
 for folder in (tempfile.gettempdir(), str(pathlib.Path.home())):
     (pathlib.Path(folder) / 'kept.txt').touch()
     open(folder + '/kept.txt').read()
 """
     with opened(places, code, None, run="snapshot/tmp/run") as arm:
         used = arm.ask(requests.UsedFiles())
-    named = {Path(path).relative_to(places).as_posix() for path in used}
+    named = {Path(path).relative_to(places).as_posix() for path in used.hashes}
+    assert [Path(path).name for path in used.made] == ["generated.py"]
     own = {"mine.py", "package/__init__.py", "package/step.py", "data.txt", "kernel.cpp", "kernel.h"}
     assert named == {f"snapshot/{name}" for name in own} | {"elsewhere/helper.py"}
