@@ -16,6 +16,7 @@ from benchmarks.record import read_records, write_records
 from benchmarks.run import Run, in_rounds
 from benchmarks.run_options import RunOptions, changed, code_used, machine_used, of_machine, planned, resolved, resumed
 from benchmarks.runner.admission import BEFORE
+from benchmarks.runner.limits import Limits
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker.timing import Turn
@@ -94,6 +95,18 @@ class Scripted(Session):
 
     def close(self):
         self.asked.append("close")
+
+
+def test_a_run_refuses_what_is_above_the_peak_by_its_interval(tmp_path, monkeypatch):
+    """On a GPU no peak is a limit."""
+    monkeypatch.setattr(run_module, "Session", Scripted)
+    monkeypatch.setattr(machine, "gpu_model", lambda: None)
+    refused = []
+    monkeypatch.setattr(Limits, "refuse_by_interval", lambda self, rows, peaks: refused.append((len(rows), peaks)))
+    for device in ("cpu", "cuda"):
+        options = msgspec.structs.replace(OPTIONS, device=device, used=OPTIONS.used | machine_used(device))
+        Run(options, tmp_path / device).execute((0,), print)
+    assert refused == [(4, set())]
 
 
 @pytest.mark.parametrize(("device", "closed"), [("cpu", []), ("cuda", ["close"])])

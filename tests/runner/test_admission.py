@@ -30,6 +30,7 @@ def test_its_row_has_the_first_call_the_error_and_the_seconds_of_a_call():
     for opened, first_call in ((None, 2.0), (compiled_before, 11.5)):
         row = admitted(arm := Answering({requests.Open: opened} if opened else {}))
         assert (row.first_call_seconds, row.error, row.seconds, row.kernel) == (first_call, 1e-7, 0.5, "aten::mm × 2")
+        assert "UsedFiles" in arm.kinds
         (inspect,) = (request for request in arm.asked if isinstance(request, requests.Inspect))
         assert inspect.estimated == 0.015, "a turn"
 

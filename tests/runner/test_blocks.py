@@ -117,6 +117,14 @@ def test_a_row_gets_the_median_over_its_turns_and_what_opening_took(arms):
     assert arms[0].kinds[0] == "Open"
 
 
+@pytest.mark.parametrize(("first_seconds", "asked"), [(1.4, 0), (1.7, 2)])
+def test_a_first_call_on_new_inputs_that_took_far_longer_is_looked_into(arms, first_seconds, asked):
+    """A cache may begin after the admission."""
+    arms[0].answers[requests.TakeTurn] = lambda _: requests.Taken(Turn(seconds=1.0, samples=[1.0]), first_seconds, [])
+    assert measure({("run", "a"): entry_of(arms[0], FORWARD)}) == []
+    assert arms[0].kinds.count("CheckRemembered") == asked
+
+
 def test_a_row_whose_times_can_not_be_true_fails(arms, monkeypatch):
     """Its calls took two processors by the kernel."""
     monkeypatch.setattr(blocks.outside, "cpu_seconds", lambda _: 2 * arms[0].now)

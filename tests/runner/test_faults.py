@@ -209,7 +209,7 @@ STATUS = {
     "keeps_gradients_and_waits": ("error", "remembers its results"),
     "keeps_on_disk": ("error", "remembers its results"),
     "finds_on_disk": ("error", "remembers its results"),
-    "works_when_loaded": ("error", "does its work before it is called"),
+    "works_when_loaded": ("error", "at the peak that was measured here"),
     "widens_its_tolerance": ("disagrees", "tolerance 4e-05"),
     "wrong_later": ("disagrees", "the last timed call"),
     "moves_to_other_processors": ("error", "it was not given"),

@@ -148,3 +148,4 @@ def test_a_thread_that_goes_before_others_is_found(nice, scheduler, found, monke
     monkeypatch.setattr(os, "getpriority", lambda _, thread: nice if thread else 0)
     monkeypatch.setattr(os, "sched_getscheduler", lambda _: scheduler)
     assert outside.favoured([os.getpid()]) == found
+    assert ("priority" in (outside.trouble(os.getpid(), os.sched_getaffinity(0)) or "")) == found

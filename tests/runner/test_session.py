@@ -74,11 +74,14 @@ def measured(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(blocks, "time", clock)
 
-    def measure(session, number=0, wanted=None, **failing):
+    def measure(session, number=0, wanted=None, used=None, **failing):
         labels = [side.label for side in session.sides]
         session.arms = {key: arm for key, arm in answers.items() if key[0] in labels}
         for (_, name), arm in session.arms.items():
             arm.alive = True
+            arm.name = name
+            if used:
+                arm.answers[requests.UsedFiles] = used
             if name in failing:
                 arm.answers[requests.TakeTurn] = failing[name]
         rows = session.replicate(number, 2, wanted, Stage.REPLICATE, 9)
@@ -232,6 +235,18 @@ def test_a_run_with_jax_given_weights_and_float64(tmp_path, python):
     assert rows["error"][0] <= 1e-12
     assert " × " in rows["kernel"][0]  # JAX's profiler tells
     assert json.loads((out / "environment.json").read_text())["run"]["weights"] == str(weights)
+
+
+def test_a_replicate_refuses_what_is_above_the_peak_and_notes_the_files_that_were_used(tmp_path, measured):
+    session = admitted(tmp_path, "run")
+    session.limits.rates["float32"] = 1.0  # operations in a second: the made-up calls of a second do thousands
+    rows = measured(session)
+    assert {row.status for row in rows.values()} == {"error"}
+    assert session.failures, "it is not tried again"
+    for used, status in ((Used({"helper.py": "hash"}, []), "ok"), (ArmFailed("error", "it uses helper.py"), "error")):
+        session = admitted(tmp_path, "run")
+        assert {row.status for row in measured(session, used=used).values()} == {status}
+        assert session.used == ({"helper.py": {"hash"}} if status == "ok" else {})
 
 
 def test_implementations_that_share_what_was_built_meanwhile_are_refused(tmp_path):
