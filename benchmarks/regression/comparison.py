@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -83,14 +83,18 @@ class Source:
         self.broken = {name: reason.replace(f"{root}/", "") for name, reason in broken.items()}
         return root
 
-    def add(self, path: Path, root: Path) -> bool:
+    def add(self, path: Path, root: Path, place: tuple[Path, Path], missing: tuple[str, ...]) -> bool:
         """Find a file from elsewhere, which imports a snapshot's impls/. Return whether there is one.
 
         The path is looked up in this side's own snapshot: a link in it may lead elsewhere than on the other side.
+
+        Args:
+            path, root: of the file, and of the snapshot.
+            place, missing: of the file and its repository: see snapshots.
         """
         for known in (self.lstms, self.broken):
             known.pop(path.stem, None)  # of this repository's file of the same name
-        top, name = snapshots.place_of(path)  # it may import what lies anywhere in its repository
+        top, name = place  # it may import what lies anywhere in its repository
         folder = self.files(top, "given") / "given"
         file = folder / name
         if self.revision and not os.path.lexists(file):
@@ -99,7 +103,7 @@ class Source:
             if file.is_file():
                 read = registry.read_foreign(file)
                 named = msgspec.structs.replace(read, name=path.stem)  # a link may lead to a file of another name
-                origin = Origin(str(folder), str(top), snapshots.missing(top))
+                origin = Origin(str(folder), str(top), missing)
                 self.lstms[path.stem] = named, root, origin
         except ValueError as error:
             self.broken[path.stem] = str(error).replace(str(file), path.name)
@@ -165,11 +169,11 @@ def split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
     return own, foreign
 
 
-def left_out(files: Sequence[Path]) -> tuple[str, ...]:
+def left_out(places: Mapping[Path, tuple[Path, Path]]) -> tuple[str, ...]:
     """Return a line for each file from elsewhere that has ignored files beside it: neither side has these."""
     lines = []
-    for file in files:
-        names = snapshots.ignored_beside(*snapshots.place_of(file))
+    for file, place in places.items():
+        names = snapshots.ignored_beside(*place)
         if names:
             several = f" and {count(len(names) - MOST_NAMED, 'more file')}" if len(names) > MOST_NAMED else ""
             said = ", ".join(names[:MOST_NAMED]) + several
@@ -181,7 +185,8 @@ def by_revision(wanted: Sequence[str], revision: str, head_revision: str | None 
     """Compare the files of a revision with those of another, by default of the working tree."""
     own, foreign = split(wanted)
     ours, differ = bool(own or not foreign), ""
-    folders = [ROOT] * ours + [snapshots.place_of(path)[0] for path in foreign]
+    places = {path: snapshots.place_of(path) for path in foreign}
+    folders = [ROOT] * ours + [top for top, _ in places.values()]
     commits = [snapshots.resolve(folder, revision)[:12] for folder in folders]
     sides = base, head = Source(revision), Source(head_revision)
     names = []
@@ -197,14 +202,15 @@ def by_revision(wanted: Sequence[str], revision: str, head_revision: str | None 
     else:
         root = snapshots.of_working_tree(ROOT / "impls", "impls")
     against = head_revision or "the working tree"
-    for path in foreign:
-        found = [side.add(path, root) for side in sides]
+    for path, place in places.items():
+        missing = snapshots.missing(place[0])
+        found = [side.add(path, root, place, missing) for side in sides]
         if not any(found):
             hint = "; git ignores it" if path.is_file() and not head_revision else ""
             raise Unusable(f"{path} exists neither in {revision} nor in {against}{hint}")
     names += [path.stem for path in foreign]
     title = f"{revision} ({', '.join(dict.fromkeys(commits))}) against {against}{differ}"
-    return Comparison(base.side("base", names), head.side("head", names), title, left_out(foreign))
+    return Comparison(base.side("base", names), head.side("head", names), title, left_out(places))
 
 
 def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:

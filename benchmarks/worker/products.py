@@ -117,10 +117,12 @@ def parted(events: Iterable[Any]) -> dict[str, Seen]:
             ranges[event.name().removeprefix(RANGE)] = event.start_ns(), event.start_ns() + event.duration_ns()
     found = {part: Seen(set()) for part in ranges}
     for event in events:
+        name = event.name()
+        began = event.start_ns()
         for part, (start, end) in ranges.items():
-            if start <= event.start_ns() < end:
-                found[part].names.add(event.name())
-                found[part].operations += event.flops() if COUNTED.fullmatch(event.name()) else 0
+            if start <= began < end:
+                found[part].names.add(name)
+                found[part].operations += event.flops() if COUNTED.fullmatch(name) else 0
     return found
 
 

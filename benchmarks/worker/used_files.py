@@ -7,6 +7,7 @@ code opens by itself.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -120,11 +121,16 @@ def modules() -> set[str]:
     return {os.path.abspath(file) for file in files if isinstance(file, str)}  # noqa: PTH100 - as above
 
 
-def below(path: str | os.PathLike[str], folders: Iterable[Path]) -> bool:
+@functools.cache
+def forms_of(path: str) -> tuple[str, ...]:
+    """Return a path as it is written and where its links lead. It is kept: to follow links takes long."""
+    return tuple({path, os.path.realpath(path)})
+
+
+def below(path: str, folders: Iterable[Path]) -> bool:
     """Whether a path lies in one of some folders, as it is written or where its links lead."""
-    written = Path(path)
-    real = Path(os.path.realpath(path))
-    return any(written.is_relative_to(folder) or real.is_relative_to(folder) for folder in folders)
+    starts = tuple(f"{str(folder).rstrip('/')}/" for folder in folders)
+    return any(f"{form}/".startswith(starts) for form in forms_of(path))
 
 
 class Files:
