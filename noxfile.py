@@ -20,13 +20,18 @@ TWO_FILES = ["--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorde
 COVERAGE = ["--cov"] if sys.version_info >= (3, 12) else []  # costs too much time before
 EVERY_TEST = [["-m", "alone"], [*TWO_FILES, "-m", "not alone and not gpu", *COVERAGE]]
 """Two runs of pytest: what measures, then everything else, two files at a time."""
-PYTHONS: dict[str, str] = {}  # of each environment that several sessions share, by the session that builds it
+PYTHONS: dict[
+    str, str
+] = {}  # of each environment that several sessions share, by the session that builds it
 
 
 def lowest_version(text: str) -> str:
     """The same requirement with `>=X` turned into `==X.*`."""
     requirement = Requirement(text)
-    pinned = [f"=={part.version}.*" if part.operator == ">=" else str(part) for part in requirement.specifier]
+    pinned = [
+        f"=={part.version}.*" if part.operator == ">=" else str(part)
+        for part in requirement.specifier
+    ]
     requirement.specifier = SpecifierSet(",".join(pinned))
     return str(requirement)
 
@@ -50,7 +55,9 @@ def run(session: nox.Session, environment: str, module: str, *arguments: str) ->
     After Ctrl-C it has a minute to write what it has.
     """
     try:
-        session.run(PYTHONS[environment], "-m", module, *arguments, external=True, interrupt_timeout=60)
+        session.run(
+            PYTHONS[environment], "-m", module, *arguments, external=True, interrupt_timeout=60
+        )
     except CommandFailed as failed:
         if failed.return_code in (None, 1):
             raise

@@ -13,8 +13,8 @@ with command_line.starting():
 
 
 COMMANDS = {
-    "bench": "benchmarks.run",
-    "agree": "benchmarks.correctness.command",
+    "bench": "benchmarks.bench.command",
+    "agree": "benchmarks.agree.command",
     "regression": "benchmarks.regression.command",
     "calibrate": "benchmarks.calibration.command",
     "gpu_check": "benchmarks.gpu_check",
@@ -43,7 +43,9 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=command_line.show_version)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=command_line.show_version
+)
 def cli() -> None:
     """Check LSTM implementations against the reference, and time those that agree."""
     from impls.core import environments

@@ -12,13 +12,17 @@ import pytest
 
 from benchmarks import choices
 from benchmarks.cases import PRESETS, Benchmark
-from benchmarks.worker import agreement
+from benchmarks.judge import agreement
 from impls.core import registry
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
 
 NAMES = [each.name for each in choices.implementations(())]
-CASES = [Benchmark(Problem.parse(p), *pair).id for p in PRESETS["quick"].problems for pair in PRESETS["quick"].pairs]
+CASES = [
+    Benchmark(Problem.parse(p), *pair).id
+    for p in PRESETS["quick"].problems
+    for pair in PRESETS["quick"].pairs
+]
 
 
 @pytest.mark.parametrize("implementation", NAMES)
@@ -32,7 +36,9 @@ def bench_lstm(benchmark: Any, implementation: str, case: str, pytestconfig: pyt
         pytest.skip(reason)
     weights = make_weights(problem, workload)
     prepared = registry.load(resolved).prepare(problem, weights, device, workload)
-    agreement.check(prepared, problem, workload, mode, agreement.expected(problem, workload, weights))
+    agreement.check(
+        prepared, problem, workload, mode, agreement.expected(problem, workload, weights)
+    )
     benchmark.group = case
     benchmark.extra_info["device"] = device
     benchmark(prepared.call(mode), prepared.start(mode, make_inputs(problem)))

@@ -16,7 +16,9 @@ On quiet machines it was 0.00 to 0.08, beside two busy processes 1.00.
 """
 
 
-def waited(implementations: np.ndarray, pressure_seconds: np.ndarray, outside_seconds: np.ndarray) -> float:
+def waited(
+    implementations: np.ndarray, pressure_seconds: np.ndarray, outside_seconds: np.ndarray
+) -> float:
     """Return the share of the measured time in which a process waited for a processor.
 
     It is that of the implementation with the least, since some have more threads than processors.
@@ -43,5 +45,13 @@ def waited_of(records: Iterable[Record]) -> float:
 
 def warning(waited: float, unsteady: bool = False) -> str:
     """Return what to tell of a busy or unsteady machine; empty where it was neither."""
-    why = f" (a process waited for a processor in {share(waited)} of the time)" if waited > BUSY else ""
-    return f"THE MACHINE WAS BUSY OR UNSTEADY{why}: measure again before you believe this" if why or unsteady else ""
+    why = (
+        f" (a process waited for a processor in {share(waited)} of the time)"
+        if waited > BUSY
+        else ""
+    )
+    return (
+        f"THE MACHINE WAS BUSY OR UNSTEADY{why}: measure again before you believe this"
+        if why or unsteady
+        else ""
+    )

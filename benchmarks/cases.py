@@ -54,7 +54,11 @@ class Preset:
 
 def pairs_of(workloads: Sequence[str], modes: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """Return pairs of workload and mode: by default of a sequence, and all modes of a workload."""
-    return tuple((workload, mode) for workload in workloads or ("sequence",) for mode in modes or MODES_OF[workload])
+    return tuple(
+        (workload, mode)
+        for workload in workloads or ("sequence",)
+        for mode in modes or MODES_OF[workload]
+    )
 
 
 SEQUENCE = tuple(("sequence", mode) for mode in MODES)
@@ -88,7 +92,15 @@ IMDB = "t500-b256-i32-h100"
 review_length 500, batch_size 256, embedding_size 32, hidden_size 100, Adam. Its words are embedded here already, and a
 linear layer has ten outputs in place of one.
 """
-TRAINED_BY = ("torch_lstm", "torch_lstm_native", "torch_cell", "torch_cpp", "jax_scan", "jax_scan_vjp", "flax_nnx")
+TRAINED_BY = (
+    "torch_lstm",
+    "torch_lstm_native",
+    "torch_cell",
+    "torch_cpp",
+    "jax_scan",
+    "jax_scan_vjp",
+    "flax_nnx",
+)
 
 SMALL = "t63-b1-i24-h32-bi"
 FLOAT64 = "t32-b32-i4-h64-l3-float64"
@@ -107,10 +119,15 @@ ON_A_GPU = (
 )  # fmt: skip
 """What a first hour on a card is about: torch.compile alone may take it all."""
 
-OF_JAX = ["jax_scan@jax==0.4.31", *(f"{name}@jax==0.{k}.*" for name in ("jax_scan", "flax_nnx") for k in range(6, 11))]
+OF_JAX = [
+    "jax_scan@jax==0.4.31",
+    *(f"{name}@jax==0.{k}.*" for name in ("jax_scan", "flax_nnx") for k in range(6, 11)),
+]
 OF_TORCH = [
     *(f"torch_lstm@torch==2.{k}.*" for k in range(9, 16)),
-    *(f"torch_lstm_compiled@torch==2.{k}.*" for k in range(13, 16)),  # older: fails, or states of a wrong shape
+    *(
+        f"torch_lstm_compiled@torch==2.{k}.*" for k in range(13, 16)
+    ),  # older: fails, or states of a wrong shape
 ]
 """Releases of a package, which are compared with each other, beside the present nn.LSTM."""
 
@@ -127,7 +144,15 @@ PRESETS = {
         TRAINED,
         4,
         4,
-        ("torch_lstm", "torch_cell", "torch_cpp", "jax_ffi", "jax_scan", "jax_scan_vjp", "flax_nnx"),
+        (
+            "torch_lstm",
+            "torch_cell",
+            "torch_cpp",
+            "jax_ffi",
+            "jax_scan",
+            "jax_scan_vjp",
+            "flax_nnx",
+        ),
     ),
     # what people asked in issue trackers: docs/results.md has the answers
     "questions": Preset(
@@ -135,7 +160,15 @@ PRESETS = {
         TRAINED,
         4,
         4,
-        ("torch_lstm", "torch_lstm_native", "torch_cpp", "jax_scan", "keras_tensorflow", "keras_jax", "keras_torch"),
+        (
+            "torch_lstm",
+            "torch_lstm_native",
+            "torch_cpp",
+            "jax_scan",
+            "keras_tensorflow",
+            "keras_jax",
+            "keras_torch",
+        ),
     ),
     "compile": Preset(COMPILED, TRAINED, 4, 2, ("torch_lstm", "torch_lstm_compiled", "jax_scan")),
     # p99 and the largest of 1,000 calls: in a replicate 8 turns, in all 40

@@ -30,7 +30,9 @@ from impls.core.weights import check_range, most_bytes, read_weights, shapes
 
 SETS: Mapping[str, Callable[[Implementation], bool]] = {
     "all": bool,
-    "common": lambda each: not each.requires and each.name != "torch_lstm_dynamic",  # compiles for ten minutes
+    "common": lambda each: (
+        not each.requires and each.name != "torch_lstm_dynamic"
+    ),  # compiles for ten minutes
     "others": lambda each: bool(each.requires),
 }
 """Sets of LSTMs: every one, those that run in the common environment but for one that compiles longer than all others
@@ -46,7 +48,11 @@ def implementations(names: tuple[str, ...], peak: bool = False) -> list[Implemen
     chosen = [registry.resolve(name) for name in names if name not in SETS]
     wanted = [SETS[name] for name in names if name in SETS] if names else [attrgetter("by_default")]
     named = {(each.name, each.path) for each in chosen}
-    others = (each for each in registry.catalogue().values() if each.is_lstm and (each.name, each.path) not in named)
+    others = (
+        each
+        for each in registry.catalogue().values()
+        if each.is_lstm and (each.name, each.path) not in named
+    )
     chosen += [each for each in others if any(of(each) for of in wanted)]
     if peak and not any(implementation.is_peak for implementation in chosen):
         chosen.append(registry.resolve("peak"))
@@ -59,7 +65,9 @@ def implementations(names: tuple[str, ...], peak: bool = False) -> list[Implemen
             )
     for implementation in chosen:
         if implementation.track == "reference":
-            raise click.UsageError(f"{implementation.name} is what the others are compared with; it is never timed")
+            raise click.UsageError(
+                f"{implementation.name} is what the others are compared with; it is never timed"
+            )
     return chosen
 
 
@@ -72,7 +80,9 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
         raise click.UsageError(str(error)) from None
     has_x = (implied.seq_len, implied.batch) != (1, 1)
     if has_x and not problems:
-        command_line.say(f"note: only the sizes of x in {path} are used; the inputs are random", err=True)
+        command_line.say(
+            f"note: only the sizes of x in {path} are used; the inputs are random", err=True
+        )
     problems = problems or [implied if has_x else implied.replace(seq_len=64, batch=16)]
     for problem in problems:
         try:
@@ -88,7 +98,9 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
     return problems
 
 
-def choose_problems(given: Sequence[str], weights: Path | None, default: Iterable[str]) -> list[Problem]:
+def choose_problems(
+    given: Sequence[str], weights: Path | None, default: Iterable[str]
+) -> list[Problem]:
     """Return the given problems, or that of the weights, or the default ones, each once. They must fit into memory."""
     try:
         problems = [Problem.parse(text) for text in given or ([] if weights else default)]
@@ -119,7 +131,9 @@ def usable_out(given: str | Path | None, kind: str) -> Path:
             out = make_new(out)
         claim(out)
         if (out / "run.json").exists():
-            raise click.UsageError(f"{out} already holds a run; continue it with --resume {out}, or give another --out")
+            raise click.UsageError(
+                f"{out} already holds a run; continue it with --resume {out}, or give another --out"
+            )
         if any(out.iterdir()):
             raise click.UsageError(f"{out} is not an empty folder; give a new one")
         with tempfile.TemporaryFile(dir=out):
@@ -129,7 +143,9 @@ def usable_out(given: str | Path | None, kind: str) -> Path:
     except FileExistsError:
         raise click.UsageError(f"{out} is not a folder; give a new one") from None
     except OSError as error:
-        raise click.UsageError(f"{out} can't be written to: {error.strerror}; give another --out") from None
+        raise click.UsageError(
+            f"{out} can't be written to: {error.strerror}; give another --out"
+        ) from None
     return out
 
 
@@ -153,7 +169,9 @@ def claim(folder: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise click.UsageError(f"{folder} is being used by another process; give another --out") from None
+        raise click.UsageError(
+            f"{folder} is being used by another process; give another --out"
+        ) from None
     except OSError:  # NFS cannot lock a folder
         pass
 
@@ -178,7 +196,9 @@ def choose_cores(threads: int | None = None, device: str = "cpu") -> tuple[int, 
     """Return the processors of every arm: the last of those that this process may use, near the GPU if there is one."""
     usable = sorted(os.sched_getaffinity(0))
     if threads and threads > len(usable):
-        raise click.UsageError(f"--threads is {threads}; this process may use {len(usable)} processors")
+        raise click.UsageError(
+            f"--threads is {threads}; this process may use {len(usable)} processors"
+        )
     near = [core for core in usable if core in machine.near_gpu()] if device == "cuda" else []
     chosen = near if len(near) >= (threads or 1) else usable
     return tuple(chosen[-(threads or len(chosen)) :])

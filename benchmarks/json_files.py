@@ -21,7 +21,9 @@ def read(path: Path, kind: type[Content]) -> Content:
     """
     content = read_regular(path)
     try:
-        return msgspec.json.decode(content, type=kind, dec_hook=lambda own, text: own(text))  # such as a GateKey
+        return msgspec.json.decode(
+            content, type=kind, dec_hook=lambda own, text: own(text)
+        )  # such as a GateKey
     except msgspec.ValidationError as error:
         raise ValueError(f"{path} is not what it should be: {located(error)}") from None
     except (ValueError, RecursionError) as error:

@@ -14,9 +14,10 @@ import msgspec
 import psutil
 
 from benchmarks import ROOT, processors
-from benchmarks.metadata import Commit, Machine, Metadata
+from benchmarks.metadata import Commit, Metadata
 from benchmarks.options import Options
 from benchmarks.processes import CommandFailed, run
+from benchmarks.processors import Machine
 from benchmarks.worker.devices import Gpu
 from impls.core.environments import import_path, version
 from impls.core.precision import IEEE, TF32, framework_variables
@@ -72,7 +73,9 @@ def caches() -> dict[str, int]:
         level, kind, size = (text_of(folder / name) for name in ("level", "type", "size"))
         count = number(size.rstrip("".join(units)))
         if level and count is not None:
-            found[f"L{level}{ {'Data': 'd', 'Instruction': 'i'}.get(kind, '') }"] = count * units.get(size[-1:], 1)
+            found[f"L{level}{ {'Data': 'd', 'Instruction': 'i'}.get(kind, '') }"] = (
+                count * units.get(size[-1:], 1)
+            )
     return found
 
 
@@ -82,10 +85,16 @@ def gpu() -> Gpu | None:
 
     A process with a worker's variables asks CUDA's driver. nvidia-smi counts otherwise, and not every container has it.
     """
-    variables = {**os.environ, **framework_variables("cuda", "float32"), "PYTHONPATH": import_path(sys.executable)}
+    variables = {
+        **os.environ,
+        **framework_variables("cuda", "float32"),
+        "PYTHONPATH": import_path(sys.executable),
+    }
     try:
         ctypes.CDLL("libcuda.so.1")  # without it, no process need be started
-        told = run([sys.executable, "-P", "-m", "benchmarks.worker.devices"], GPU_SECONDS, env=variables)
+        told = run(
+            [sys.executable, "-P", "-m", "benchmarks.worker.devices"], GPU_SECONDS, env=variables
+        )
     except OSError:
         return None
     return msgspec.json.decode(told, type=Gpu)
@@ -104,7 +113,9 @@ def gpu_model() -> str | None:
     found = gpu()
     if found is None and not any(Path("/dev").glob("nvidia[0-9]*")):
         return None
-    return f"{found.name if found else 'a GPU that CUDA does not see'}, {text_of(DRIVER)}".removesuffix(", ")
+    return f"{found.name if found else 'a GPU that CUDA does not see'}, {text_of(DRIVER)}".removesuffix(
+        ", "
+    )
 
 
 def commit() -> Commit:
@@ -114,7 +125,9 @@ def commit() -> Commit:
         return run(["git", "-C", str(ROOT), *arguments], SECONDS).strip()
 
     try:
-        return Commit(id=git("rev-parse", "HEAD"), dirty=bool(git("status", "--porcelain", "--", *MEASURING)))
+        return Commit(
+            id=git("rev-parse", "HEAD"), dirty=bool(git("status", "--porcelain", "--", *MEASURING))
+        )
     except CommandFailed:
         return Commit()
 
@@ -146,7 +159,10 @@ def describe(run: Options, at: Commit | None = None) -> Metadata:
     """Return the content of environment.json for a run that was measured at a commit; None for the present one."""
     return Metadata(
         machine=msgspec.structs.replace(machine(), gpu=gpu_model()),
-        versions={"python": platform.python_version(), **{name: version(name) for name in RECORDED}},
+        versions={
+            "python": platform.python_version(),
+            **{name: version(name) for name in RECORDED},
+        },
         variables=variables(),
         commit=at or commit(),
         matmul_precision=PRODUCTS[run.precision or IEEE],
@@ -156,7 +172,9 @@ def describe(run: Options, at: Commit | None = None) -> Metadata:
 
 def provenance(described: Metadata) -> list[str]:
     """Return in words where and from which commit this was measured."""
-    commit = (described.commit.id or "unknown")[:12] + (", with changes" if described.commit.dirty else "")
+    commit = (described.commit.id or "unknown")[:12] + (
+        ", with changes" if described.commit.dirty else ""
+    )
     where = described.machine
     return [
         f"{processors.words(where)}, {where.cores} cores, {where.system}; Python {described.versions.get('python')}",

@@ -9,34 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from benchmarks.options import Options
-
-UNKNOWN = "unknown"
-
-
-class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """The machine that a run was measured on.
-
-    Family, model and stepping are Linux's; on Arm, its architecture, part and revision. `caches` has bytes, by names
-    such as L2. Older files have more fields, which nobody reads.
-    """
-
-    cpu: str = UNKNOWN
-    vendor: str | None = None
-    family: int | None = None
-    model: int | None = None
-    stepping: int | None = None
-    instructions: tuple[str, ...] = ()
-    caches: dict[str, int] = {}
-    cores: int | None = None
-    memory_bytes: int | None = None
-    gpu: str | None = None
-    system: str = UNKNOWN
-
-
-def name_and_driver(gpu: str | None) -> tuple[str, str]:
-    """Return the two parts of a Machine's gpu, which have a comma between; "" for what it lacks."""
-    name, comma, driver = (gpu or "").rpartition(", ")
-    return (name, driver) if comma else (driver, "")
+from benchmarks.processors import UNKNOWN, Machine
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,8 @@ own kind of Options. A new option is a new field here, or in the kind of the onl
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -13,12 +15,16 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import click
 import msgspec
 
-from benchmarks.record import new_run_id
 from impls.core.contract import DEVICES, MODES, WORKLOADS
 from impls.core.precision import IEEE, PRECISIONS
 
 Kind = TypeVar("Kind", bound="Options")
 GIB = 2**30
+
+
+def new_run_id() -> str:
+    """Make an id such as `20261124T190533-b1085af4`: the time in UTC, which orders runs, and a few random digits."""
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
     problems: Annotated[
         tuple[str, ...],
-        Flag("--problem", "Steps, batch, input size and hidden size. Repeatable.", metavar="t64-b16-i128-h128"),
+        Flag(
+            "--problem",
+            "Steps, batch, input size and hidden size. Repeatable.",
+            metavar="t64-b16-i128-h128",
+        ),
     ] = ()
     workloads: Annotated[
         tuple[str, ...],
@@ -80,9 +90,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
     modes: Annotated[
         tuple[str, ...],
-        Flag("--mode", "Inference, the forward of training, its backward, or both. Repeatable.", click.Choice(MODES)),
+        Flag(
+            "--mode",
+            "Inference, the forward of training, its backward, or both. Repeatable.",
+            click.Choice(MODES),
+        ),
     ] = ()
-    device: Annotated[str, Flag("--device", "Where the implementations compute.", click.Choice(DEVICES))] = "cpu"
+    device: Annotated[
+        str, Flag("--device", "Where the implementations compute.", click.Choice(DEVICES))
+    ] = "cpu"
     precision: Annotated[
         str,
         Flag(
@@ -93,7 +109,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = IEEE
     threads: Annotated[
-        int, Flag("--threads", "Processors of each implementation.  [default: all]", click.IntRange(min=1))
+        int,
+        Flag(
+            "--threads", "Processors of each implementation.  [default: all]", click.IntRange(min=1)
+        ),
     ] = 0
     replicates: Annotated[
         int,
@@ -113,10 +132,17 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 0
     weights: Annotated[
-        str | None, Flag("--weights", "Weights to use.  [default: random ones]", click.Path(), "FILE.npz")
+        str | None,
+        Flag("--weights", "Weights to use.  [default: random ones]", click.Path(), "FILE.npz"),
     ] = None
     seed: Annotated[
-        int, Flag("--seed", "The seed of random weights.  [default: 0]", click.IntRange(0, 2**63 - 1), hidden=True)
+        int,
+        Flag(
+            "--seed",
+            "The seed of random weights.  [default: 0]",
+            click.IntRange(0, 2**63 - 1),
+            hidden=True,
+        ),
     ] = 0
     call_seconds: Annotated[
         float,
@@ -164,7 +190,9 @@ class TypedCommand(click.Command):
 def _flags(kind: type[Options]) -> dict[str, Flag]:
     """Return the flags of a kind of options by the names of their fields."""
     hints = get_type_hints(kind, include_extras=True)
-    return {name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")}
+    return {
+        name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")
+    }
 
 
 def _defaults(kind: type[Options]) -> dict[str, Any]:
@@ -200,7 +228,9 @@ def command(
 
 def _of_values(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
     """Return the options with the values that click gives; None stands for the default."""
-    return msgspec.convert({field: value for field, value in values.items() if value is not None}, kind)
+    return msgspec.convert(
+        {field: value for field, value in values.items() if value is not None}, kind
+    )
 
 
 def parsed(of: click.Command, kind: type[Kind], words: Sequence[str]) -> Kind:
@@ -212,4 +242,8 @@ def parsed(of: click.Command, kind: type[Kind], words: Sequence[str]) -> Kind:
 def given(options: Options) -> list[str]:
     """Return the command-line names of the options that differ from their defaults."""
     defaults = _defaults(type(options))
-    return [flag.name for name, flag in _flags(type(options)).items() if getattr(options, name) != defaults[name]]
+    return [
+        flag.name
+        for name, flag in _flags(type(options)).items()
+        if getattr(options, name) != defaults[name]
+    ]

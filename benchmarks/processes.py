@@ -16,7 +16,9 @@ class CommandFailed(OSError):
     """A command failed; the message is the last line of its errors."""
 
 
-def run(command: Sequence[str], seconds: float | None = None, env: Mapping[str, str] | None = None) -> str:
+def run(
+    command: Sequence[str], seconds: float | None = None, env: Mapping[str, str] | None = None
+) -> str:
     """Run a command, which must end within some seconds, and return its output. `env`: its variables.
 
     Raises:
@@ -25,7 +27,13 @@ def run(command: Sequence[str], seconds: float | None = None, env: Mapping[str, 
     name = command[0]
     try:
         return subprocess.run(
-            command, capture_output=True, text=True, errors="surrogateescape", timeout=seconds, check=True, env=env
+            command,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            timeout=seconds,
+            check=True,
+            env=env,
         ).stdout
     except FileNotFoundError:
         raise CommandFailed(f"{name} is not on PATH") from None

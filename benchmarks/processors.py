@@ -8,7 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from benchmarks.metadata import Machine
+import msgspec
+
+UNKNOWN = "unknown"
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine that a run was measured on.
+
+    Family, model and stepping are Linux's; on Arm, its architecture, part and revision. `caches` has bytes, by names
+    such as L2. Older files have more fields, which nobody reads.
+    """
+
+    cpu: str = UNKNOWN
+    vendor: str | None = None
+    family: int | None = None
+    model: int | None = None
+    stepping: int | None = None
+    instructions: tuple[str, ...] = ()
+    caches: dict[str, int] = {}
+    cores: int | None = None
+    memory_bytes: int | None = None
+    gpu: str | None = None
+    system: str = UNKNOWN
+
+
+def name_and_driver(gpu: str | None) -> tuple[str, str]:
+    """Return the two parts of a Machine's gpu, which have a comma between; "" for what it lacks."""
+    name, comma, driver = (gpu or "").rpartition(", ")
+    return (name, driver) if comma else (driver, "")
+
 
 AMD, INTEL, ARM = "AuthenticAMD", "GenuineIntel", "0x41"
 RANGES = {
@@ -39,7 +68,10 @@ SLOWS = {
     **dict.fromkeys(("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "NPY_DISABLE_CPU_FEATURES"), "NumPy"),
     **dict.fromkeys(("MKL_DEBUG_CPU_TYPE", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR"), "PyTorch"),
     **dict.fromkeys(("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"), "PyTorch"),
-    **dict.fromkeys(("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_NO_CUDA_MEMORY_CACHING"), "PyTorch"),
+    **dict.fromkeys(
+        ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_NO_CUDA_MEMORY_CACHING"),
+        "PyTorch",
+    ),
     "CUDA_MODULE_LOADING": "the first call on a GPU",
 }
 """Variables by which a library takes other instructions, blocks or memory than it would, and who uses it."""
@@ -58,7 +90,9 @@ def words(machine: Machine) -> str:
     if machine.family is None:
         return machine.cpu
     known = core(machine)
-    number = f" ({known})" if known else f" model {machine.model}" if machine.model is not None else ""
+    number = (
+        f" ({known})" if known else f" model {machine.model}" if machine.model is not None else ""
+    )
     widest = [name for name in machine.instructions if name not in NARROW][-1:]
     return ", ".join([machine.cpu, f"family {machine.family}{number}", *widest])
 
@@ -76,7 +110,11 @@ def key(machine: Machine) -> str:
 
 def slowed(variables: Mapping[str, str]) -> list[str]:
     """Return a line for each of these environment variables that can make a library slower."""
-    found = [f"{name} is set: it can make {SLOWS[name]} slower" for name in sorted(variables) if name in SLOWS]
+    found = [
+        f"{name} is set: it can make {SLOWS[name]} slower"
+        for name in sorted(variables)
+        if name in SLOWS
+    ]
     if MAX_ISA in variables.get(XLA_FLAGS, ""):
         found.append(f"{XLA_FLAGS} sets {MAX_ISA}: it can make JAX slower")
     return found

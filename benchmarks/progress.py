@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import StrEnum
 
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Column
 from rich.text import Text
 
@@ -58,7 +66,9 @@ class Left(ProgressColumn):
         now = time.monotonic()
         if stage == Stage.COMPARING and done == 0:
             self.began = now
-        elif stage == Stage.MEASURING and done == int(done):  # to start a replicate takes longer than the rest of it
+        elif stage == Stage.MEASURING and done == int(
+            done
+        ):  # to start a replicate takes longer than the rest of it
             self.latest_end = now + (now - self.began) / done * (of_all - done)
 
     def words(self, task: Task) -> str:
@@ -99,7 +109,9 @@ def progress(stages: dict[Stage, float] = RUN, name: str = "") -> Iterator[Advan
 
     def say() -> None:
         times = [f"after {_minutes(task.elapsed or 0.0)}", left.words(task)]
-        command_line.say(f"{task.description}: {task.percentage:.0f}% {', '.join(filter(None, times))}", err=True)
+        command_line.say(
+            f"{task.description}: {task.percentage:.0f}% {', '.join(filter(None, times))}", err=True
+        )
 
     def say_on() -> None:
         while not ended.wait(LINE_SECONDS):
@@ -111,7 +123,9 @@ def progress(stages: dict[Stage, float] = RUN, name: str = "") -> Iterator[Advan
         share = before + stages[stage] * done / max(of_all, 1e-9)
         left.advance(stage, done, of_all)
         words = one_line(f"{stage} {what}".rstrip() + f", {name}" * bool(name))
-        bar.update(task.id, description=words, completed=min(share, 0.999))  # at 1 its clock would stop
+        bar.update(
+            task.id, description=words, completed=min(share, 0.999)
+        )  # at 1 its clock would stop
         if bar.disable and stage not in told:
             told.append(stage)
             say()

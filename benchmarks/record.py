@@ -20,8 +20,6 @@ A new column alone needs no new version: in older files it is null, and an older
 
 from __future__ import annotations
 
-import secrets
-import time
 import typing
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
@@ -69,7 +67,9 @@ class Record(msgspec.Struct, kw_only=True):
     even: bool | None = None  # whether all those lengths are seq_len
     proj_size: Int32 | None = None  # 0 where h is not projected
     batch_first: bool | None = None
-    dropout: bool | None = None  # whether half of what goes from layer to layer is dropped in training
+    dropout: bool | None = (
+        None  # whether half of what goes from layer to layer is dropped in training
+    )
     resets: bool | None = None  # whether each row starts anew at a step
     workload: str
     mode: str
@@ -81,14 +81,20 @@ class Record(msgspec.Struct, kw_only=True):
     reason: str | None = ""
     error: float | None = None  # the largest error against the reference
     error_tensor: str | None = None
-    kernel: str | None = None  # what takes the most time of a call: see benchmarks/worker/profiles.py
-    warning: str | None = None  # the first that Python gave as it was prepared and called first in its process
+    kernel: str | None = (
+        None  # what takes the most time of a call: see benchmarks/worker/profiles.py
+    )
+    warning: str | None = (
+        None  # the first that Python gave as it was prepared and called first in its process
+    )
     first_call_seconds: float | None = None  # cold: with an empty compile cache
     warm_first_call_seconds: float | None = None  # in this replicate's fresh process
     seconds: float | None = None  # of a call: the median over turns
     cores_used: float | None = None  # CPU seconds per second, the median over turns
     peak_bytes: int | None = None  # peak RSS above what was before this benchmark was opened
-    pipelined_seconds: float | None = None  # of a call on a GPU, where many are submitted with a single wait
+    pipelined_seconds: float | None = (
+        None  # of a call on a GPU, where many are submitted with a single wait
+    )
     gpu_seconds: float | None = None  # in which the GPU works for a call, by CUPTI
     gpu_kernels: float | None = None  # that the GPU runs for a call
     calls_per_sample: Int32 | None = None
@@ -135,7 +141,10 @@ def _arrow(kind: Any) -> pa.DataType:
 
 def columns(kind: type[msgspec.Struct]) -> list[tuple[str, pa.DataType]]:
     """Return the name and the Arrow type of each field."""
-    return [(name, _arrow(hint)) for name, hint in typing.get_type_hints(kind, include_extras=True).items()]
+    return [
+        (name, _arrow(hint))
+        for name, hint in typing.get_type_hints(kind, include_extras=True).items()
+    ]
 
 
 TURN = _arrow(Turn)
@@ -155,16 +164,15 @@ def problem_fields(problem: Problem) -> dict[str, Any]:
     return {"problem": problem.id, **vars(problem)}
 
 
-def new_run_id() -> str:
-    """Make an id such as `20261124T190533-b1085af4`: the time in UTC, which orders runs, and a few random digits."""
-    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
-
-
 def write_records(path: Path, records: Iterable[Record], schema: pa.Schema = SCHEMA) -> None:
     """Write a Parquet file of records, whole or not at all; None becomes null. Each of its pages has a checksum."""
     rows = [msgspec.to_builtins(record) for record in records]
     table = pa.Table.from_pylist(rows, schema=schema)
-    smaller = {"compression_level": 9, "use_dictionary": False, "write_statistics": False}  # by a quarter
+    smaller = {
+        "compression_level": 9,
+        "use_dictionary": False,
+        "write_statistics": False,
+    }  # by a quarter
     how = {"compression": "zstd", "write_page_checksum": True, **smaller}
     write_whole(path, lambda temporary: pq.write_table(table, temporary, **how))
 
@@ -177,6 +185,8 @@ def read_records(path: Path) -> list[Record]:
     """
     content = pa.BufferReader(read_regular(path, MOST_BYTES))
     try:
-        return msgspec.convert(pq.read_table(content, page_checksum_verification=True).to_pylist(), list[Record])
+        return msgspec.convert(
+            pq.read_table(content, page_checksum_verification=True).to_pylist(), list[Record]
+        )
     except Exception as error:  # pyarrow raises a dozen kinds
         raise ValueError(f"{path} holds no records ({' '.join(str(error).split())})") from None

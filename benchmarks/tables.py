@@ -63,10 +63,15 @@ def output(width: int | None = None) -> CleanConsole:
 
 
 def fitting(
-    columns: Sequence[Column], tables: Callable[[Sequence[Column]], Iterable[Table]], console: Console
+    columns: Sequence[Column],
+    tables: Callable[[Sequence[Column]], Iterable[Table]],
+    console: Console,
 ) -> Sequence[Column]:
     """Return the columns with which none of these tables breaks a cell; those of priority ALWAYS stay in any case."""
-    for least in [0, *sorted({column.priority + 1 for column in columns if column.priority < ALWAYS})]:
+    for least in [
+        0,
+        *sorted({column.priority + 1 for column in columns if column.priority < ALWAYS}),
+    ]:
         shown = [column for column in columns if column.priority >= least]
         if all_fit(tables(shown), console):
             break
@@ -75,27 +80,44 @@ def fitting(
 
 def all_fit(tables: Iterable[Table], console: Console) -> bool:
     """Return whether every table fits without breaking a cell."""
-    boundless = console.options.update(max_width=10_000)  # otherwise no table measures wider than the console
-    return all(console.measure(table, options=boundless).maximum <= console.width for table in tables)
+    boundless = console.options.update(
+        max_width=10_000
+    )  # otherwise no table measures wider than the console
+    return all(
+        console.measure(table, options=boundless).maximum <= console.width for table in tables
+    )
 
 
 def terminal(
-    columns: Sequence[Column], rows: Iterable[Any], title: str | None = None, style: Callable[[Any], str] | None = None
+    columns: Sequence[Column],
+    rows: Iterable[Any],
+    title: str | None = None,
+    style: Callable[[Any], str] | None = None,
 ) -> Table:
     """Return rows as a table for a terminal; every value is shown as it is.
 
     A row of None leaves a line blank. `style` gives Rich's style of a row, empty for none.
     """
     table = Table(
-        title=escape(title) if title else None, title_justify="left", title_style="bold", box=None, header_style="dim"
+        title=escape(title) if title else None,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        header_style="dim",
     )
     for column in columns:
-        table.add_column(escape(column.name), justify="left" if column.words else "right", no_wrap=not column.breakable)
+        table.add_column(
+            escape(column.name),
+            justify="left" if column.words else "right",
+            no_wrap=not column.breakable,
+        )
     for row in rows:
         if row is None:
             table.add_row()
         else:
-            table.add_row(*(_cell(column, row) for column in columns), style=style(row) if style else "")
+            table.add_row(
+                *(_cell(column, row) for column in columns), style=style(row) if style else ""
+            )
     return table
 
 
@@ -127,7 +149,9 @@ def items(lines: Iterable[str]) -> str:
     return "\n".join(f"- {markdown_cell(line)}" for line in lines)
 
 
-def markdown_table(rows: Sequence[Sequence[object]], header: Sequence[str], numbers: bool = False) -> str:
+def markdown_table(
+    rows: Sequence[Sequence[object]], header: Sequence[str], numbers: bool = False
+) -> str:
     """Return rows as a table in GitHub's Markdown; `numbers` has columns of numbers to the right."""
     from tabulate import tabulate  # here, so that a machine without it can still measure
 

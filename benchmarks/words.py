@@ -80,7 +80,11 @@ def share(value: float) -> str:
 
 def signed(seconds: float) -> str:
     """Return a difference such as `+240 µs` or `−3 µs`."""
-    return duration(seconds) if math.isnan(seconds) else ("−" if seconds < 0 else "+") + duration(abs(seconds))
+    return (
+        duration(seconds)
+        if math.isnan(seconds)
+        else ("−" if seconds < 0 else "+") + duration(abs(seconds))
+    )
 
 
 def interval(value: float, low: float, high: float, scale: float = 1.0) -> str:
@@ -91,7 +95,9 @@ def interval(value: float, low: float, high: float, scale: float = 1.0) -> str:
     if not math.isfinite(high) or low <= 0:
         return f"{value / scale:.3g} [one replicate]"
     if high > WIDE * low:
-        return f"{two_digits(value / scale)} [{two_digits(low / scale)}, {two_digits(high / scale)}]"
+        return (
+            f"{two_digits(value / scale)} [{two_digits(low / scale)}, {two_digits(high / scale)}]"
+        )
     half = (high - low) / 2 / scale
     digits = max(0, min(4, 1 - math.floor(math.log10(half)))) if half > 0 else 3
     return f"{value / scale:.{digits}f} [{low / scale:.{digits}f}, {high / scale:.{digits}f}]"

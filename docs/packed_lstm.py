@@ -46,4 +46,6 @@ seconds_of_ours, got = train(ours, packed)
 for name, tensor in want.items():
     error = (got[name] - tensor).abs().max() / tensor.abs().max()
     assert error < 4e-5, f"{name} differs by {error}"
-print(f"{len(want)} tensors agree. torch.nn.LSTM: {seconds_of_theirs:.4f} s, native_lstm.LSTM: {seconds_of_ours:.4f} s")
+print(
+    f"{len(want)} tensors agree. torch.nn.LSTM: {seconds_of_theirs:.4f} s, native_lstm.LSTM: {seconds_of_ours:.4f} s"
+)

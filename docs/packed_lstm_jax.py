@@ -29,7 +29,9 @@ def by_scan(weights, x, lengths):
             carry = jnp.where(here, new_h, h), jnp.where(here, new_c, c)
             return carry, jnp.where(here, new_h, 0)
 
-        return jax.lax.scan(step, (zeros, zeros), (x, inside), reverse=suffix.endswith("_reverse"))[1]
+        return jax.lax.scan(step, (zeros, zeros), (x, inside), reverse=suffix.endswith("_reverse"))[
+            1
+        ]
 
     for layer in range(LAYERS):
         x = jnp.concatenate([direction(x, f"l{layer}"), direction(x, f"l{layer}_reverse")], axis=2)
@@ -80,4 +82,6 @@ seconds_of_native, got = train(by_native, weights, x, lengths)
 for name, array in want.items():
     error = jnp.abs(got[name] - array).max() / jnp.abs(array).max()
     assert error < 4e-5, f"{name} differs by {error}"
-print(f"{len(want)} arrays agree. lax.scan: {seconds_of_scan:.4f} s, native_lstm.jax: {seconds_of_native:.4f} s")
+print(
+    f"{len(want)} arrays agree. lax.scan: {seconds_of_scan:.4f} s, native_lstm.jax: {seconds_of_native:.4f} s"
+)

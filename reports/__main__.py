@@ -19,9 +19,11 @@ try:
         from benchmarks.words import count, listed
         from impls.core.files import write_text
         from reports import fleet as fleets
-        from reports import frames, publication, run_folder, site, terminal, texts
+        from reports import frames, run_folder, terminal
         from reports import tables as of_a_run
         from reports.estimates import PUBLISHED
+        from reports.publishing import publication, texts
+        from reports.site import pages as site
 except ModuleNotFoundError as error:
     if __name__ != "__main__":
         raise
@@ -32,12 +34,16 @@ TOGETHER = Path("runs") / "report"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=command_line.show_version)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=command_line.show_version
+)
 def cli() -> None:
     """Tables, charts and the page of measured runs."""
 
 
-@cli.command("report", epilog=command_line.examples("reports report runs/ONE runs/OTHER --out both"))
+@cli.command(
+    "report", epilog=command_line.examples("reports report runs/ONE runs/OTHER --out both")
+)
 @click.argument("paths", metavar="DIR...", nargs=-1, required=True, type=Path)
 @click.option(
     "--out",
@@ -54,7 +60,11 @@ def report(paths: tuple[Path, ...], out: Path | None) -> int:
     for path in paths:
         if path not in runs:
             command_line.say(f"skipped: {path} holds a report, not a run", err=True)
-    alone = len(paths) == 1 and paths[0].is_dir() and (out is None or out.resolve() == paths[0].resolve())
+    alone = (
+        len(paths) == 1
+        and paths[0].is_dir()
+        and (out is None or out.resolve() == paths[0].resolve())
+    )
     target = paths[0] if alone else out or TOGETHER
     reported, unreadable = run_folder.reports(runs, None if alone else target, target)
     _say_unreadable(unreadable)
@@ -78,12 +88,18 @@ def _say_unreadable(errors: Sequence[frames.Unreadable]) -> None:
 
 @cli.command("site")
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", default=Path("site"), show_default=True
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    default=Path("site"),
+    show_default=True,
 )
 def build_site(out: Path) -> int:
     """Build the site of the published runs."""
     runs = frames.folders(PUBLISHED)
-    reported, unreadable = run_folder.reports(runs, out / publication.RUNS, out, publication.OF_A_RUN)
+    reported, unreadable = run_folder.reports(
+        runs, out / publication.RUNS, out, publication.OF_A_RUN
+    )
     _say_unreadable(unreadable)
     if not reported:
         raise click.ClickException(f"{PUBLISHED} holds no run")
@@ -93,7 +109,12 @@ def build_site(out: Path) -> int:
 
 
 @cli.command()
-@click.argument("paths", metavar="[RUN]...", nargs=-1, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument(
+    "paths",
+    metavar="[RUN]...",
+    nargs=-1,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+)
 def publish(paths: tuple[Path, ...]) -> int:
     """File runs under reports/published, and write the texts anew.
 
@@ -133,7 +154,10 @@ def report_fleet(folder: Path) -> int:
     try:
         said = fleets.read(folder)
     except ModuleNotFoundError as error:
-        command_line.say(f"error: a fleet needs {error.name}: install the group `fleet` of pyproject.toml", err=True)
+        command_line.say(
+            f"error: a fleet needs {error.name}: install the group `fleet` of pyproject.toml",
+            err=True,
+        )
         return command_line.NOT_INSTALLED
     write_text(folder / "fleet.md", fleets.document(said))
     write_text(folder / "fleet.csv", of_a_run.csv(pd.DataFrame(said.rows)))

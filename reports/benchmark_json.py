@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from benchmarks import json_files
 from benchmarks.cases import Benchmark
-from benchmarks.metadata import UNKNOWN, Commit, Machine
+from benchmarks.metadata import Commit
+from benchmarks.processors import UNKNOWN, Machine
 from benchmarks.record import SCHEMA, SCHEMA_VERSION, problem_fields
 
 
@@ -69,7 +70,9 @@ def read(path: Path) -> tuple[pa.Table, dict[str, Any]]:
     machine = file.machine_info
     cpu, system = machine.cpu, f"{machine.system} {machine.release}"
     known = {
-        "machine": Machine(cpu=cpu.get("brand_raw", UNKNOWN), cores=cpu.get("count"), system=system),
+        "machine": Machine(
+            cpu=cpu.get("brand_raw", UNKNOWN), cores=cpu.get("count"), system=system
+        ),
         "versions": {"python": machine.python_version},
         "commit": file.commit_info,
     }

@@ -83,8 +83,14 @@ def together(reports: Sequence[Report]) -> pd.DataFrame:
         ignore_index=True,
     )
     names = every["implementation"].astype(str)
-    present = (names == file_of(names)) | ~file_of(names).isin(names) | (every["verdict"] == BASELINE)
-    rows = every[present].assign(unknown=every["ratio"].isna()).sort_values(["older", "unknown"], kind="stable")
+    present = (
+        (names == file_of(names)) | ~file_of(names).isin(names) | (every["verdict"] == BASELINE)
+    )
+    rows = (
+        every[present]
+        .assign(unknown=every["ratio"].isna())
+        .sort_values(["older", "unknown"], kind="stable")
+    )
     return rows.drop_duplicates(["problem", "mode", "device", "implementation"]).sort_index()
 
 
@@ -104,7 +110,11 @@ def best_of_tracks(advised: Recommendation) -> list[Any]:
 def of_tracks(baseline: str) -> tuple[Column, ...]:
     """Return the columns of a table of these."""
     known = {column.key: column for column in tables.of_summary(baseline)}
-    return Column("implementation", "implementation", _named, words=True), known["ratio"], known["verdict"]
+    return (
+        Column("implementation", "implementation", _named, words=True),
+        known["ratio"],
+        known["verdict"],
+    )
 
 
 def shown(machine: Machine) -> list[tuple[Drawing | Answer, Report]]:
@@ -120,7 +130,11 @@ def shown(machine: Machine) -> list[tuple[Drawing | Answer, Report]]:
 
 def _named(row: Any) -> str:
     """Return the name of an implementation, its track where it is not plain code, and whether that is older."""
-    words = [row.implementation, *([] if row.track == DEFAULT else [row.track]), *([OLDER] if row.older else [])]
+    words = [
+        row.implementation,
+        *([] if row.track == DEFAULT else [row.track]),
+        *([OLDER] if row.older else []),
+    ]
     return ", ".join(map(str, words))
 
 
@@ -139,7 +153,9 @@ def of_page(baseline: str, several_devices: bool) -> list[Column]:
     """Return the columns of the page's table; the first one names the row."""
     known = {column.key: column for column in tables.of_summary(baseline)}
     known |= {name: words_of(name) for name in ("problem", "workload", "mode", "device")}
-    return [known[key] for key in (*SHOWN[:5], *(("device",) if several_devices else ()), *SHOWN[5:])]
+    return [
+        known[key] for key in (*SHOWN[:5], *(("device",) if several_devices else ()), *SHOWN[5:])
+    ]
 
 
 def address(report: Report, head: Report, row: Any) -> str:
@@ -148,7 +164,14 @@ def address(report: Report, head: Report, row: Any) -> str:
     What an address can't hold becomes a hyphen.
     """
     device = "" if row.device == "cpu" else row.device
-    parts = ("" if report is head else report.name, row.problem, row.workload, row.mode, device, row.implementation)
+    parts = (
+        "" if report is head else report.name,
+        row.problem,
+        row.workload,
+        row.mode,
+        device,
+        row.implementation,
+    )
     return "/".join(re.sub(r"[^A-Za-z0-9._-]+", "-", str(part)) for part in parts if part)
 
 
@@ -162,7 +185,9 @@ def rows(runs: Sequence[tuple[str, Report]]) -> Iterator[dict[str, Any]]:
         arms = report.run.records.groupby(ARM, sort=False)["seconds"]
         seconds = {arm: found.dropna().to_numpy(float) for arm, found in arms}
         for section in tables.sections(report):
-            rest = [column for column in section.columns if column.key not in {*SHOWN} - {"time"}]  # not on a phone
+            rest = [
+                column for column in section.columns if column.key not in {*SHOWN} - {"time"}
+            ]  # not on a phone
             for row in section.rows:
                 times = seconds[tuple(getattr(row, name) for name in ARM)] if is_ok(row) else ()
                 yield {
@@ -172,9 +197,14 @@ def rows(runs: Sequence[tuple[str, Report]]) -> Iterator[dict[str, Any]]:
                     + (" fastest" if is_ok(row) and row.fastest == YES else "")
                     + ("" if row.implementation in new else " older"),
                     "older": row.implementation not in new,
-                    "data": {"machine": machine, "run": report.name} | {name: getattr(row, name) for name in KEYS},
+                    "data": {"machine": machine, "run": report.name}
+                    | {name: getattr(row, name) for name in KEYS},
                     "report": report,
-                    "more": [(column.name, text) for column in rest if is_ok(row) and (text := column.cell(row))],
+                    "more": [
+                        (column.name, text)
+                        for column in rest
+                        if is_ok(row) and (text := column.cell(row))
+                    ],
                     "replicates": ", ".join(map(duration, times)),
                     "command": command(report.run, row),
                 }
@@ -184,10 +214,16 @@ def command(run: Run, row: Any) -> str:
     """Return the command line that measures a row again, beside the baseline."""
     options = run.metadata.run
     given = {re.sub(r"^.*/|\.py(?=@|$)", "", text): text for text in options.implementations}
-    chosen = [("impl", given.get(name, name)) for name in dict.fromkeys((str(row.implementation), run.baseline))]
+    chosen = [
+        ("impl", given.get(name, name))
+        for name in dict.fromkeys((str(row.implementation), run.baseline))
+    ]
     chosen += [(name, getattr(row, name)) for name in ("problem", "workload", "mode", "device")]
     chosen += [("precision", options.precision if options.precision != IEEE else "")]
     chosen += [("baseline", run.baseline), ("rounds", str(len(run.metadata.rounds) or ""))]
-    chosen += [(name, getattr(options, name)) for name in ("threads", "replicates", "blocks", "seed", "weights")]
+    chosen += [
+        (name, getattr(options, name))
+        for name in ("threads", "replicates", "blocks", "seed", "weights")
+    ]
     words = [word for name, value in chosen if value for word in (f"--{name}", str(value))]
     return shlex.join(["nox", "-s", "bench", "--", *words])

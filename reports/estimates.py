@@ -39,12 +39,17 @@ class Lasting(msgspec.Struct, frozen=True):
 
 def lasting(run: Run) -> Lasting | None:
     """Return what is known of rounds on the processor of a run; None for nothing, or where a GPU computed."""
-    if "cuda" in set(run.records["device"].astype(str)) or not (path := PUBLISHED / "rounds.json").exists():
+    if (
+        "cuda" in set(run.records["device"].astype(str))
+        or not (path := PUBLISHED / "rounds.json").exists()
+    ):
         return None
     return json_files.read(path, dict[str, Lasting]).get(processors.key(run.metadata.machine))
 
 
-def intervals(rows: pd.DataFrame, by: Sequence[str], name: str, lasts: float | None) -> pd.DataFrame:
+def intervals(
+    rows: pd.DataFrame, by: Sequence[str], name: str, lasts: float | None
+) -> pd.DataFrame:
     """Return a row for each group of logs, one log for each replicate: its mean over rounds, and where the next lies.
 
     Columns: `by`; NAME, NAME_low and NAME_high on the scale of the values; NAME_p of a value of 1; and NAME_n: the
@@ -123,7 +128,11 @@ class Noise:
 @functools.cache  # every table of a run says it, and the page too
 def noise(run: Run) -> Noise:
     """Return the noise of a run."""
-    groups = [logs for arm, logs in log_ratios(run).items() if arm[ARM.index("implementation")] not in LIMITS]
+    groups = [
+        logs
+        for arm, logs in log_ratios(run).items()
+        if arm[ARM.index("implementation")] not in LIMITS
+    ]
     seconds = [np.log(of.to_numpy(float)) for _, of in sound(run.records).groupby(ARM)["seconds"]]
     return Noise(median_sd(groups), median_sd(seconds), float(waited(run).max()))
 
@@ -131,10 +140,15 @@ def noise(run: Run) -> Noise:
 def waited(run: Run) -> pd.Series:
     """Return by round the share of the measured time in which a process waited for a processor, as in Noise."""
     known = run.turns[["record", "pressure_seconds", "outside_seconds"]].dropna()
-    rounds, names = (known["record"].map(run.records[name].astype(str)) for name in ("run_id", "implementation"))
+    rounds, names = (
+        known["record"].map(run.records[name].astype(str)) for name in ("run_id", "implementation")
+    )
     shares = {}
     for number, turns in known.groupby(rounds):
-        pressure, outside = turns["pressure_seconds"].to_numpy(), turns["outside_seconds"].to_numpy()
+        pressure, outside = (
+            turns["pressure_seconds"].to_numpy(),
+            turns["outside_seconds"].to_numpy(),
+        )
         shares[number] = busy.waited(names[turns.index].to_numpy(), pressure, outside)
     return pd.Series(shares, dtype=float)
 
@@ -144,7 +158,10 @@ def log_ratios(run: Run) -> dict[tuple[str, ...], np.ndarray]:
     blocks = blocks_of(run)
     others = blocks.arms[blocks.arms["implementation"] != run.baseline].reset_index(drop=True)
     logs = blocks.replicate_log_ratios(others, others.assign(implementation=run.baseline))
-    return {tuple(map(str, others.loc[pair])): mine.to_numpy() for pair, mine in logs.groupby("pair")["log"]}
+    return {
+        tuple(map(str, others.loc[pair])): mine.to_numpy()
+        for pair, mine in logs.groupby("pair")["log"]
+    }
 
 
 def median_sd(groups: Sequence[np.ndarray]) -> float:
@@ -170,17 +187,23 @@ class Blocks:
         known: what lasts for a round, where that is known.
     """
 
-    def __init__(self, turns: pd.DataFrame, records: pd.DataFrame, known: Lasting | None = None) -> None:
+    def __init__(
+        self, turns: pd.DataFrame, records: pd.DataFrame, known: Lasting | None = None
+    ) -> None:
         self.lasts = known.ratio if known else None
         chosen = turns["record"].isin(records.index).to_numpy()
-        seconds, row, block = (turns[name].to_numpy()[chosen] for name in ("seconds", "record", "block"))
+        seconds, row, block = (
+            turns[name].to_numpy()[chosen] for name in ("seconds", "record", "block")
+        )
         self.logs = ratios.block_logs(seconds, row, block)
         self.records = records[ARM].astype(str)
         self.arms = self.records.drop_duplicates(ignore_index=True)
         self.records["replicate"] = records.groupby(["run_id", "replicate"], sort=False).ngroup()
         self.records["round"], self.records["record"] = records["run_id"], records.index
 
-    def replicate_log_ratios(self, numerators: pd.DataFrame, denominators: pd.DataFrame) -> pd.DataFrame:
+    def replicate_log_ratios(
+        self, numerators: pd.DataFrame, denominators: pd.DataFrame
+    ) -> pd.DataFrame:
         """Return a row for each pair of ARMs and each replicate that has both.
 
         Its columns are pair, which counts from 0, round, and log: that of the ratio, the median over the blocks that
@@ -193,7 +216,9 @@ class Blocks:
             for side in (numerators, denominators)
         )
         both = over.merge(under, on=["pair", "replicate", "round"], suffixes=("", "_under"))
-        both["log"] = ratios.log_ratios(self.logs, both["record"].to_numpy(), both["record_under"].to_numpy())
+        both["log"] = ratios.log_ratios(
+            self.logs, both["record"].to_numpy(), both["record_under"].to_numpy()
+        )
         return both.loc[both["log"].notna(), ["pair", "round", "log"]]
 
     def ratios(self, numerators: pd.DataFrame, denominators: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,7 @@ import pandas as pd
 from benchmarks import processors, tables
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import TWIN
-from benchmarks.metadata import name_and_driver
+from benchmarks.processors import name_and_driver
 from benchmarks.record import harmless
 from benchmarks.statistics import nodes as statistics
 from benchmarks.statistics.intervals import holm, means, p_values
@@ -50,7 +50,9 @@ class Node:
         """What kind a machine it is: its processor, how many cores it has, and its GPU."""
         machine = self.run.metadata.machine
         has = count(machine.cores, "core") if machine.cores else ""
-        return ", ".join(filter(None, (processors.words(machine), has, name_and_driver(machine.gpu)[0])))
+        return ", ".join(
+            filter(None, (processors.words(machine), has, name_and_driver(machine.gpu)[0]))
+        )
 
     @property
     def words(self) -> str:
@@ -98,7 +100,11 @@ class Together:
     @property
     def without(self) -> list[Node]:
         """The nodes that are not left out, and have no ratio: their baseline failed, or they have one replicate."""
-        return [node for node in self.good if not any(f"ratio_{node.member}" in row for row in self.rows)]
+        return [
+            node
+            for node in self.good
+            if not any(f"ratio_{node.member}" in row for row in self.rows)
+        ]
 
 
 def read(folder: Path) -> Together:
@@ -117,7 +123,9 @@ def read(folder: Path) -> Together:
             done, of_all = fleets.replicates_done(folder, member.name)
             damaged = str(error).replace(f"{folder}/", "")
             why = f"{fleets.why_missing(folder, member)}; {done} of {of_all} replicates; {damaged}"
-            missing.append(f"no rows: run {member.name}, asked for {member.asked}: {one_line(why, 300)}")
+            missing.append(
+                f"no rows: run {member.name}, asked for {member.asked}: {one_line(why, 300)}"
+            )
     odd = slow(nodes) | {node.member: reason for node in nodes if (reason := twins_differ(node))}
     good = [node for node in nodes if node.member not in odd]
     return Together(nodes, odd, missing, failures(nodes), list(rows(good)))
@@ -134,13 +142,19 @@ def failures(found: Sequence[Node]) -> list[str]:
     for (name, status), mine in pd.concat(bad).groupby(["implementation", "status"], sort=False):
         nodes = mine.drop_duplicates([*BENCHMARK, "node"])["node"].value_counts(sort=False)
         most = count(int(nodes.max()), "benchmark")
-        said.append(f"{status}: {name} on {listed(list(nodes.index))}, at {most}: {mine['reason'].iloc[0]}")
+        said.append(
+            f"{status}: {name} on {listed(list(nodes.index))}, at {most}: {mine['reason'].iloc[0]}"
+        )
     return said
 
 
 def twins_differ(node: Node) -> str | None:
     """Return why a node's twins can't be the same code on a sound machine; None where they can."""
-    twins = {arm: logs for arm, logs in node.log_ratios.items() if arm[ARM.index("implementation")] == TWIN}
+    twins = {
+        arm: logs
+        for arm, logs in node.log_ratios.items()
+        if arm[ARM.index("implementation")] == TWIN
+    }
     if not twins:
         return None
     groups = means(list(twins.values()))
@@ -149,7 +163,9 @@ def twins_differ(node: Node) -> str | None:
     if apart[worst] <= TWINS_APART:
         return None
     arm = dict(zip(ARM, list(twins)[worst], strict=True))
-    return f"its twins differ: {math.exp(groups.mean[worst]):.2f} × at {arm['problem']}, {arm['mode']}"
+    return (
+        f"its twins differ: {math.exp(groups.mean[worst]):.2f} × at {arm['problem']}, {arm['mode']}"
+    )
 
 
 def slow(found: Sequence[Node]) -> dict[str, str]:
@@ -162,9 +178,13 @@ def slow(found: Sequence[Node]) -> dict[str, str]:
     logs, reasons = pd.DataFrame(times), {}
     for node in found:
         alike = logs[[other.member for other in found if other.kind == node.kind]]
-        ratio = math.exp(alike.rsub(logs[node.member], axis=0).mean().max())  # over the benchmarks that both have
+        ratio = math.exp(
+            alike.rsub(logs[node.member], axis=0).mean().max()
+        )  # over the benchmarks that both have
         if ratio > SLOWER:
-            reasons[node.member] = f"the baseline takes {ratio:.2f} × as long as on the quickest node of the same kind"
+            reasons[node.member] = (
+                f"the baseline takes {ratio:.2f} × as long as on the quickest node of the same kind"
+            )
     return reasons
 
 
@@ -176,7 +196,9 @@ def rows(found: Sequence[Node]) -> Iterator[dict[str, Any]]:
             if arm[ARM.index("implementation")] not in (*LIMITS, TWIN) and len(logs) > 1:
                 values.setdefault(arm, {})[node] = logs
     combined = {arm: statistics.combined(list(mine.values())) for arm, mine in values.items()}
-    adjusted = dict(zip(combined, holm(np.array([each.p for each in combined.values()])), strict=True))
+    adjusted = dict(
+        zip(combined, holm(np.array([each.p for each in combined.values()])), strict=True)
+    )
     for arm, mine in values.items():
         whole, several = combined[arm], len(mine) > 1
         differs = adjusted[arm] < statistics.DIFFERS
@@ -197,7 +219,9 @@ def rows(found: Sequence[Node]) -> Iterator[dict[str, Any]]:
 def _holds(nodes: int, of_all: int) -> str:
     if nodes == 1:
         return "one node only"
-    return f"holds on all {nodes} nodes" if nodes == of_all else f"holds on {nodes} of {of_all} nodes"
+    return (
+        f"holds on all {nodes} nodes" if nodes == of_all else f"holds on {nodes} of {of_all} nodes"
+    )
 
 
 def _difference(mine: dict[Node, np.ndarray]) -> str:
@@ -206,7 +230,9 @@ def _difference(mine: dict[Node, np.ndarray]) -> str:
     for node, logs in mine.items():
         of_kind.setdefault(node.kind, []).append(logs)
     alike = all(statistics.differ(group) >= statistics.DIFFERS for group in of_kind.values())
-    if len(mine) > len(of_kind) > 1 and alike:  # with one node of each kind, the cause may be the node
+    if (
+        len(mine) > len(of_kind) > 1 and alike
+    ):  # with one node of each kind, the cause may be the node
         return f"differs between {listed(list(of_kind))}"
     return f"differs between {count(len(mine), 'node')}"
 
@@ -215,14 +241,23 @@ def sentences(said: Together) -> list[str]:
     """Return what the fleet says in some lines: how many nodes, what is left out or missing, on how much they agree."""
     good = said.good
     kinds = Counter(node.kind for node in good)
-    lines = [count(len(good), "node") + (f": {listed([f'{n} × {kind}' for kind, n in kinds.items()])}" * bool(kinds))]
-    lines += [f"left out: {node.words}: {said.odd[node.member]}" for node in said.nodes if node.member in said.odd]
+    lines = [
+        count(len(good), "node")
+        + (f": {listed([f'{n} × {kind}' for kind, n in kinds.items()])}" * bool(kinds))
+    ]
+    lines += [
+        f"left out: {node.words}: {said.odd[node.member]}"
+        for node in said.nodes
+        if node.member in said.odd
+    ]
     lines += said.missing
     for node in good:
         if noise(node.run).unsteady:
             lines.append(f"{node.words}: {noise(node.run).words}: {noise(node.run).warning}")
     for node in said.without:
-        lines.append(f"no ratio: {node.words}: {said.baseline} has no times there, or there is a single replicate")
+        lines.append(
+            f"no ratio: {node.words}: {said.baseline} has no times there, or there is a single replicate"
+        )
     lines += said.failed
     lines += versions_that_differ(good)
     if said.rows and len(good) > 1:
@@ -236,7 +271,9 @@ def sentences(said: Together) -> list[str]:
 def versions_that_differ(found: Sequence[Node]) -> list[str]:
     """Return a line for each package of which nodes have different versions."""
     lines = []
-    for name, versions in pd.DataFrame({node.words: node.run.metadata.versions for node in found}).iterrows():
+    for name, versions in pd.DataFrame(
+        {node.words: node.run.metadata.versions for node in found}
+    ).iterrows():
         nodes = versions.groupby(versions.astype(str), sort=False).groups
         if len(nodes) > 1:
             lines.append(

@@ -12,9 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks import json_files, processors, rounds
-from benchmarks.metadata import UNKNOWN, Metadata, name_and_driver
+from benchmarks import json_files, processors
+from benchmarks.bench import rounds
+from benchmarks.metadata import Metadata
 from benchmarks.options import Options
+from benchmarks.processors import UNKNOWN, name_and_driver
 from benchmarks.record import SCHEMA, SCHEMA_VERSION, TURN
 from benchmarks.words import count, listed
 from impls.core.command_line import describe
@@ -27,7 +29,17 @@ BENCHMARK = ["problem", "workload", "mode", "device"]
 ARM = [*BENCHMARK, "implementation"]
 KEY = ["run_id", *ARM, "replicate"]
 
-NEEDED = {*KEY, "schema_version", "track", "versions", "dtype", "status", "reason", "seconds", "turns"}
+NEEDED = {
+    *KEY,
+    "schema_version",
+    "track",
+    "versions",
+    "dtype",
+    "status",
+    "reason",
+    "seconds",
+    "turns",
+}
 """The columns without which a file holds no records of benchmarks."""
 FULL = sorted(NEEDED - {"reason", "seconds", "turns"})
 """Those of them that have a value in every record."""
@@ -97,13 +109,22 @@ def _read(path: Path) -> Run:
         known = json_files.read(path / ENVIRONMENT, Metadata)
         found, wanted = sorted(set(records["run_id"])), sorted(known.rounds or [known.run.run_id])
         if found != wanted:
-            raise Unreadable(f"{path} mixes runs: its rows are of {listed(found)}, and not of {listed(wanted)}")
+            raise Unreadable(
+                f"{path} mixes runs: its rows are of {listed(found)}, and not of {listed(wanted)}"
+            )
         return Run(path, records, turns_read, known)
     if path.name == "results.json" and (path.parent / RESULTS).exists():
         raise Unreadable(f"{path} is for other programs; give its folder, {path.parent}")
-    table, described = benchmark_json.read(path) if path.suffix == ".json" else (_of_parquet(path), {})
+    table, described = (
+        benchmark_json.read(path) if path.suffix == ".json" else (_of_parquet(path), {})
+    )
     records, turns_read = _frames(path, table)
-    return Run(path, records, turns_read, msgspec.structs.replace(_of_records(records, turns_read), **described))
+    return Run(
+        path,
+        records,
+        turns_read,
+        msgspec.structs.replace(_of_records(records, turns_read), **described),
+    )
 
 
 def folders(place: Path) -> list[Path]:
@@ -119,7 +140,9 @@ def read_runs(paths: Iterable[Path]) -> tuple[list[Run], list[Unreadable]]:
         try:
             run = read_run(path)
             if run.run_id in runs:
-                raise Unreadable(f"{path} is the same run as {runs[run.run_id].folder}: {run.run_id}")
+                raise Unreadable(
+                    f"{path} is the same run as {runs[run.run_id].folder}: {run.run_id}"
+                )
             runs[run.run_id] = run
         except Unreadable as error:
             errors.append(error)
@@ -146,10 +169,16 @@ def _of_parquet(path: Path) -> pa.Table:
     try:
         with pq.ParquetFile(path) as file:
             leaves = [file.schema.column(k).path for k in range(len(file.schema))]
-            wanted = [leaf for leaf in leaves if leaf in RECORDS.names or leaf.rpartition(".")[2] in FIELDS]
+            wanted = [
+                leaf
+                for leaf in leaves
+                if leaf in RECORDS.names or leaf.rpartition(".")[2] in FIELDS
+            ]
             table = file.read(wanted)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise Unreadable(f"{path} is not a readable Parquet file ({one_line(str(error), 120)})") from None
+        raise Unreadable(
+            f"{path} is not a readable Parquet file ({one_line(str(error), 120)})"
+        ) from None
     if missing := NEEDED.difference(table.column_names):
         raise Unreadable(f"{path} holds no benchmark records: it has no column {min(missing)}")
     return table
@@ -161,8 +190,12 @@ def _frames(path: Path, table: pa.Table) -> tuple[pd.DataFrame, pd.DataFrame]:
         raise Unreadable(f"{path} holds no record")
     lists = table["turns"].combine_chunks()
     try:
-        if (newest := pc.max(table["schema_version"].cast(pa.int32())).as_py() or 0) > SCHEMA_VERSION:
-            raise Unreadable(f"{path} has schema version {newest}; this version reads up to {SCHEMA_VERSION}")
+        if (
+            newest := pc.max(table["schema_version"].cast(pa.int32())).as_py() or 0
+        ) > SCHEMA_VERSION:
+            raise Unreadable(
+                f"{path} has schema version {newest}; this version reads up to {SCHEMA_VERSION}"
+            )
         turns_read = fitted(pa.Table.from_struct_array(pc.list_flatten(lists)), TURNS)
         records = fitted(table, RECORDS)
     except pa.ArrowException as error:

@@ -26,7 +26,9 @@ def subject(summary: pd.DataFrame) -> pd.DataFrame:
         sound = asked[asked["status"] == "ok"]
         if sound.empty:
             return sound
-        asked = asked[asked[column] == (wanted if wanted in set(sound[column]) else sound[column].iloc[0])]
+        asked = asked[
+            asked[column] == (wanted if wanted in set(sound[column]) else sound[column].iloc[0])
+        ]
     return asked
 
 
@@ -52,7 +54,10 @@ def recommendations(report: Report, about: pd.DataFrame | None = None) -> Iterat
     `about` are rows with a time; where they are not given, those that answers are about.
     """
     timed = report.sound if about is None else about
-    order = {name: k for k, name in enumerate(dict.fromkeys((*timed["problem"], *PURPOSES, *timed["mode"])))}
+    order = {
+        name: k
+        for k, name in enumerate(dict.fromkeys((*timed["problem"], *PURPOSES, *timed["mode"])))
+    }
     groups = timed.groupby(["problem", "mode", "device"])
     of_key = {tuple(map(str, key)): rows for key, rows in groups}
     for (problem, mode, device), rows in sorted(
@@ -60,7 +65,12 @@ def recommendations(report: Report, about: pd.DataFrame | None = None) -> Iterat
     ):
         where = f"{PURPOSES.get(mode, mode)} at {problem} on {_machine(report.run, device)}"
         yield Recommendation(
-            report, problem, mode, device, f"{where}: {_advice(rows, report.baseline)}{_in_jax(rows)}", rows
+            report,
+            problem,
+            mode,
+            device,
+            f"{where}: {_advice(rows, report.baseline)}{_in_jax(rows)}",
+            rows,
         )
 
 
@@ -82,10 +92,20 @@ def _advice(rows: pd.DataFrame, baseline: str) -> str:
     faster = rows[rows["verdict"] == FASTER].sort_values("ratio")
     best = clearly_fastest(rows)
     if best is None:
-        others = "Nothing that was measured is clearly faster" if len(rows) > 1 else "Nothing else was measured"
+        others = (
+            "Nothing that was measured is clearly faster"
+            if len(rows) > 1
+            else "Nothing else was measured"
+        )
         return f"use {baseline}. {others}."
-    close = (rows["track"] == best["track"]) & (rows["fastest"] == UNCLEAR) & (rows["ratio_low"] <= best["ratio_high"])
-    near = sorted({*rows.loc[close, "implementation"].astype(str)} - {str(best["implementation"]), baseline})
+    close = (
+        (rows["track"] == best["track"])
+        & (rows["fastest"] == UNCLEAR)
+        & (rows["ratio_low"] <= best["ratio_high"])
+    )
+    near = sorted(
+        {*rows.loc[close, "implementation"].astype(str)} - {str(best["implementation"]), baseline}
+    )
     said = [f"{_takes(best, baseline)}.{f' {listed(near)} may be as fast.' if near else ''}"]
     if best["track"] != DEFAULT:
         plain = faster[faster["track"] == DEFAULT]
@@ -100,7 +120,9 @@ def _advice(rows: pd.DataFrame, baseline: str) -> str:
 def _in_jax(rows: pd.DataFrame) -> str:
     """Return such as ` In JAX: tuned jax_ffi 0.63 (faster), plain jax_scan 3.19 (slower).`, for who can't leave it."""
     of_jax = rows[rows["versions"].astype(str).str.contains("jax ") & rows["ratio"].notna()]
-    best = of_jax.sort_values("ratio").drop_duplicates("track")[["track", "implementation", "ratio", "verdict"]]
+    best = of_jax.sort_values("ratio").drop_duplicates("track")[
+        ["track", "implementation", "ratio", "verdict"]
+    ]
     said = [
         f"{'plain' if track == DEFAULT else track} {name} {ratio:.2f} ({verdict})"
         for track, name, ratio, verdict in best.itertuples(index=False, name=None)
@@ -119,7 +141,9 @@ def clearly_fastest(rows: pd.DataFrame) -> pd.Series | None:
     best = faster.iloc[0]
     near = faster[(faster["track"] == best["track"]) & (faster["fastest"] == UNCLEAR)]
     near = near[near["implementation"].astype(str).map(str(best["implementation"]).startswith)]
-    return near.iloc[int(near["implementation"].astype(str).str.len().argmin())] if len(near) else best
+    return (
+        near.iloc[int(near["implementation"].astype(str).str.len().argmin())] if len(near) else best
+    )
 
 
 def _takes(row: pd.Series, baseline: str) -> str:
@@ -130,39 +154,61 @@ def _takes(row: pd.Series, baseline: str) -> str:
 
 def answer(advised: Sequence[Recommendation]) -> tuple[str, list[str]]:
     """Return a sentence, and a line for each purpose and kind of problem at which something is clearly faster."""
-    known = pd.DataFrame(_known(advised), columns=["before", "batch", "after", "baseline", "name", "ratio"])
+    known = pd.DataFrame(
+        _known(advised), columns=["before", "batch", "after", "baseline", "name", "ratio"]
+    )
     if known.empty:
         return "Nothing was compared with a baseline.", []
     baseline, faster = known["baseline"].iloc[0], known["name"].notna()
     if not faster.any():
         return f"Use {baseline}. Nothing that was measured is clearly faster.", []
     lines = []
-    for (before, _, after), rows in known.groupby(["before", known["batch"] <= SMALL, "after"], sort=False):
+    for (before, _, after), rows in known.groupby(
+        ["before", known["batch"] <= SMALL, "after"], sort=False
+    ):
         if rows["name"].notna().any():
-            batches = " to ".join(map(str, dict.fromkeys((rows["batch"].min(), rows["batch"].max()))))
-            lines.append(f"{before}{f', batch {batches}' if batches != '0' else ''}{after}: {_faster(rows)}")
+            batches = " to ".join(
+                map(str, dict.fromkeys((rows["batch"].min(), rows["batch"].max())))
+            )
+            lines.append(
+                f"{before}{f', batch {batches}' if batches != '0' else ''}{after}: {_faster(rows)}"
+            )
     if faster.mean() <= 0.5:
         shapes = count(len({each.problem for each in advised}), "shape")
-        return f"Use {baseline}. At {shapes}, only these are clearly faster, where {baseline}'s time is 1:", lines
-    return f"It depends on the shape. These are clearly faster than {baseline}, whose time is 1:", lines
+        return (
+            f"Use {baseline}. At {shapes}, only these are clearly faster, where {baseline}'s time is 1:",
+            lines,
+        )
+    return (
+        f"It depends on the shape. These are clearly faster than {baseline}, whose time is 1:",
+        lines,
+    )
 
 
-def _known(advised: Sequence[Recommendation]) -> Iterator[tuple[str, int, str, str, str | None, float]]:
+def _known(
+    advised: Sequence[Recommendation],
+) -> Iterator[tuple[str, int, str, str, str | None, float]]:
     for each in advised:
         if each.timed["ratio"].notna().any():
             best = clearly_fastest(each.timed)
-            found = (None, 1.0) if best is None else (str(best["implementation"]), float(best["ratio"]))
+            found = (
+                (None, 1.0) if best is None else (str(best["implementation"]), float(best["ratio"]))
+            )
             yield (*_kind(each), each.report.baseline, *found)
 
 
 def _kind(each: Recommendation) -> tuple[str, int, str]:
     """Return the words before the batch in a line about a problem, the batch or 0, and the words after it."""
-    before = PURPOSES.get(each.mode, each.mode) + ("" if each.device == "cpu" else f" on {each.device}")
+    before = PURPOSES.get(each.mode, each.mode) + (
+        "" if each.device == "cpu" else f" on {each.device}"
+    )
     try:
         problem = Problem.parse(each.problem)
     except ValueError:
         return before, 0, ""
-    after = ["rows of different lengths"] * bool(problem.lengths) + [problem.dtype] * (problem.dtype != "float32")
+    after = ["rows of different lengths"] * bool(problem.lengths) + [problem.dtype] * (
+        problem.dtype != "float32"
+    )
     return before, problem.batch, "".join(f", {words}" for words in after)
 
 

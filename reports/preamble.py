@@ -8,7 +8,7 @@ import operator
 import pandas as pd
 
 from benchmarks import processors
-from benchmarks.metadata import UNKNOWN
+from benchmarks.processors import UNKNOWN
 from benchmarks.runner import cards
 from benchmarks.words import count, listed, share
 from reports import estimates, peak
@@ -29,9 +29,13 @@ def preamble(run: Run) -> list[str]:
     when = f"; {began(run.run_id)}"
     if len(run.rounds) > 1:
         often, when = _rounds(run), ""
-    seed = f", seed {options.seed}" if options.benchmarks else ""  # unknown where only rows are known
+    seed = (
+        f", seed {options.seed}" if options.benchmarks else ""
+    )  # unknown where only rows are known
     products = metadata.matmul_precision
-    products = "float32, the precision of its products is unknown" if products == UNKNOWN else products
+    products = (
+        "float32, the precision of its products is unknown" if products == UNKNOWN else products
+    )
     dtypes = sorted(set(run.records["dtype"].astype(str)))
     precisions = [products if dtype == "float32" else dtype for dtype in dtypes]
     threads = f"; {count(options.threads, 'thread')}" if options.threads else ""
@@ -49,8 +53,12 @@ def preamble(run: Run) -> list[str]:
 def _rounds(run: Run) -> str:
     """Return how many rounds and replicates a run has, when it was measured, and how busy each round was."""
     each, options = run.rounds, run.metadata.run
-    first, last = (pd.Timestamp(moment, unit="s") for moment in run.turns["started"].agg(["min", "max"]))
-    replicates = f"{listed([*map(str, each.values())])} replicates of {count(options.blocks, 'block')}"
+    first, last = (
+        pd.Timestamp(moment, unit="s") for moment in run.turns["started"].agg(["min", "max"])
+    )
+    replicates = (
+        f"{listed([*map(str, each.values())])} replicates of {count(options.blocks, 'block')}"
+    )
     waited = ", ".join(map(share, estimates.waited(run)))
     busy = f", in which a process waited for a processor in {waited} of the time" if waited else ""
     return f"{count(len(each), 'round')} of {replicates}, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC{busy}"
@@ -103,10 +111,14 @@ def card(run: Run) -> list[str]:
     megahertz = run.turns["gpu_hertz"].dropna() / 1e6
     if not megahertz.empty:
         lines.append(f"the GPU's clock was {megahertz.min():.0f} to {megahertz.max():.0f} MHz")
-    throttled, others = (run.turns[name].fillna(0).astype(int) for name in ("gpu_throttled", "gpu_others"))
+    throttled, others = (
+        run.turns[name].fillna(0).astype(int) for name in ("gpu_throttled", "gpu_others")
+    )
     if (held := throttled > 0).any():
         reasons = functools.reduce(operator.or_, set(throttled))
-        said.append(f"THE GPU HELD ITSELF BACK in {held.sum()} of {len(held)} turns ({cards.words(reasons)})")
+        said.append(
+            f"THE GPU HELD ITSELF BACK in {held.sum()} of {len(held)} turns ({cards.words(reasons)})"
+        )
     if (shared := others > 0).any():
         said.append(f"OTHERS USED THE GPU in {shared.sum()} of {len(shared)} turns")
     if said:

@@ -75,8 +75,13 @@ class Report:
 
         `where` is the problem's name, and the device's too where there are several.
         """
-        rows = self.summary[(self.summary["workload"] == WORKLOAD) & self.summary["mode"].isin(PURPOSES)]
-        order = {problem: k for k, problem in enumerate(dict.fromkeys(self.summary["problem"].astype(str)))}
+        rows = self.summary[
+            (self.summary["workload"] == WORKLOAD) & self.summary["mode"].isin(PURPOSES)
+        ]
+        order = {
+            problem: k
+            for k, problem in enumerate(dict.fromkeys(self.summary["problem"].astype(str)))
+        }
         where = problem = rows["problem"].astype(str)
         if len(set(rows["device"])) > 1:
             where = problem + " on " + rows["device"].astype(str)

@@ -11,10 +11,11 @@ from pathlib import Path
 import click
 
 from impls.core.files import write_text, write_whole
-from reports import frames, parts, site, tables, today
+from reports import frames, parts, tables, today
 from reports.charts.drawing import Drawing, file_name, write
 from reports.frames import Run, Unreadable
 from reports.report import Report
+from reports.site import pages as site
 from reports.summary import summarise
 
 RAW = {
@@ -49,7 +50,9 @@ def reports(
     if runs and folder and not _is_free(page):
         raise click.ClickException(f"{page} holds something else than a report; give another --out")
     named = zip(runs, names(runs), strict=True)
-    return [_write(run, name, folder / name if folder else page, page, links) for run, name in named], unreadable
+    return [
+        _write(run, name, folder / name if folder else page, page, links) for run, name in named
+    ], unreadable
 
 
 def _write(run: Run, name: str, folder: Path, page: Path, links: site.Links) -> Report:
@@ -62,7 +65,10 @@ def _write(run: Run, name: str, folder: Path, page: Path, links: site.Links) -> 
     raw_files = {run.folder.name: "raw data"} if run.folder.is_file() else RAW
     report = replace(
         report,
-        shown=[write(each, folder / "figures") if isinstance(each, Drawing) else each for each in report.shown],
+        shown=[
+            write(each, folder / "figures") if isinstance(each, Drawing) else each
+            for each in report.shown
+        ],
         raw="" if folder == page else f"{folder.relative_to(page).as_posix()}/",
         raw_files=[(file, what) for file, what in raw_files.items() if (folder / file).is_file()],
     )
@@ -80,7 +86,9 @@ def complete(run: Run, name: str = "") -> Report:
 def copy_raw(run: Run, folder: Path) -> None:
     """Copy a run's raw files into a folder, unless it is the run's own."""
     if run.folder.resolve() != folder.resolve():
-        for source in [run.folder] if run.folder.is_file() else [run.folder / file for file in COPIED]:
+        for source in (
+            [run.folder] if run.folder.is_file() else [run.folder / file for file in COPIED]
+        ):
             write_whole(folder / source.name, partial(shutil.copyfile, source))
 
 

@@ -16,7 +16,9 @@ CONSTANT = ["track", "digest", "versions", "kernel", "warning", "threads"]
 OF_WORST = ["error", "error_tensor"]
 """Those that are from the round with the largest error. The first call is the median over rounds."""
 NUMBERS = (pa.float64(), pa.int64())
-OF_REPLICATES = [name for name in MEASURED if name != "seconds" and SCHEMA.field(name).type in NUMBERS]
+OF_REPLICATES = [
+    name for name in MEASURED if name != "seconds" and SCHEMA.field(name).type in NUMBERS
+]
 """The numbers that each replicate measures beside the time. The median counts, but of peaks the least: what earlier
 benchmarks of a process left behind differs with their order."""
 
@@ -39,9 +41,13 @@ def summarise(run: Run) -> pd.DataFrame:
     blocks = estimates.blocks_of(run)
     ratios = blocks.against(run.baseline)
     rows = records.drop_duplicates(ARM)[[*ARM, *CONSTANT]]
-    worst = records.sort_values("error", ascending=False, kind="stable").drop_duplicates(ARM)[[*ARM, *OF_WORST]]
+    worst = records.sort_values("error", ascending=False, kind="stable").drop_duplicates(ARM)[
+        [*ARM, *OF_WORST]
+    ]
     firsts = records.groupby(ARM, as_index=False, sort=False)["first_call_seconds"].median()
-    rows = rows.assign(position=rows.groupby(BENCHMARK, sort=False).ngroup())  # the order in which they were asked for
+    rows = rows.assign(
+        position=rows.groupby(BENCHMARK, sort=False).ngroup()
+    )  # the order in which they were asked for
     medians = sound.groupby(ARM, as_index=False, sort=False).agg(how)
     times = estimates.times(sound, estimates.lasting(run))
     for columns in (worst, firsts, times, medians, ratios, failed):
@@ -57,4 +63,6 @@ def summarise(run: Run) -> pd.DataFrame:
     rows.loc[is_baseline, "verdict"] = verdict.BASELINE
     rows["fastest"] = verdict.fastest(rows, blocks)
     rows = rows.join(peak.shares(run, rows, blocks))
-    return rows.sort_values(["position", "seconds"], kind="stable", ignore_index=True).drop(columns="position")
+    return rows.sort_values(["position", "seconds"], kind="stable", ignore_index=True).drop(
+        columns="position"
+    )

@@ -10,7 +10,15 @@ import pandas as pd
 
 from benchmarks import processors, tables
 from benchmarks.tables import Column
-from benchmarks.words import duration, error, interval, markdown_cell, share, size, time_with_interval
+from benchmarks.words import (
+    duration,
+    error,
+    interval,
+    markdown_cell,
+    share,
+    size,
+    time_with_interval,
+)
 from impls.core.text import one_line
 from reports import tracks
 from reports.frames import BENCHMARK
@@ -45,7 +53,11 @@ WHERE = tuple(map(words_of, ("problem", "mode", "device")))
 def ratio(name: str = "ratio") -> Callable[[Any], str]:
     """Return a cell that shows a ratio with its interval."""
     ends = (name, f"{name}_low", f"{name}_high")
-    return lambda row: "–" if pd.isna(getattr(row, name)) else interval(*(float(getattr(row, end)) for end in ends))
+    return lambda row: (
+        "–"
+        if pd.isna(getattr(row, name))
+        else interval(*(float(getattr(row, end)) for end in ends))
+    )
 
 
 def _time(row: Any) -> str:
@@ -73,7 +85,9 @@ def _gpu_busy(row: Any) -> str:
     return duration(row.gpu_seconds) + kernels
 
 
-REASON = Column("reason", "reason", lambda row: str(row.reason), words=True, note="why a row has no time.")
+REASON = Column(
+    "reason", "reason", lambda row: str(row.reason), words=True, note="why a row has no time."
+)
 """Why an arm failed; only in a table that has a failed arm."""
 
 
@@ -145,7 +159,11 @@ def of_summary(baseline: str) -> Sequence[Column]:
 def columns(report: Report) -> list[Column]:
     """Return the columns of a run's tables: those of which something is known, and the time, where statuses stand."""
     known = report.summary.notna().any()
-    return [each for each in of_summary(report.baseline) if each.key == "time" or known[each.sort or each.key]]
+    return [
+        each
+        for each in of_summary(report.baseline)
+        if each.key == "time" or known[each.sort or each.key]
+    ]
 
 
 def notes(report: Report) -> list[str]:
@@ -196,7 +214,10 @@ def markdown(report: Report) -> str:
         lines += [f"## {markdown_cell(answer.title)}", markdown_cell(answer.sentence)]
         lines.append(tables.markdown(answer.columns, answer.rows))
     for section in sections(report):
-        lines += [f"## {markdown_cell(section.title)}", tables.markdown(section.columns_with_reason, section.rows)]
+        lines += [
+            f"## {markdown_cell(section.title)}",
+            tables.markdown(section.columns_with_reason, section.rows),
+        ]
     return "\n\n".join([*lines, tables.items(notes(report))]) + "\n"
 
 
@@ -243,10 +264,19 @@ def _table_latex(section: Section) -> str:
     cells = [[_tex(column.cell(row)) for column in columns] for row in section.rows]
     texts = pd.DataFrame(cells, columns=[_tex(column.name) for column in columns])
     alignment = "".join("l" if column.words else "r" for column in columns)
-    return texts.to_latex(index=False, escape=False, column_format=alignment, caption=_tex(section.title))
+    return texts.to_latex(
+        index=False, escape=False, column_format=alignment, caption=_tex(section.title)
+    )
 
 
 def latex(report: Report) -> str:
     """Return table.tex: every table, to be \\input; the preamble is in comments."""
     lines = [f"% {one_line(line)}" for line in preamble(report.run)]
-    return "\n".join(["% needs \\usepackage{booktabs,textcomp}", *lines, "", *map(_table_latex, sections(report))])
+    return "\n".join(
+        [
+            "% needs \\usepackage{booktabs,textcomp}",
+            *lines,
+            "",
+            *map(_table_latex, sections(report)),
+        ]
+    )

@@ -46,17 +46,26 @@ def show(report: Report, console: CleanConsole, page: str) -> None:
         say(line)
     every = list(sections(report))
     about = subject(report.summary)
-    chosen = [str(about[name].iloc[0]) for name in ("workload", "mode", "device")] if len(about) else []
+    chosen = (
+        [str(about[name].iloc[0]) for name in ("workload", "mode", "device")] if len(about) else []
+    )
     seen = [each for each in every if list(each.benchmark[1:]) == chosen] or every
     columns = every[0].columns
-    shown = tables.fitting(columns, lambda some: (_table(section, some) for section in seen), console)
+    shown = tables.fitting(
+        columns, lambda some: (_table(section, some) for section in seen), console
+    )
     for section in seen:
         console.print()
         console.print(_table(section, shown))
     console.print()
-    bad = report.summary.loc[report.summary["status"] != "ok", ["implementation", "status", "reason"]]
+    bad = report.summary.loc[
+        report.summary["status"] != "ok", ["implementation", "status", "reason"]
+    ]
     for (name, status, reason), number in Counter(bad.itertuples(index=False, name=None)).items():
-        say(f" {name}, in {number} of {count(len(every), 'table')}: {status}: {reason}", STYLES["failed"])
+        say(
+            f" {name}, in {number} of {count(len(every), 'table')}: {status}: {reason}",
+            STYLES["failed"],
+        )
     if left_out := [column for column in columns if column not in shown]:
         names = ", ".join(column.name for column in sorted(left_out, key=attrgetter("priority")))
         say(f"Columns left out, to fit the width: {names}. table.md has all of them.")
@@ -65,7 +74,11 @@ def show(report: Report, console: CleanConsole, page: str) -> None:
         say("A ratio is taken within blocks, so it can contradict the times: trust the ratio.")
     console.print()
     _answer(report, console)
-    more = f"; table.md has {count(len(every) - len(seen), 'more table')}" if len(every) > len(seen) else ""
+    more = (
+        f"; table.md has {count(len(every) - len(seen), 'more table')}"
+        if len(every) > len(seen)
+        else ""
+    )
     say(f"the page is {page}{more}", "", soft_wrap=True)
 
 
@@ -75,7 +88,9 @@ def best_others(rows: pd.DataFrame) -> pd.DataFrame:
     The rows have a time. What is clearly faster is better than what only may be.
     """
     key = ["workload", "mode", "where"]
-    base = rows.loc[rows["verdict"] == BASELINE, [*key, "seconds"]].rename(columns={"seconds": "base_seconds"})
+    base = rows.loc[rows["verdict"] == BASELINE, [*key, "seconds"]].rename(
+        columns={"seconds": "base_seconds"}
+    )
     others = rows[(rows["verdict"] != BASELINE) & rows["ratio"].notna()]
     chosen = []
     for _, group in others.groupby(key, sort=False):
@@ -89,7 +104,11 @@ def _answer(report: Report, console: CleanConsole) -> None:
 
     It is about training and inference of a sequence, or else about what the headline is.
     """
-    about = report.asked if len(report.sound) else subject(report.summary).assign(where=lambda rows: rows["problem"])
+    about = (
+        report.asked
+        if len(report.sound)
+        else subject(report.summary).assign(where=lambda rows: rows["problem"])
+    )
     timed = about[about["status"] == "ok"]
     best = best_others(timed)
     columns = (
@@ -102,14 +121,19 @@ def _answer(report: Report, console: CleanConsole) -> None:
 
     def made(some: Sequence[Column]) -> list[Table]:
         modes = best.groupby(["workload", "mode"], sort=False)
-        return [tables.terminal(some, rows.itertuples(), ", ".join(map(str, mode)), _style) for mode, rows in modes]
+        return [
+            tables.terminal(some, rows.itertuples(), ", ".join(map(str, mode)), _style)
+            for mode, rows in modes
+        ]
 
     for table in made(tables.fitting(columns, made, console)):
         console.print(table)
     sentence, lines = answer(list(recommendations(report, timed)))
     for line in (sentence, *lines):
         console.print(line, style="bold", markup=False, highlight=False)
-    bad = about[~about["status"].isin(harmless(report.run.metadata.machine.gpu))]["implementation"].astype(str)
+    bad = about[~about["status"].isin(harmless(report.run.metadata.machine.gpu))][
+        "implementation"
+    ].astype(str)
     failed = f"{listed(sorted(set(bad)))} failed: the lines above say why." if len(bad) else ""
     for line in filter(None, (failed, estimates.noise(report.run).warning)):
         console.print(line, style="bold yellow", markup=False, highlight=False)

@@ -42,10 +42,14 @@ def fastest(summary: pd.DataFrame, blocks: Blocks) -> pd.Series:
     """
     words = pd.Series("", index=summary.index, dtype=object)
     running = summary[summary["status"] == "ok"]
-    contests = [rows for _, rows in running.groupby([*BENCHMARK, "track"], sort=False) if len(rows) > 1]
+    contests = [
+        rows for _, rows in running.groupby([*BENCHMARK, "track"], sort=False) if len(rows) > 1
+    ]
     if not contests:
         return words
-    least: list[Any] = [rows["ratio" if rows["ratio"].notna().all() else "seconds"].idxmin() for rows in contests]
+    least: list[Any] = [
+        rows["ratio" if rows["ratio"].notna().all() else "seconds"].idxmin() for rows in contests
+    ]
     others = pd.concat([rows.drop(index) for rows, index in zip(contests, least, strict=True)])
     rivals = np.repeat(least, [len(rows) - 1 for rows in contests])
     compared = blocks.ratios(others, summary.loc[rivals])

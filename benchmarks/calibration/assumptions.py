@@ -25,7 +25,9 @@ def sizes(pool: Pool, sides: Iterable[str]) -> dict[tuple[str, str], np.ndarray]
             by_work.setdefault(pool.works.get(name, ""), []).extend(own)
         for work, held in sorted(by_work.items()):
             if len(held) >= FEWEST:
-                groups = means([pool.logs(held, side, name) for name in pool.benchmarks], most_freedom=BORROWED)
+                groups = means(
+                    [pool.logs(held, side, name) for name in pool.benchmarks], most_freedom=BORROWED
+                )
                 found[side, work] = np.expm1([groups.mean, *t_interval(groups)])
     return found
 
@@ -45,7 +47,10 @@ def several(pool: Pool, held: Sequence[int]) -> list[list[int]]:
 
 def variance_within(values: Sequence[np.ndarray]) -> float:
     """Return the variance within rounds of log ratios, one array for each round."""
-    return float(sum(((value - value.mean()) ** 2).sum() for value in values) / sum(len(value) - 1 for value in values))
+    return float(
+        sum(((value - value.mean()) ** 2).sum() for value in values)
+        / sum(len(value) - 1 for value in values)
+    )
 
 
 def between_rounds(pool: Pool, held: Sequence[int]) -> Between | None:
@@ -63,7 +68,13 @@ def between_rounds(pool: Pool, held: Sequence[int]) -> Between | None:
     ratios = []
     for benchmark in pool.benchmarks:
         values = [pool.logs(group, COPY, benchmark) for group in groups]
-        ratios.append(sum(len(value) * value.mean() ** 2 for value in values) / len(groups) / variance_within(values))
+        ratios.append(
+            sum(len(value) * value.mean() ** 2 for value in values)
+            / len(groups)
+            / variance_within(values)
+        )
     f = float(np.mean(ratios))
     freedom = len(pool.benchmarks) * len(groups), len(pool.benchmarks) * (total - len(groups))
-    return Between(max(0.0, (f - 1) / n), max(0.0, (f / float(stats.f.ppf(0.05, *freedom)) - 1) / n))
+    return Between(
+        max(0.0, (f - 1) / n), max(0.0, (f / float(stats.f.ppf(0.05, *freedom)) - 1) / n)
+    )

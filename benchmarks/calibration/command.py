@@ -9,6 +9,7 @@ import click
 from rich.markdown import Markdown
 
 from benchmarks import ROOT, choices, json_files, machine
+from benchmarks.bench.rounds import paced
 from benchmarks.calibration import pool, report
 from benchmarks.calibration.measuring import collect, real_gate
 from benchmarks.calibration.pool import Pool
@@ -17,10 +18,8 @@ from benchmarks.calibration.real_gates import KINDS, gates_of
 from benchmarks.calibration.report import DATA, TEXT
 from benchmarks.calibration.subject import Subject
 from benchmarks.cases import GATED_PROBLEM
-from benchmarks.options import Flag, Options, command
+from benchmarks.options import Flag, Options, command, new_run_id
 from benchmarks.progress import COLLECTING, REGRESSION, Stage, progress
-from benchmarks.record import new_run_id
-from benchmarks.rounds import paced
 from benchmarks.tables import output
 from impls.core import command_line
 from impls.core.files import check_place, write_text
@@ -32,17 +31,26 @@ OTHERS = "others.json"
 class CalibrateOptions(Options, frozen=True, kw_only=True):
     """The options of `calibrate`."""
 
-    rounds: Annotated[int, Flag("--rounds", "Rounds to add to the pool.", click.IntRange(0, 1000))] = 1
-    runs: Annotated[int, Flag("--runs", "Real gates of each kind to run.", click.IntRange(0, 1000))] = 1
+    rounds: Annotated[
+        int, Flag("--rounds", "Rounds to add to the pool.", click.IntRange(0, 1000))
+    ] = 1
+    runs: Annotated[
+        int, Flag("--runs", "Real gates of each kind to run.", click.IntRange(0, 1000))
+    ] = 1
     implementations: Annotated[
         tuple[str, ...],
-        Flag("--impl", "Which to compare. Repeatable.  [default: those of a gate]", metavar="NAME|FILE.py"),
+        Flag(
+            "--impl",
+            "Which to compare. Repeatable.  [default: those of a gate]",
+            metavar="NAME|FILE.py",
+        ),
     ] = ()
-    problems: Annotated[tuple[str, ...], Flag("--problem", "The problem of the gates.", metavar="ID")] = (
-        GATED_PROBLEM,
-    )
+    problems: Annotated[
+        tuple[str, ...], Flag("--problem", "The problem of the gates.", metavar="ID")
+    ] = (GATED_PROBLEM,)
     out: Annotated[
-        str | None, Flag("--out", "The folder to add to.  [default: runs/calibration]", click.Path(), "DIR")
+        str | None,
+        Flag("--out", "The folder to add to.  [default: runs/calibration]", click.Path(), "DIR"),
     ] = None
 
 
@@ -98,10 +106,16 @@ def measure(folder: Path, subject: Subject, rounds: int, runs: int) -> None:
 
 def make_tables(folder: Path) -> None:
     """Print the tables of a folder's pool and real gates, and write them to it."""
-    others = json_files.read(folder / OTHERS, dict[str, dict[str, Rate]]) if (folder / OTHERS).exists() else {}
+    others = (
+        json_files.read(folder / OTHERS, dict[str, dict[str, Rate]])
+        if (folder / OTHERS).exists()
+        else {}
+    )
     pooled = Pool.load(folder / "pool")
     with progress({Stage.COUNTING: 1.0}) as advance:
-        found = report.counted(pooled, lambda *done: advance(Stage.COUNTING, "replayed gates", *done))
+        found = report.counted(
+            pooled, lambda *done: advance(Stage.COUNTING, "replayed gates", *done)
+        )
     text = report.report(pooled, gates_of(folder), found, others)
     output().print(Markdown(text))  # before it is written, which may fail
     if pooled.identity:

@@ -56,4 +56,6 @@ def prepare(problem, weights, device, workload):
 
 def inject(source: str, share: float, modes: Sequence[str] = MODES) -> str:
     """Return the source of an implementation in which these modes are slower by a share such as 0.05."""
-    return source + INJECTED.format(percent=100 * share, shares=dict.fromkeys(modes, share / LONGER))
+    return source + INJECTED.format(
+        percent=100 * share, shares=dict.fromkeys(modes, share / LONGER)
+    )

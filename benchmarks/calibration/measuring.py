@@ -35,7 +35,9 @@ REPLICATES = 11
 def configure(subject: Subject, seed: int) -> Options:
     """Return what decides how a calibration measures: the same as for a gate."""
     benchmarks = tuple(subject.benchmarks.values())
-    return Options(benchmarks=benchmarks, device="cpu", threads=1, turn_seconds=subject.turn_seconds, seed=seed)
+    return Options(
+        benchmarks=benchmarks, device="cpu", threads=1, turn_seconds=subject.turn_seconds, seed=seed
+    )
 
 
 @contextmanager
@@ -50,7 +52,10 @@ def session_of(
     order = rng.sample(list(changes), len(changes))
     with scratch() as folder:
         places = {label: folder / "copies" / f"{order.index(label):02}" for label in changes}
-        sides = [Side(label, subject.copied(places[label], of_side)) for label, of_side in changes.items()]
+        sides = [
+            Side(label, subject.copied(places[label], of_side))
+            for label, of_side in changes.items()
+        ]
         options = configure(subject, rng.randrange(2**31))
         cores = choices.choose_cores(1)
         with Session(options, sides, cores, folder, advance) as session:
@@ -58,7 +63,11 @@ def session_of(
 
 
 def collect(
-    folder: Path, subject: Subject, advance: Advance, replicates: int = REPLICATES, shares: Sequence[float] = SHARES
+    folder: Path,
+    subject: Subject,
+    advance: Advance,
+    replicates: int = REPLICATES,
+    shares: Sequence[float] = SHARES,
 ) -> None:
     """Add a round to the pool of a folder.
 
@@ -69,13 +78,19 @@ def collect(
     pool_folder = folder / "pool"
     changes: dict[str, Changes] = {BASE: {}, COPY: {}}
     for share in shares:
-        changes[name_of(share)] = dict.fromkeys(subject.names, partial(inject, share=share, modes=subject.modes))
-    with session_of(subject, dict(rng.sample([*changes.items()], len(changes))), advance, rng) as session:
+        changes[name_of(share)] = dict.fromkeys(
+            subject.names, partial(inject, share=share, modes=subject.modes)
+        )
+    with session_of(
+        subject, dict(rng.sample([*changes.items()], len(changes))), advance, rng
+    ) as session:
         session.admit()
         refuse({key: arm.reason for key, arm in session.admissions.items() if arm.status != "ok"})
         session.close()
         described = machine.describe(Options(run_id=session.options.run_id, baseline=BASE))
-        json_files.write(pool_folder / f"round-{session.options.run_id}.json", pool.Round(described, WORK))
+        json_files.write(
+            pool_folder / f"round-{session.options.run_id}.json", pool.Round(described, WORK)
+        )
         for number in range(replicates):
             records = session.replicate(number, BLOCKS, stage=Stage.COLLECTING, of_all=replicates)
             refuse({key: failure.reason for key, failure in session.failures.items()})

@@ -15,8 +15,10 @@ import numpy as np
 
 from benchmarks import json_files, processors
 from benchmarks.cases import GATED, GATED_MODES, GATED_PROBLEM
-from benchmarks.metadata import Machine, Metadata
-from benchmarks.record import COMPARED, Record, new_run_id, read_records, write_records
+from benchmarks.metadata import Metadata
+from benchmarks.options import new_run_id
+from benchmarks.processors import Machine
+from benchmarks.record import COMPARED, Record, read_records, write_records
 from benchmarks.regression.log_ratios import key_of, measured
 from benchmarks.statistics.ratios import block_logs
 from benchmarks.words import listed
@@ -66,8 +68,12 @@ def claim(folder: Path, identity: Identity) -> None:
     if there is not None and (any(folder.glob(FILES)) or any(folder.parent.glob("gates/*.json"))):
         before, now = (processors.key(of.machine) for of in (there, identity))
         if before != now:
-            raise ValueError(f"{folder} has replicates of another machine ({before}); this one is {now}")
-        gates, new = (f"gates of {of.gates}" if of.gates else "the default gates" for of in (there, identity))
+            raise ValueError(
+                f"{folder} has replicates of another machine ({before}); this one is {now}"
+            )
+        gates, new = (
+            f"gates of {of.gates}" if of.gates else "the default gates" for of in (there, identity)
+        )
         if gates != new:
             raise ValueError(f"{folder.parent} has {gates}; these are {new}")
     else:
@@ -86,7 +92,8 @@ def save(folder: Path, records: Sequence[Record]) -> None:
     """Write a replicate to a file, without the samples of its turns."""
     shortened = [
         msgspec.structs.replace(
-            record, turns=[msgspec.structs.replace(turn, samples=None) for turn in record.turns or ()]
+            record,
+            turns=[msgspec.structs.replace(turn, samples=None) for turn in record.turns or ()],
         )
         for record in records
     ]
@@ -115,8 +122,13 @@ class Replicate:
             if record.status == "ok" and record.turns:
                 key, side = key_of(record), str(record.side)
                 turns = record.turns
-                seconds, block = (np.array([getattr(turn, name) for turn in turns]) for name in ("seconds", "block"))
-                logs[key][side] = block_logs(seconds, np.zeros(len(turns), int), block, shortest=True).log[0]
+                seconds, block = (
+                    np.array([getattr(turn, name) for turn in turns])
+                    for name in ("seconds", "block")
+                )
+                logs[key][side] = block_logs(
+                    seconds, np.zeros(len(turns), int), block, shortest=True
+                ).log[0]
                 values[key][side] = {name: measured(record, name) for name in METRICS}
         return cls(records[0].run_id, dict(logs), dict(values))
 
@@ -141,7 +153,9 @@ class Pool:
         for path in sorted(folder.glob(FILES)):
             for record in read_records(path):
                 records[record.run_id, record.replicate].append(record)
-        replicates = [Replicate.of(each) for _, each in sorted(records.items())]  # ids of rounds begin with the time
+        replicates = [
+            Replicate.of(each) for _, each in sorted(records.items())
+        ]  # ids of rounds begin with the time
         rounds = [json_files.read(path, Round) for path in sorted(folder.glob("round-*.json"))]
         works = {begun.described.run.run_id: begun.work for begun in rounds if begun.work}
         return cls(replicates, works, identity_of(folder))
@@ -152,7 +166,9 @@ class Pool:
         return [
             k
             for k, replicate in enumerate(self.replicates)
-            if all(wanted <= set(replicate.logs.get(benchmark, {})) for benchmark in self.benchmarks)
+            if all(
+                wanted <= set(replicate.logs.get(benchmark, {})) for benchmark in self.benchmarks
+            )
         ]
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 from collections import Counter
@@ -67,7 +68,8 @@ class Count:
         each, used = -(-self.gates // len(long)), 0
         hits = np.zeros(len(long))
         for k, own in enumerate(long):
-            hits[k], some = self._replayed(replay, each, rng, lambda own=own: rng.sample(own, min(len(own), MOST)))  # type: ignore[misc]
+            sample = functools.partial(rng.sample, own, min(len(own), MOST))
+            hits[k], some = self._replayed(replay, each, rng, sample)
             used += some
         drawn = numbers.choice(hits / each, (RESAMPLES, len(long))).mean(axis=1)
         return _limited(int(hits.sum()), each * len(long), drawn, used / (each * len(long)))
@@ -84,19 +86,26 @@ class Count:
         by_round = replay.pool.by_round(self.held)
 
         def counted(drawn: Sequence[str], gates: int) -> tuple[int, int]:
-            weights = Counter(drawn)  # the replicates of a round that was drawn twice are twice as likely
+            weights = Counter(
+                drawn
+            )  # the replicates of a round that was drawn twice are twice as likely
             those = [k for name in weights for k in by_round[name]]
             chances = np.array([weights[replay.pool.replicates[k].round] for k in those], float)
             chances /= chances.sum()
             many = min(len(those), MOST)
             return self._replayed(
-                replay, gates, rng, lambda: numbers.choice(those, many, replace=False, p=chances).tolist()
+                replay,
+                gates,
+                rng,
+                lambda: numbers.choice(those, many, replace=False, p=chances).tolist(),
             )
 
         rounds = sorted(by_round)
         hits, used = counted(rounds, self.gates)
         draws = DRAWS if len(rounds) > 1 else 0  # a single round can only be drawn again
-        rates = [counted(rng.choices(rounds, k=len(rounds)), again)[0] / again for _ in range(draws)]
+        rates = [
+            counted(rng.choices(rounds, k=len(rounds)), again)[0] / again for _ in range(draws)
+        ]
         return _limited(hits, self.gates, rates or [hits / self.gates], used / self.gates)
 
     def _replayed(
@@ -134,7 +143,11 @@ class Count:
         draws = []
         for _ in range(self.gates):
             drawn = self.case.draw(pool.benchmarks, rng)
-            times = 1.0 if math.isinf(freedom) else (freedom - 2) / (2 * rng.gammavariate(freedom / 2, 1.0))
+            times = (
+                1.0
+                if math.isinf(freedom)
+                else (freedom - 2) / (2 * rng.gammavariate(freedom / 2, 1.0))
+            )
             lasting = math.sqrt(share * times)
             heads = {name: Head(shift=rng.gauss(0.0, lasting * spreads[name])) for name in drawn}
             order = rng.choices(self.held, k=MOST)

@@ -56,11 +56,16 @@ def gates_summed_up(gates: Sequence[RealGate]) -> str:
     days: dict[str, set[str]] = {}
     for gate in gates:
         days.setdefault(gate.machine, set()).add(gate.date)
-    where = "; ".join(f"{machine or 'unknown'}, {span(sorted(dates))}" for machine, dates in days.items())
+    where = "; ".join(
+        f"{machine or 'unknown'}, {span(sorted(dates))}" for machine, dates in days.items()
+    )
     rows = []
     for kind in dict.fromkeys((*KINDS, *(gate.kind for gate in gates))):
         if of_kind := [gate for gate in gates if gate.kind == kind]:
-            unclear, compared = sum(len(gate.unclear) for gate in of_kind), sum(gate.benchmarks for gate in of_kind)
+            unclear, compared = (
+                sum(len(gate.unclear) for gate in of_kind),
+                sum(gate.benchmarks for gate in of_kind),
+            )
             rows.append([kind, *right_and_minutes(of_kind), f"{unclear} of {compared}"])
     header = ["real gates", "right", "mean minutes", "longest", "benchmarks left unclear"]
     about = f"Real gates: {markdown_cell(where)}. Minutes without building environments."

@@ -114,15 +114,23 @@ def run_gates(
     while unsettled.any():
         n += unsettled
         active = np.any(unsettled, axis=(1, 2), keepdims=True)[..., 0]
-        needed = np.asarray(active & ~np.all(dropped, axis=2))  # each metric of a gate moderates itself
+        needed = np.asarray(
+            active & ~np.all(dropped, axis=2)
+        )  # each metric of a gate moderates itself
         grown = unsettled & needed[:, :, None]
         mean[grown], variance[grown] = first_moments(logs[grown], n[grown])
         grown &= with_floor & ~dropped
-        worse_by[grown] = _first_medians(head[grown], n[grown]) - _first_medians(base[grown], n[grown])
+        worse_by[grown] = _first_medians(head[grown], n[grown]) - _first_medians(
+            base[grown], n[grown]
+        )
         gates, metrics = np.nonzero(needed)
-        moderate, freedom = moderated(np.maximum(variance[needed], SMALLEST_SD**2), n[needed] - 1.0, BORROWED)
+        moderate, freedom = moderated(
+            np.maximum(variance[needed], SMALLEST_SD**2), n[needed] - 1.0, BORROWED
+        )
         of_rules = np.repeat(limits[:, metrics, None], shape[2], axis=2)
-        every = Evidence(mean[needed], np.sqrt(moderate), freedom, n[needed], worse_by[needed], *of_rules)
+        every = Evidence(
+            mean[needed], np.sqrt(moderate), freedom, n[needed], worse_by[needed], *of_rules
+        )
         left = ~dropped[needed] & (every.n < most)
         futile, wanting = np.zeros(left.shape, bool), np.zeros(left.shape, bool)
         futile[left], wanting[left] = every[left].futile(), every[left].wanting()
@@ -163,7 +171,11 @@ class Replay:
             of_side = replicate.values.get(benchmark, {})
             for m, rule in enumerate(self.rules) if set(sides) <= set(of_side) else ():
                 before, now = (of_side[side][rule.metric] for side in sides)
-                log = replicate.log_ratio(benchmark, *sides) if rule.metric == TIME else math.log(now / before)
+                log = (
+                    replicate.log_ratio(benchmark, *sides)
+                    if rule.metric == TIME
+                    else math.log(now / before)
+                )
                 columns[:, m, k] = log, before, now
         return columns
 
@@ -177,17 +189,26 @@ class Replay:
         kinds = {(name, head.side) for heads, _ in drawn for name, head in heads.items()}
         place = {kind: number for number, kind in enumerate(sorted(kinds))}
         both = (False, True)
-        table = np.array([[self._values(name, Head(side).sides(swap)) for swap in both] for name, side in place])
-        kind = np.array([[place[name, head.side] for name, head in heads.items()] for heads, _ in drawn])
+        table = np.array(
+            [[self._values(name, Head(side).sides(swap)) for swap in both] for name, side in place]
+        )
+        kind = np.array(
+            [[place[name, head.side] for name, head in heads.items()] for heads, _ in drawn]
+        )
         shift = np.array([[head.shift for head in heads.values()] for heads, _ in drawn])
         replicates, swapped = (np.array([order[k] for _, order in drawn], int) for k in (0, 1))
         # shape: gates, benchmarks, replicates, 3, metrics
         values = table[kind[:, :, None], swapped[:, None], :, :, replicates[:, None]]
         logs, base, head = np.ascontiguousarray(values.transpose(3, 0, 4, 1, 2))
         logs[:, [rule.metric for rule in self.rules].index(TIME)] += shift[:, :, None]
-        for (heads, _), slower, used in zip(drawn, *run_gates(self.rules, logs, base, head), strict=True):
+        for (heads, _), slower, used in zip(
+            drawn, *run_gates(self.rules, logs, base, head), strict=True
+        ):
             names, metrics = list(heads), [rule.metric for rule in self.rules]
-            yield Gate(frozenset((names[b], metrics[m]) for m, b in np.argwhere(slower).tolist()), int(used))
+            yield Gate(
+                frozenset((names[b], metrics[m]) for m, b in np.argwhere(slower).tolist()),
+                int(used),
+            )
 
 
 def count_all(
@@ -199,16 +220,24 @@ def count_all(
     of its own. `advance` gets how many counts are done, and how many there are.
     """
     ignoring = signal.SIGINT, signal.SIG_IGN  # this process alone gets Ctrl-C
-    spawning = multiprocessing.get_context("spawn")  # a fork could stop at a lock that a thread of this one holds
-    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), spawning, signal.signal, ignoring) as executor:
+    spawning = multiprocessing.get_context(
+        "spawn"
+    )  # a fork could stop at a lock that a thread of this one holds
+    with ProcessPoolExecutor(
+        len(os.sched_getaffinity(0)), spawning, signal.signal, ignoring
+    ) as executor:
         try:
             counted = {key: executor.submit(_count, pool, count) for key, count in counts.items()}
-            executor.submit(int)  # it notices the death of a process only if the process is older than the last task
+            executor.submit(
+                int
+            )  # it notices the death of a process only if the process is older than the last task
             for done, future in enumerate(as_completed(counted.values()), 1):
                 future.result()
                 advance(done, len(counts))
         except BrokenProcessPool:
-            raise click.ClickException("a process that replays gates has died; memory may be too small") from None
+            raise click.ClickException(
+                "a process that replays gates has died; memory may be too small"
+            ) from None
         except BaseException:
             for process in multiprocessing.active_children():  # a count takes minutes
                 process.kill()

@@ -96,7 +96,10 @@ def _heading(pool: Pool) -> str:
     if pool.identity is None:
         return "No rounds yet."
     known = calibration(pool, {}, {})
-    held = {"A/A" if side == COPY else side: pool.holding([BASE, COPY, side]) for side in (COPY, *map(name_of, SHARES))}
+    held = {
+        "A/A" if side == COPY else side: pool.holding([BASE, COPY, side])
+        for side in (COPY, *map(name_of, SHARES))
+    }
     gates = f" Gates of {pool.identity.gates}." if pool.identity.gates else ""
     counts = ", ".join(f"{name} {len(replicates)}" for name, replicates in held.items())
     measured = f"{known.dates}. {count(known.rounds, 'round')}; replicates: {counts}."
@@ -128,7 +131,11 @@ def counts_of(pool: Pool) -> dict[Key, Callable[[Replay], Rate | None]]:
         if between and len(pool.by_round(held)) >= ENOUGH:
             simulated = Count(held, Case(alone=alone), SIMULATED, seed=5).simulated
             counts[row, BOUND] = partial(simulated, share=between.bound, freedom=TAIL)
-            counts |= {} if alone else {(LASTING, percent(share)): partial(simulated, share=share) for share in LASTS}
+            counts |= (
+                {}
+                if alone
+                else {(LASTING, percent(share)): partial(simulated, share=share) for share in LASTS}
+            )
     for side in map(name_of, SHARES):
         slower = Count(pool.holding([BASE, COPY, side]), Case(Head(side)), GATES, seed=3)
         counts[INJECTED, side] = partial(slower.across_rounds, again=AGAIN)
@@ -142,7 +149,11 @@ def percent(share: float) -> str:
 
 def share_found(rate: Rate | None) -> str:
     """Return a rate with its interval."""
-    return f"{percent(rate.rate)} [{percent(rate.low)}, {percent(rate.high)}]{rate.remark}" if rate else "–"
+    return (
+        f"{percent(rate.rate)} [{percent(rate.low)}, {percent(rate.high)}]{rate.remark}"
+        if rate
+        else "–"
+    )
 
 
 def replayed(alarms: Rate | None) -> str:
@@ -160,17 +171,28 @@ def rules(found: Rates, others: Rates) -> str:
             alarms = found[row][ALARMS]
             false = replayed(alarms)
             processes = f"{alarms.replicates:.1f}" if alarms else "–"
-        rows.append([f"this gate, {row}", false, *(share_found(found[row][side]) for side in sides), processes])
+        rows.append(
+            [
+                f"this gate, {row}",
+                false,
+                *(share_found(found[row][side]) for side in sides),
+                processes,
+            ]
+        )
     for tool, rates in others.items():
         said = [rates[column] for column in (ALARMS, *sides)]
         rows.append([tool, *map(share_found, said), f"{said[0].replicates:g}" if said[0] else "–"])
-    table = markdown_table(rows, ["rule", "false alarms", *(f"{side} found" for side in sides), "processes a side"])
+    table = markdown_table(
+        rows, ["rule", "false alarms", *(f"{side} found" for side in sides), "processes a side"]
+    )
     return f"{table}\n\n{OF_SEVERAL}" if OF_SEVERAL[0] in table else table
 
 
 def _simulated(alarms: Rate) -> str:
     """Return how many simulated gates raised a false alarm, in words."""
-    return f"{percent(alarms.rate)} of {alarms.gates} simulated gates, at most {percent(alarms.high)}"
+    return (
+        f"{percent(alarms.rate)} of {alarms.gates} simulated gates, at most {percent(alarms.high)}"
+    )
 
 
 def _bounds(pool: Pool, found: Rates) -> list[str]:
@@ -201,9 +223,13 @@ def curve(found: Rates) -> list[str]:
 def summed_up(pool: Pool) -> list[str]:
     """Return what injected slowdowns measure: the mean over the benchmarks, the least and the largest."""
     rows = []
-    for (side, work), (ratios, lows, highs) in assumptions.sizes(pool, map(name_of, SHARES)).items():
+    for (side, work), (ratios, lows, highs) in assumptions.sizes(
+        pool, map(name_of, SHARES)
+    ).items():
         mean, half = ratios.mean(), np.sqrt((((highs - lows) / 2) ** 2).sum()) / len(ratios)
         interval = f"{100 * mean:+.2f} % [{100 * (mean - half):+.2f}, {100 * (mean + half):+.2f}]"
-        rows.append([side, work, interval, *(f"{100 * end:+.2f} %" for end in (ratios.min(), ratios.max()))])
+        rows.append(
+            [side, work, interval, *(f"{100 * end:+.2f} %" for end in (ratios.min(), ratios.max()))]
+        )
     mean_of = f"measured, mean of {count(len(pool.benchmarks), 'benchmark')} [95 %]"
     return [markdown_table(rows, ["injected", "work", mean_of, "least", "largest"])] if rows else []

@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks import ROOT
 from benchmarks.calibration.pool import Identity
 from benchmarks.cases import GATED, GATED_MODES, GATED_PROBLEM
-from benchmarks.metadata import Machine
+from benchmarks.processors import Machine
 from benchmarks.regression import snapshots
 from benchmarks.regression.comparison import split
 from benchmarks.regression.gate_options import turn_seconds
@@ -39,20 +39,31 @@ class Subject:
     given: Path | None = None
 
     @classmethod
-    def of(cls, impls: Sequence[str], problem: str = GATED_PROBLEM, modes: Sequence[str] = ()) -> Subject:
+    def of(
+        cls, impls: Sequence[str], problem: str = GATED_PROBLEM, modes: Sequence[str] = ()
+    ) -> Subject:
         """Return the subject of the command's options."""
         own, foreign = split(impls)
         if len(foreign) > 1:
             raise ValueError("a calibration takes one file of your own: two may import each other")
-        chosen = [registry.resolve(name) for name in own] + [registry.read_foreign(path) for path in foreign]
+        chosen = [registry.resolve(name) for name in own] + [
+            registry.read_foreign(path) for path in foreign
+        ]
         for path in foreign:
-            snapshots.top(path.parent)  # without a repository, all that lies beside it would be copied
+            snapshots.top(
+                path.parent
+            )  # without a repository, all that lies beside it would be copied
         for implementation in chosen:
             if not implementation.is_lstm:
                 raise ValueError(f"{implementation.name} is not an LSTM")
         names = tuple(implementation.name for implementation in chosen)
         given = chosen[-1].path if foreign else None
-        return cls(names or GATED, problem, tuple(mode for mode in MODES if mode in modes) or GATED_MODES, given)
+        return cls(
+            names or GATED,
+            problem,
+            tuple(mode for mode in MODES if mode in modes) or GATED_MODES,
+            given,
+        )
 
     @property
     def benchmarks(self) -> dict[str, str]:
@@ -84,7 +95,9 @@ class Subject:
         folder, code = self.snapshots[-1] / GIVEN, ""
         if self.given is not None:
             files = (path for path in folder.rglob("*.py") if path.is_file())
-            code = digest({path.relative_to(folder).as_posix(): path.read_bytes() for path in files})[:8]
+            code = digest(
+                {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+            )[:8]
         return Identity(machine, tuple(sorted(self.names)), self.problem, self.modes, code)
 
     def copied(self, place: Path, changes: Changes) -> dict[str, Version]:
@@ -97,5 +110,7 @@ class Subject:
             path = place / (GIVEN if given else "impls") / f"{name}.py"
             if name in changes:
                 path.write_text(changes[name](path.read_text(encoding="utf-8")), encoding="utf-8")
-            versions[name] = version_of((registry.read_foreign if given else registry.read)(path), place)
+            versions[name] = version_of(
+                (registry.read_foreign if given else registry.read)(path), place
+            )
         return versions

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from benchmarks import ROOT, choices
+from benchmarks.bench.rounds import RESULTS
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet import plan, slurm
 from benchmarks.fleet.folder import LOCAL, REGRESSION, RUN, SLURM, Fleet, Member
@@ -19,7 +20,6 @@ from benchmarks.fleet.job import Job
 from benchmarks.fleet.verdict import NOTE, together
 from benchmarks.regression import outcome, report
 from benchmarks.regression.command import to_summary
-from benchmarks.rounds import RESULTS
 from benchmarks.tables import output
 from impls.core import command_line
 from impls.core.files import write_text
@@ -54,14 +54,28 @@ folder_argument = click.argument(
 
 @fleet.command(context_settings={"ignore_unknown_options": True})
 @click.option("--partition", metavar="A,B", help="Slurm's partitions.  [default: Slurm's own]")
-@click.option("--nodes", type=click.IntRange(min=1), help="Nodes in all, dealt out to the partitions.")
-@click.option("--local", type=click.IntRange(min=1), metavar="N", help="Without Slurm: N runs, one after the other.")
+@click.option(
+    "--nodes", type=click.IntRange(min=1), help="Nodes in all, dealt out to the partitions."
+)
+@click.option(
+    "--local",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Without Slurm: N runs, one after the other.",
+)
 @click.option(
     "--fleet", "place", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
     help="A new folder.  [default: runs/DATE-fleet]",
 )  # fmt: skip
-@click.option("--slurm", "extra", multiple=True, metavar="KEY=VALUE", help="Such as account=lab. Repeatable.")
-@click.argument("given", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF bench | regression ITS OPTIONS]...")
+@click.option(
+    "--slurm", "extra", multiple=True, metavar="KEY=VALUE", help="Such as account=lab. Repeatable."
+)
+@click.argument(
+    "given",
+    nargs=-1,
+    type=click.UNPROCESSED,
+    metavar="[OPTIONS OF bench | regression ITS OPTIONS]...",
+)
 @click.pass_context
 def start(
     context: click.Context,
@@ -76,7 +90,9 @@ def start(
     if local and (partition or nodes or extra):
         raise click.UsageError("--local does not go with --partition, --nodes or --slurm")
     if not local and not slurm.present():
-        raise click.UsageError("there is no Slurm here (no sbatch); --local N runs N times on this machine")
+        raise click.UsageError(
+            "there is no Slurm here (no sbatch); --local N runs N times on this machine"
+        )
     command = REGRESSION if given[:1] == (REGRESSION,) else RUN
     if command == RUN:
         _check_installed("statsmodels")  # of the table at the end
@@ -100,7 +116,9 @@ def start(
         _measure_here(folder, kept)
         return context.invoke(collect, folder=folder)
     _submit(folder, kept, sbatch)
-    command_line.say(f"{command_line.again('benchmarks', 'fleet', 'status', folder)}    (or cancel, collect)")
+    command_line.say(
+        f"{command_line.again('benchmarks', 'fleet', 'status', folder)}    (or cancel, collect)"
+    )
     return 0
 
 
@@ -108,14 +126,18 @@ def _check_installed(package: str) -> None:
     try:
         importlib.import_module(package)
     except ModuleNotFoundError:
-        raise click.UsageError(f"a fleet needs {package}; install the group `fleet` of pyproject.toml") from None
+        raise click.UsageError(
+            f"a fleet needs {package}; install the group `fleet` of pyproject.toml"
+        ) from None
 
 
 def _measure_here(folder: Path, kept: Fleet) -> None:
     """Measure one member after the other. Ctrl-C ends the present one and the fleet."""
     choices.heed_signals()
     for number, member in enumerate(kept.members):
-        command_line.say(f"{member.name} has begun: {fleets.folder_of(folder, member.name) / 'log.txt'}")
+        command_line.say(
+            f"{member.name} has begun: {fleets.folder_of(folder, member.name) / 'log.txt'}"
+        )
         Job(folder, member.name).measure()
         command_line.say(_lines(folder, kept)[0][number])
 
@@ -126,7 +148,10 @@ def _submit(folder: Path, kept: Fleet, sbatch: dict[str, str]) -> None:
     for number, member in enumerate(kept.members):
         try:
             job = slurm.submit(
-                Job(folder, member.name), member.asked, 0 if kept.command == REGRESSION else TIMEOUTS, sbatch
+                Job(folder, member.name),
+                member.asked,
+                0 if kept.command == REGRESSION else TIMEOUTS,
+                sbatch,
             )
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
             what = f"; {number} were submitted before: fleet cancel {folder}" if number else ""
@@ -162,7 +187,9 @@ def _lines(folder: Path, kept: Fleet) -> tuple[list[str], int]:
         elif whole and not state:
             state = "finished by hand"
         job = f", job {member.job}" if member.job else ""
-        lines.append(f"{member.name}, {member.asked}{job}: {state or fleets.why_missing(folder, member)}; {measured}")
+        lines.append(
+            f"{member.name}, {member.asked}{job}: {state or fleets.why_missing(folder, member)}; {measured}"
+        )
     return lines, going_on
 
 
@@ -193,12 +220,18 @@ def cancel(folder: Path) -> int:
 @folder_argument
 def collect(folder: Path) -> int:
     """Make one table of the nodes that have ended. Of gates: one verdict over nodes."""
-    if fleets.read(folder).command == RUN:  # in a process of its own: an error there cannot lose a measurement
-        return subprocess.run([sys.executable, "-m", "reports", "fleet", str(folder)], cwd=ROOT, check=False).returncode
+    if (
+        fleets.read(folder).command == RUN
+    ):  # in a process of its own: an error there cannot lose a measurement
+        return subprocess.run(
+            [sys.executable, "-m", "reports", "fleet", str(folder)], cwd=ROOT, check=False
+        ).returncode
     result, title, strict = together(folder)
     line = result.last_line(strict)
     markdown = report.markdown(result, title, line, [NOTE])
     write_text(folder / "regression.md", markdown)
     to_summary(markdown)
-    report.show(result, title, f"{line}; {command_line.near(folder / 'regression.md')}", output(190))
+    report.show(
+        result, title, f"{line}; {command_line.near(folder / 'regression.md')}", output(190)
+    )
     return result.exit_code(strict)

@@ -50,7 +50,9 @@ class Job:
         command = ["bench", "--resume", str(fleets.run_of(self.folder, self.name))]
         if fleet.command == REGRESSION:
             command = ["regression", "--options", str(fleets.gate_of(self.folder, self.name))]
-        variables = {name: value for name, value in os.environ.items() if name != "GITHUB_STEP_SUMMARY"}  # the fleet's
+        variables = {
+            name: value for name, value in os.environ.items() if name != "GITHUB_STEP_SUMMARY"
+        }  # the fleet's
         with log.open("ab") as file:
             # in a session of its own: signals of Slurm, submitit and a terminal are for the job, which tells the run
             self.process = subprocess.Popen(
@@ -58,7 +60,9 @@ class Job:
                 cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=variables, start_new_session=True,
             )  # fmt: skip
         try:
-            while (code := self.process.poll()) is None:  # not wait(): a handler of a signal could not see its end
+            while (
+                code := self.process.poll()
+            ) is None:  # not wait(): a handler of a signal could not see its end
                 time.sleep(POLL_SECONDS)
         finally:
             self.end()

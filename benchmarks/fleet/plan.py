@@ -10,15 +10,14 @@ import click
 import msgspec
 
 from benchmarks import ROOT, choices, json_files
+from benchmarks.bench.command import bench
+from benchmarks.bench.run_options import RunOptions, compared, planned
 from benchmarks.fleet.folder import TWIN, folder_of, gate_of, run_of
-from benchmarks.options import parsed
-from benchmarks.record import new_run_id
+from benchmarks.options import new_run_id, parsed
 from benchmarks.regression.command import regression
 from benchmarks.regression.comparison import is_foreign, split
 from benchmarks.regression.gate_options import GateOptions, choose_benchmarks
 from benchmarks.regression.snapshots import resolve
-from benchmarks.run import bench
-from benchmarks.run_options import RunOptions, compared, planned
 from impls.core import registry
 from impls.core.files import write_text
 
@@ -31,23 +30,39 @@ def runs(words: Sequence[str]) -> Write:
     options = parsed(bench, RunOptions, words)
     for given, name in ((options.out, "out"), (options.resume, "resume")):
         if given:
-            raise click.UsageError(f"--{name} is given by the fleet to each node; name the fleet's folder with --fleet")
+            raise click.UsageError(
+                f"--{name} is given by the fleet to each node; name the fleet's folder with --fleet"
+            )
     if options.replicates == 1:
-        raise click.UsageError("nodes are compared by their replicates: --replicates must be at least 2")
+        raise click.UsageError(
+            "nodes are compared by their replicates: --replicates must be at least 2"
+        )
     implementations, name = compared(options)
     if any(implementation.name == TWIN for implementation in implementations):
-        raise click.UsageError(f"the fleet adds a copy of the baseline that is called {TWIN}; rename yours")
+        raise click.UsageError(
+            f"the fleet adds a copy of the baseline that is called {TWIN}; rename yours"
+        )
     if sum(implementation.is_lstm for implementation in implementations) < 2:
         raise click.UsageError("a fleet compares implementations: name at least two with --impl")
     options = planned(options)
-    baseline = next(implementation for implementation in implementations if implementation.name == name)
+    baseline = next(
+        implementation for implementation in implementations if implementation.name == name
+    )
 
     def write(folder: Path, members: Sequence[str]) -> None:
         twin = folder / f"{TWIN}.py"
-        lines = [f"{name.upper()} = {getattr(baseline, name)!a}" for name in registry.Constants.__struct_fields__]
+        lines = [
+            f"{name.upper()} = {getattr(baseline, name)!a}"
+            for name in registry.Constants.__struct_fields__
+        ]
         load = f"registry.load(registry.resolve({str(baseline.path)!a}))"  # from its place: with what it imports
-        write_text(twin, "\n".join([*lines, "from impls.core import registry", f"prepare = {load}.prepare\n"]))
-        whole = planned(msgspec.structs.replace(options, implementations=(*options.implementations, str(twin))))
+        write_text(
+            twin,
+            "\n".join([*lines, "from impls.core import registry", f"prepare = {load}.prepare\n"]),
+        )
+        whole = planned(
+            msgspec.structs.replace(options, implementations=(*options.implementations, str(twin)))
+        )
         for member in members:
             run_of(folder, member).mkdir(parents=True)
             mine = msgspec.structs.replace(whole, run_id=new_run_id())
@@ -61,9 +76,15 @@ def gates(words: Sequence[str]) -> Write:
     options = parsed(regression, GateOptions, words)
     if options.out:
         raise click.UsageError("--out does not go with a fleet of gates")
-    if (options.base is None) == (not options.base_requirements) or (options.head and not options.base):
-        raise click.UsageError("a fleet of gates takes either --base REV (and --head REV) or --base-requirement SPEC")
-    implementations = tuple(os.path.realpath(name) if is_foreign(name) else name for name in options.implementations)
+    if (options.base is None) == (not options.base_requirements) or (
+        options.head and not options.base
+    ):
+        raise click.UsageError(
+            "a fleet of gates takes either --base REV (and --head REV) or --base-requirement SPEC"
+        )
+    implementations = tuple(
+        os.path.realpath(name) if is_foreign(name) else name for name in options.implementations
+    )
     foreign = [Path(name) for name in implementations if is_foreign(name)]
     folders = {path.parent for path in foreign}
     folders |= {ROOT} if len(foreign) < len(implementations) or not foreign else set()

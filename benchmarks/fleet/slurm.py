@@ -46,7 +46,9 @@ def sbatch_options(given: Sequence[str]) -> dict[str, str]:
         if not value or not text.isprintable():  # it becomes a line of a shell script
             raise click.UsageError(f"--slurm {text} is not KEY=VALUE on one line")
         if name in OWN:
-            raise click.UsageError(f"--slurm {text}: the fleet gives {name} itself (see --partition, --nodes)")
+            raise click.UsageError(
+                f"--slurm {text}: the fleet gives {name} itself (see --partition, --nodes)"
+            )
         if name == "time" and not value.isdecimal():
             raise click.UsageError(f"--slurm {text} is not a number of minutes")
         found[name.replace("-", "_")] = value
@@ -58,7 +60,9 @@ def places(partition: str | None, count: int) -> list[str]:
 
     Several partitions are written as `a,b`; None stands for Slurm's default.
     """
-    states: dict[str, dict[str, str]] = {}  # of each node, by partition; a star marks the default one
+    states: dict[
+        str, dict[str, str]
+    ] = {}  # of each node, by partition; a star marks the default one
     for line in run(["sinfo", "--Node", "--noheader", "--format=%P %N %T"], SECONDS).splitlines():
         name, node, state = line.split()
         if partition or name.endswith("*"):
@@ -97,7 +101,13 @@ def submit(job: Job, where: str, timeouts: int, sbatch: Mapping[str, str]) -> st
         time=int(further.pop("time", MINUTES)),
         exclusive=True,
         signal_delay_s=SIGNAL_SECONDS,
-        additional_parameters={"nodelist": node, "requeue": True, "open_mode": "append", "mem": "0", **further},
+        additional_parameters={
+            "nodelist": node,
+            "requeue": True,
+            "open_mode": "append",
+            "mem": "0",
+            **further,
+        },
     )
     os.environ["PYTHONPATH"] = import_path(sys.executable)  # of the job
     return str(executor.submit(job).job_id)
@@ -108,7 +118,9 @@ def states() -> dict[str, str]:
     found = {}  # not by submitit's `sacct`: few clusters keep accounts
     for line in run(["squeue", "--noheader", "--format=%A|%T|%r"], SECONDS).splitlines():
         job, state, reason = line.split("|")
-        found[job] = state.lower() + (f" ({reason})" if state == "PENDING" and reason != "None" else "")
+        found[job] = state.lower() + (
+            f" ({reason})" if state == "PENDING" and reason != "None" else ""
+        )
     return found
 
 

@@ -39,20 +39,26 @@ def together(folder: Path) -> tuple[Result, str, bool]:
             gate = outcome.read(fleets.run_of(folder, member.name))
         except ValueError:
             why = fleets.why_missing(folder, member)
-            result.standings.append(Standing(GateKey(f"run {member.name}, {node}"), "unmeasured", why))
+            result.standings.append(
+                Standing(GateKey(f"run {member.name}, {node}"), "unmeasured", why)
+            )
         else:
             gates[node if nodes.count(node) == 1 else f"{node} ({member.name})"] = gate
     for node, gate in gates.items():
         alone = Result(gate.margin, list(gate.findings), list(gate.standings))
         strict = strict or gate.exit_code != alone.exit_code(strict=False)
         result.findings += [
-            msgspec.structs.replace(finding, benchmark=_on(node, finding.benchmark)) for finding in gate.findings
+            msgspec.structs.replace(finding, benchmark=_on(node, finding.benchmark))
+            for finding in gate.findings
         ]
         result.standings += [
-            dataclasses.replace(standing, benchmark=_on(node, standing.benchmark)) for standing in gate.standings
+            dataclasses.replace(standing, benchmark=_on(node, standing.benchmark))
+            for standing in gate.standings
         ]
         if not gate.findings and any(other.findings for other in gates.values()):
-            result.standings.append(Standing(GateKey(node), "unmeasured", "nothing could be compared"))
+            result.standings.append(
+                Standing(GateKey(node), "unmeasured", "nothing could be compared")
+            )
     if len({tuple(sorted(gate.code.items())) for gate in gates.values()}) > 1:
         said = "they compared different code: the files changed meanwhile"
         result.standings.append(Standing(GateKey("the nodes"), "unmeasured", said))

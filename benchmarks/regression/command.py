@@ -57,7 +57,11 @@ def regression(options: GateOptions) -> int:
         where = "" if gate.is_written else " while the report was written"
         command_line.say(f"interrupted{where}; the verdict stands", err=True)
     except Exception as error:  # 1 would say that there is a regression
-        said = describe(error) if isinstance(error, OSError | MemoryError) else f"{type(error).__name__}: {error}"
+        said = (
+            describe(error)
+            if isinstance(error, OSError | MemoryError)
+            else f"{type(error).__name__}: {error}"
+        )
         what = "could not measure" if gate.exit_code is None else "after the verdict"
         command_line.say(f"error: {what}: {one_line(said)}", err=True)
     return 3 if gate.exit_code is None else gate.exit_code
@@ -89,20 +93,26 @@ class Gate:
             began = time.time()
             with progress(REGRESSION) as advance, self.session(place, advance) as session:
                 rules = decision.rules(options.margin)
-                result = measure_and_decide(session, rules, options.replicates, options.blocks, options.gates)
+                result = measure_and_decide(
+                    session, rules, options.replicates, options.blocks, options.gates
+                )
             self.conclude(result, account(began, result.records))
             if slowdowns := largest(result.slower):
                 self.explain(result, slowdowns, place)
 
     def session(self, place: Path, advance: Advance) -> Session:
         """Return a session of both sides."""
-        return Session(self.options, (self.compared.base, self.compared.head), self.cores, place, advance)
+        return Session(
+            self.options, (self.compared.base, self.compared.head), self.cores, place, advance
+        )
 
     def conclude(self, result: Result, took: str = "") -> None:
         """Write all files, and print the result, also where they can't be written. `took`: how long it took."""
         options, compared = self.options, self.compared
         result.left_out = compared.left_out
-        title = compared.title + (f"{outcome.ONE_OF}{options.gates} gates" if options.gates > 1 else "")
+        title = compared.title + (
+            f"{outcome.ONE_OF}{options.gates} gates" if options.gates > 1 else ""
+        )
         code = {side.label: comparison.code_of(side) for side in (compared.base, compared.head)}
         self.told = result.written(title, options.strict, code)
         self.line = self.told.verdict
@@ -137,7 +147,9 @@ class Gate:
                 to_summary(report.located_markdown(result.located))
 
 
-def write_files(folder: Path, result: Result, told: Written, described: Metadata, markdown: str) -> None:
+def write_files(
+    folder: Path, result: Result, told: Written, described: Metadata, markdown: str
+) -> None:
     """Write environment.json, regression.parquet, .md, .xml, and .json as the last: each of them whole."""
     json_files.write(folder / "environment.json", described)
     write_records(folder / "regression.parquet", result.records, COMPARED)
@@ -154,4 +166,6 @@ def to_summary(markdown: str) -> None:
             with Path(summary).open("a", encoding="utf-8") as file:
                 file.write(markdown)
         except OSError as error:
-            command_line.say(f"warning: GITHUB_STEP_SUMMARY can't be written to: {error.strerror}", err=True)
+            command_line.say(
+                f"warning: GITHUB_STEP_SUMMARY can't be written to: {error.strerror}", err=True
+            )

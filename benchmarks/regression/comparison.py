@@ -83,7 +83,9 @@ class Source:
         self.broken = {name: reason.replace(f"{root}/", "") for name, reason in broken.items()}
         return root
 
-    def add(self, path: Path, root: Path, place: tuple[Path, Path], missing: tuple[str, ...]) -> bool:
+    def add(
+        self, path: Path, root: Path, place: tuple[Path, Path], missing: tuple[str, ...]
+    ) -> bool:
         """Find a file from elsewhere, which imports a snapshot's impls/. Return whether there is one.
 
         The path is looked up in this side's own snapshot: a link in it may lead elsewhere than on the other side.
@@ -102,7 +104,9 @@ class Source:
         try:
             if file.is_file():
                 read = registry.read_foreign(file)
-                named = msgspec.structs.replace(read, name=path.stem)  # a link may lead to a file of another name
+                named = msgspec.structs.replace(
+                    read, name=path.stem
+                )  # a link may lead to a file of another name
                 origin = Origin(str(folder), str(top), missing)
                 self.lstms[path.stem] = named, root, origin
         except ValueError as error:
@@ -111,19 +115,30 @@ class Source:
 
     def side(self, label: str, names: Iterable[str]) -> Side:
         """Return the side with these implementations, where it has them."""
-        versions = {name: version_of(*self.lstms[name], self.python) for name in names if name in self.lstms}
-        return Side(label, versions, {name: self.broken[name] for name in names if name in self.broken})
+        versions = {
+            name: version_of(*self.lstms[name], self.python) for name in names if name in self.lstms
+        }
+        return Side(
+            label, versions, {name: self.broken[name] for name in names if name in self.broken}
+        )
 
     def core(self) -> list[str]:
         """Return the requirements of the core environment."""
         path = ROOT / "pyproject.toml"
-        content = snapshots.git(ROOT, "show", f"{self.revision}:./{path.name}") if self.revision else path.read_text()
+        content = (
+            snapshots.git(ROOT, "show", f"{self.revision}:./{path.name}")
+            if self.revision
+            else path.read_text()
+        )
         return requirements.of_pyproject(content)
 
 
 def code_of(side: Side) -> str:
     """Return a hash of a side's files: the implementations, and the snapshots that they are in."""
-    parts = [f"{name} {version.implementation.digest} {version.root.name}" for name, version in side.versions.items()]
+    parts = [
+        f"{name} {version.implementation.digest} {version.root.name}"
+        for name, version in side.versions.items()
+    ]
     return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:16]
 
 
@@ -143,13 +158,21 @@ def _chosen(wanted: Sequence[str], base: Source, head: Source, shared: bool) -> 
         if name not in known:
             registry.resolve(name)  # raises, with the nearest name
             raise Unusable(f"{name} is not an LSTM")
-    found = {name: [side.lstms[name][0] for side in (base, head) if name in side.lstms] for name in known}
-    for of in (SETS[text] for text in wanted if text in SETS):  # what neither side can read may be of any set
+    found = {
+        name: [side.lstms[name][0] for side in (base, head) if name in side.lstms] for name in known
+    }
+    for of in (
+        SETS[text] for text in wanted if text in SETS
+    ):  # what neither side can read may be of any set
         names += [name for name in known if any(map(of, found[name])) or not found[name]]
     if wanted:
         return list(dict.fromkeys(names))
     core = [name for name in known if shared and all(each.by_default for each in found[name])]
-    differ = [name for name in known if len(found[name]) == 1 or len({each.digest for each in found[name]}) == 2]
+    differ = [
+        name
+        for name in known
+        if len(found[name]) == 1 or len({each.digest for each in found[name]}) == 2
+    ]
     return list(dict.fromkeys([*(name for name in GATED if name in known), *core, *differ]))
 
 
@@ -157,8 +180,16 @@ def split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
     """Split what is wanted into names of this repository and files from elsewhere; no two may have the same name."""
     for text in wanted:
         if registry.VERSION.fullmatch(text):
-            raise Unusable(f"{text}: a gate compares two releases by --base-requirement; `bench` measures several")
-    foreign = list(dict.fromkeys(Path(os.path.abspath(text)) for text in wanted if is_foreign(text)))  # noqa: PTH100 - without ..
+            raise Unusable(
+                f"{text}: a gate compares two releases by --base-requirement; `bench` measures several"
+            )
+    foreign = list(
+        dict.fromkeys(
+            Path(os.path.abspath(text))  # noqa: PTH100 - without ..
+            for text in wanted
+            if is_foreign(text)
+        )
+    )
     own = [text for text in wanted if not is_foreign(text)]
     stems = [*(Path(text).stem for text in own), *(path.stem for path in foreign)]
     for stem in stems:
@@ -175,13 +206,19 @@ def left_out(places: Mapping[Path, tuple[Path, Path]]) -> tuple[str, ...]:
     for file, place in places.items():
         names = snapshots.ignored_beside(*place)
         if names:
-            several = f" and {count(len(names) - MOST_NAMED, 'more file')}" if len(names) > MOST_NAMED else ""
+            several = (
+                f" and {count(len(names) - MOST_NAMED, 'more file')}"
+                if len(names) > MOST_NAMED
+                else ""
+            )
             said = ", ".join(names[:MOST_NAMED]) + several
             lines.append(f"{file.stem}: beside it, git ignores {said}: neither side has that")
     return tuple(lines)
 
 
-def by_revision(wanted: Sequence[str], revision: str, head_revision: str | None = None) -> Comparison:
+def by_revision(
+    wanted: Sequence[str], revision: str, head_revision: str | None = None
+) -> Comparison:
     """Compare the files of a revision with those of another, by default of the working tree."""
     own, foreign = split(wanted)
     ours, differ = bool(own or not foreign), ""
@@ -224,7 +261,9 @@ def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
     for reason in tree.broken.values():
         raise Unusable(reason)
     names = _chosen(own, tree, tree, shared=False) if own or not foreign else []
-    chosen = [tree.lstms[name][0] for name in names] + [registry.read_foreign(path) for path in foreign]
+    chosen = [tree.lstms[name][0] for name in names] + [
+        registry.read_foreign(path) for path in foreign
+    ]
     named = requirements.parse(specs)
     here = {canonicalize_name(found.name) for found in metadata.distributions() if found.name}
     common = any(not implementation.requires for implementation in chosen)
@@ -234,7 +273,11 @@ def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
     head: dict[str, Version] = {}
     titles = []
     for implementation in chosen:
-        name, needs, pair = implementation.name, (*environments.WORKER_NEEDS, *implementation.requires), in_core
+        name, needs, pair = (
+            implementation.name,
+            (*environments.WORKER_NEEDS, *implementation.requires),
+            in_core,
+        )
         try:
             if implementation.requires:
                 held = requirements.freeze(environments.build(needs, purpose=name))

@@ -156,7 +156,9 @@ class Evidence(Means):
         effect is the true slowdown, as a log. The means do not count.
         """
         error, freedom = self.error_of(n), self.freedom - self.n + n
-        size = np.minimum(effect / error, 30.0)  # a larger one is as sure; nctdtr is not computed beyond
+        size = np.minimum(
+            effect / error, 30.0
+        )  # a larger one is as sure; nctdtr is not computed beyond
         sure = 1.0 - special.nctdtr(freedom, size, -special.stdtrit(freedom, self.level))
         return np.asarray(sure * special.ndtr((effect - LEAST * self.margin) / error))
 
@@ -182,8 +184,13 @@ class Evidence(Means):
 def evidence(measured: Sequence[LogRatios], benchmarks: int) -> Evidence:
     """Return the evidence in a gate of so many benchmarks; the variances of the same metric moderate each other."""
     metrics = [ratios.rule.metric for ratios in measured]
-    groups = means([ratios.logs for ratios in measured], metrics, SMALLEST_SD, most_freedom=BORROWED)
-    rules = [(each.worse_by, each.rule.margin, each.rule.floor, each.rule.level(benchmarks)) for each in measured]
+    groups = means(
+        [ratios.logs for ratios in measured], metrics, SMALLEST_SD, most_freedom=BORROWED
+    )
+    rules = [
+        (each.worse_by, each.rule.margin, each.rule.floor, each.rule.level(benchmarks))
+        for each in measured
+    ]
     return Evidence(groups.mean, groups.sd, groups.freedom, groups.n, *np.reshape(rules, (-1, 4)).T)
 
 
@@ -203,7 +210,9 @@ class Sampling:
     def unsettled(self, measured: Sequence[LogRatios]) -> set[GateKey]:
         """Drop what is futile, and return the benchmarks that need another replicate."""
         found, every = set[GateKey](), evidence(measured, self.benchmarks)
-        for ratios, n, futile, wanting in zip(measured, every.n, every.futile(), every.wanting(), strict=True):
+        for ratios, n, futile, wanting in zip(
+            measured, every.n, every.futile(), every.wanting(), strict=True
+        ):
             key = ratios.benchmark, ratios.rule.metric
             if key not in self.dropped and n < self.most:
                 if futile:
@@ -262,13 +271,27 @@ def smallest(alone: Evidence, most: int = MOST) -> float:
     return math.expm1(float(effects[np.argmax(enough)])) if enough.any() else math.nan
 
 
-def verdicts(measured: Sequence[LogRatios], sampling: Sampling, sizes: bool = False) -> list[Finding]:
+def verdicts(
+    measured: Sequence[LogRatios], sampling: Sampling, sizes: bool = False
+) -> list[Finding]:
     """Return the Finding of each benchmark and metric, once sampling has ended; `sizes` computes `smallest`, too."""
     findings, every = [], evidence(measured, sampling.benchmarks)
-    slower, (lows, highs), faster = every.slower(), t_interval(every), p_values(every, -1) < every.level
+    slower, (lows, highs), faster = (
+        every.slower(),
+        t_interval(every),
+        p_values(every, -1) < every.level,
+    )
     for k, ratios in enumerate(measured):
-        margin, floor, low, high = ratios.rule.margin, ratios.rule.floor, float(lows[k]), float(highs[k])
-        dropped, mean = (ratios.benchmark, ratios.rule.metric) in sampling.dropped, float(every.mean[k])
+        margin, floor, low, high = (
+            ratios.rule.margin,
+            ratios.rule.floor,
+            float(lows[k]),
+            float(highs[k]),
+        )
+        dropped, mean = (
+            (ratios.benchmark, ratios.rule.metric) in sampling.dropped,
+            float(every.mean[k]),
+        )
         if slower[k] and not dropped:
             verdict = "slower"
         elif faster[k] and mean <= -LEAST * margin and abs(ratios.worse_by) >= floor:

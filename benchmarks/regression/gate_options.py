@@ -28,7 +28,9 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
 
     name = "2%|0.02"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
         """Read a share."""
         if isinstance(value, float):
             return value
@@ -37,7 +39,9 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
         except ValueError:
             self.fail(f"{value!r} is not a percentage; write 2% or 0.02", param, ctx)
         if not 0.001 <= share <= 1:
-            self.fail(f"{value} is not between 0.1% and 100%; 2 % is written 2% or 0.02", param, ctx)
+            self.fail(
+                f"{value} is not between 0.1% and 100%; 2 % is written 2% or 0.02", param, ctx
+            )
         return share
 
 
@@ -48,33 +52,57 @@ class GateOptions(Options, frozen=True, kw_only=True):
         gates: how many gates share the chance of a false alarm.
     """
 
-    base: Annotated[str | None, Flag("--base", "Compare with the files of this git revision.", metavar="REV")] = None
+    base: Annotated[
+        str | None, Flag("--base", "Compare with the files of this git revision.", metavar="REV")
+    ] = None
     head: Annotated[
-        str | None, Flag("--head", "The revision to compare.  [default: the working tree]", metavar="REV")
+        str | None,
+        Flag("--head", "The revision to compare.  [default: the working tree]", metavar="REV"),
     ] = None
     base_requirements: Annotated[
         tuple[str, ...],
-        Flag("--base-requirement", "Compare with an environment that holds this. Repeatable.", metavar="SPEC"),
+        Flag(
+            "--base-requirement",
+            "Compare with an environment that holds this. Repeatable.",
+            metavar="SPEC",
+        ),
     ] = ()
     margin: Annotated[
-        float, Flag("--margin", "The slowdown to find; less than half of it is never a regression.", Percent())
+        float,
+        Flag(
+            "--margin",
+            "The slowdown to find; less than half of it is never a regression.",
+            Percent(),
+        ),
     ] = 0.02
     strict: Annotated[bool, Flag("--strict", "Exit 3 where any verdict is unclear.")] = False
-    out: Annotated[str | None, Flag("--out", "A new folder.  [default: runs/DATE-regression]", click.Path(), "DIR")] = (
-        None
-    )
+    out: Annotated[
+        str | None,
+        Flag("--out", "A new folder.  [default: runs/DATE-regression]", click.Path(), "DIR"),
+    ] = None
     threads: Annotated[
-        int, Flag("--threads", "Processors of each implementation.", click.IntRange(min=1), advanced=True)
+        int,
+        Flag(
+            "--threads", "Processors of each implementation.", click.IntRange(min=1), advanced=True
+        ),
     ] = 1
     even_if_same: Annotated[
         bool,
-        Flag("--even-if-same", "Measure also where base and head have the same implementations.", advanced=True),
+        Flag(
+            "--even-if-same",
+            "Measure also where base and head have the same implementations.",
+            advanced=True,
+        ),
     ] = False
-    replicates: Annotated[int, Flag("--replicates", "The most replicates.", click.IntRange(2, 10**4), hidden=True)] = (
-        decision.MOST
-    )
-    blocks: Annotated[int, Flag("--blocks", "Blocks of a replicate.", click.IntRange(2, 10**5), hidden=True)] = BLOCKS
-    file: Annotated[str | None, Flag("--options", "A file with all options: a fleet's.", hidden=True)] = None
+    replicates: Annotated[
+        int, Flag("--replicates", "The most replicates.", click.IntRange(2, 10**4), hidden=True)
+    ] = decision.MOST
+    blocks: Annotated[
+        int, Flag("--blocks", "Blocks of a replicate.", click.IntRange(2, 10**5), hidden=True)
+    ] = BLOCKS
+    file: Annotated[
+        str | None, Flag("--options", "A file with all options: a fleet's.", hidden=True)
+    ] = None
     gates: int = 1
 
 

@@ -29,8 +29,12 @@ def log_ratio(base: Sequence[Turn], head: Sequence[Turn]) -> float:
     In a block, the shorter of a side's two turns counts: what disturbs a turn makes it longer.
     """
     turns = [*base, *head]
-    seconds, block = (np.array([getattr(turn, name) for turn in turns]) for name in ("seconds", "block"))
-    before, now = block_logs(seconds, np.repeat([0, 1], [len(base), len(head)]), block, shortest=True).log
+    seconds, block = (
+        np.array([getattr(turn, name) for turn in turns]) for name in ("seconds", "block")
+    )
+    before, now = block_logs(
+        seconds, np.repeat([0, 1], [len(base), len(head)]), block, shortest=True
+    ).log
     return float(np.nanmedian(now - before))
 
 
@@ -63,12 +67,17 @@ def of_records(records: Iterable[Record], rules: Sequence[Rule]) -> list[LogRati
     ratios = []
     for key, both in pairs.items():
         for rule in rules:
-            base, head = ([measured(record, rule.metric) for record in side] for side in zip(*both, strict=True))
+            base, head = (
+                [measured(record, rule.metric) for record in side]
+                for side in zip(*both, strict=True)
+            )
             if np.isnan([*base, *head]).any():
                 continue
             if rule.metric == "time":
                 logs = [log_ratio(before.turns or (), now.turns or ()) for before, now in both]
             else:
                 logs = [math.log(now / before) for before, now in zip(base, head, strict=True)]
-            ratios.append(LogRatios(key, rule, tuple(logs), statistics.median(base), statistics.median(head)))
+            ratios.append(
+                LogRatios(key, rule, tuple(logs), statistics.median(base), statistics.median(head))
+            )
     return ratios

@@ -11,6 +11,7 @@ import msgspec
 
 from benchmarks import json_files
 from benchmarks.cases import Benchmark
+from benchmarks.judge.agreement import TOLERANCES
 from benchmarks.progress import Stage
 from benchmarks.record import Record, withdraw
 from benchmarks.regression import decision, log_ratios
@@ -19,7 +20,6 @@ from benchmarks.regression.slowdowns import Slowdown
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import ArmFailed
 from benchmarks.words import count
-from benchmarks.worker.agreement import TOLERANCES
 
 FILE = "regression.json"
 """The result of a gate, for programs. A fleet's verdict is made of these."""
@@ -69,7 +69,8 @@ def read(folder: Path) -> Written:
 def change(finding: Finding) -> str:
     """Return such as `+5.1 % [+4.6, +5.5]`, with a question mark for an end that is not known."""
     ends = (
-        f"{100 * (end - 1):+.1f}" if end is not None and 0 < end < 100 else "?" for end in (finding.low, finding.high)
+        f"{100 * (end - 1):+.1f}" if end is not None and 0 < end < 100 else "?"
+        for end in (finding.low, finding.high)
     )
     return f"{100 * (finding.ratio - 1):+.1f} % [{', '.join(ends)}]"
 
@@ -90,7 +91,9 @@ class Result:
         """Each regression in words, by the benchmark, and the metric or `agreement`."""
         wrong = [each for each in self.standings if each.kind in REGRESSIONS]
         worse = {(each.benchmark, "agreement"): each.reason for each in wrong}
-        worse |= {(each.benchmark, each.metric): f"{each.metric} {change(each)}" for each in self.slower}
+        worse |= {
+            (each.benchmark, each.metric): f"{each.metric} {change(each)}" for each in self.slower
+        }
         return {key: f"{key[0]}: {said}" for key, said in worse.items()}
 
     @property
@@ -99,8 +102,12 @@ class Result:
 
         An entry also where nothing could be compared, unless that is because something is new, or nothing differs.
         """
-        reasons = [f"{each.benchmark}: {each.reason}" for each in self.standings if each.kind in UNMEASURED]
-        compared = self.findings or any(standing.kind in ("new", "alike") for standing in self.standings)
+        reasons = [
+            f"{each.benchmark}: {each.reason}" for each in self.standings if each.kind in UNMEASURED
+        ]
+        compared = self.findings or any(
+            standing.kind in ("new", "alike") for standing in self.standings
+        )
         return reasons or ([] if compared else ["nothing could be compared"])
 
     @property
@@ -129,7 +136,9 @@ class Result:
             new = sum(standing.kind == "new" for standing in self.standings)
             if any(standing.kind == "alike" for standing in self.standings):
                 return ALIKE
-            return f"no regression found; there is nothing to compare {count(new, 'benchmark')} with"
+            return (
+                f"no regression found; there is nothing to compare {count(new, 'benchmark')} with"
+            )
         sizes = [finding.smallest for finding in self.findings if finding.metric == "time"]
         known = [size for size in sizes if size is not None]
         if len(known) == len(sizes):
@@ -137,7 +146,9 @@ class Result:
         else:
             found = "there are too few replicates to say which slowdown would have been found"
             open_ones = sum(finding.metric == "time" for finding in self.unclear)
-            found += f", and {open_ones} of {count(len(sizes), 'benchmark')} stay unclear" * bool(open_ones)
+            found += f", and {open_ones} of {count(len(sizes), 'benchmark')} stay unclear" * bool(
+                open_ones
+            )
         line = f"no regression found; {found}"
         if strict and self.unclear:
             unclear = "; ".join(f"{finding.benchmark} {finding.metric}" for finding in self.unclear)
@@ -146,11 +157,26 @@ class Result:
 
     def written(self, title: str, strict: bool, code: dict[str, str]) -> Written:
         """Return what FILE says of this."""
-        verdict, findings, standings = self.last_line(strict), tuple(self.findings), tuple(self.standings)
-        return Written(title, verdict, self.exit_code(strict), self.margin, code, findings, standings, self.left_out)
+        verdict, findings, standings = (
+            self.last_line(strict),
+            tuple(self.findings),
+            tuple(self.standings),
+        )
+        return Written(
+            title,
+            verdict,
+            self.exit_code(strict),
+            self.margin,
+            code,
+            findings,
+            standings,
+            self.left_out,
+        )
 
 
-def standing_of(key: GateKey, base: Record | None, head: Record | None, dtype: str) -> Standing | None:
+def standing_of(
+    key: GateKey, base: Record | None, head: Record | None, dtype: str
+) -> Standing | None:
     """Return the Standing of a benchmark from both sides' admissions; None where both agree with the reference."""
     before, now = (admission.status if admission else "missing" for admission in (base, head))
     both = f"{_told(head)} in the head, {_told(base)} in the base"
@@ -161,7 +187,11 @@ def standing_of(key: GateKey, base: Record | None, head: Record | None, dtype: s
     if now == "disagrees":
         if before == "disagrees":
             return Standing(key, "absent", f"disagrees on both sides: {head.reason}")
-        return Standing(key, "disagrees", f"disagrees with the reference, {_told(base)} in the base: {head.reason}")
+        return Standing(
+            key,
+            "disagrees",
+            f"disagrees with the reference, {_told(base)} in the base: {head.reason}",
+        )
     if now != "ok":
         return Standing(key, "absent" if before in ABSENT and now in ABSENT else "lost", both)
     # an environment of base that lacks what head's has would hide a regression
@@ -188,19 +218,28 @@ def standing_after(key: GateKey, base: ArmFailed | None, head: ArmFailed | None)
     """Return the Standing of a benchmark that failed while it was measured; None where it did not fail."""
     if head is not None:
         kind = "disagrees" if head.status == "disagrees" and base is None else "lost"
-        return Standing(key, kind, f"{head.status} in the head while it was measured: {head.reason}")
+        return Standing(
+            key, kind, f"{head.status} in the head while it was measured: {head.reason}"
+        )
     if base is not None:
-        return Standing(key, "unmeasured", f"{base.status} in the base while it was measured: {base.reason}")
+        return Standing(
+            key, "unmeasured", f"{base.status} in the base while it was measured: {base.reason}"
+        )
     return None
 
 
 def alike(names: Iterable[str], benchmarks: Sequence[str], margin: float) -> Result:
     """Return the Result where both sides have the same implementations: nothing can differ, so nothing is measured."""
     keys = [GateKey(f"{name} {benchmark}") for name in names for benchmark in benchmarks]
-    return Result(margin, standings=[Standing(key, "alike", "the same files in base and head") for key in keys])
+    return Result(
+        margin,
+        standings=[Standing(key, "alike", "the same files in base and head") for key in keys],
+    )
 
 
-def measure_and_decide(session: Session, rules: Sequence[Rule], replicates: int, blocks: int, gates: int = 1) -> Result:
+def measure_and_decide(
+    session: Session, rules: Sequence[Rule], replicates: int, blocks: int, gates: int = 1
+) -> Result:
     """Run a whole gate of at most so many replicates: admit, measure until everything is settled, decide.
 
     The rule of time comes first. `gates` share the chance of a false alarm, such as one on each node of a fleet.
@@ -218,11 +257,17 @@ def measure_and_decide(session: Session, rules: Sequence[Rule], replicates: int,
             break
         wanted: dict[str, list[Benchmark]] = {}
         for key, (name, benchmark) in keys.items():
-            if key in unsettled or not replicate:  # the first one has the rows of those that were refused, too
+            if (
+                key in unsettled or not replicate
+            ):  # the first one has the rows of those that were refused, too
                 wanted.setdefault(name, []).append(benchmark)
         first = replicate < decision.FEWEST
-        stage, of_all = (Stage.COMPARING, decision.FEWEST) if first else (Stage.MEASURING, replicates)
-        result.records += session.replicate(replicate, blocks, wanted, stage=stage, of_all=min(of_all, replicates))
+        stage, of_all = (
+            (Stage.COMPARING, decision.FEWEST) if first else (Stage.MEASURING, replicates)
+        )
+        result.records += session.replicate(
+            replicate, blocks, wanted, stage=stage, of_all=min(of_all, replicates)
+        )
         # a benchmark that failed while it was measured has no verdict, whatever was measured before
         whole = [row for row in result.records if session.ok(row.implementation, row.benchmark)]
         measured = log_ratios.of_records(whole, rules)
@@ -240,6 +285,8 @@ def _standings(session: Session, keys: Mapping[GateKey, tuple[str, Benchmark]]) 
         base, head = ((side.label, name, benchmark.id) for side in session.sides)
         admitted = session.admissions.get(base), session.admissions.get(head)
         standing = standing_of(key, *admitted, benchmark.problem.dtype)
-        standing = standing or standing_after(key, session.failures.get(base), session.failures.get(head))
+        standing = standing or standing_after(
+            key, session.failures.get(base), session.failures.get(head)
+        )
         standings += [standing] if standing else []
     return standings

@@ -40,7 +40,11 @@ def _finds(row: Row) -> str:
 
 def _also(row: Row) -> str:
     """Return the findings of the other metrics that are not `same`."""
-    others = [finding for finding in row.values() if finding.metric != "time" and finding.verdict != "same"]
+    others = [
+        finding
+        for finding in row.values()
+        if finding.metric != "time" and finding.verdict != "same"
+    ]
     return "; ".join(f"{finding.metric} {finding.verdict} {change(finding)}" for finding in others)
 
 
@@ -91,7 +95,9 @@ def sections(result: Result) -> dict[str, list[Row]]:
     rows: dict[str, dict[str, Row]] = {}
     for finding in result.findings:
         key = finding.benchmark
-        rows.setdefault(key.benchmark, {}).setdefault(key.implementation, {})[finding.metric] = finding
+        rows.setdefault(key.benchmark, {}).setdefault(key.implementation, {})[finding.metric] = (
+            finding
+        )
     return {benchmark: [*by_name.values()] for benchmark, by_name in rows.items()}
 
 
@@ -127,7 +133,9 @@ def located_markdown(located: Mapping[GateKey, Slowdown]) -> str:
         parts += [f"#### {markdown_cell(key)}", tables.items(located_lines(slowdown))]
         for kind, differing in slowdown.profiles.items():
             if differing:
-                name = Column("name", f"{kind}: own time", lambda line: one_line(line.name, 120), words=True)
+                name = Column(
+                    "name", f"{kind}: own time", lambda line: one_line(line.name, 120), words=True
+                )
                 parts.append(tables.markdown([name, *PROFILE_COLUMNS], differing))
     parts.append(
         "What differs by at least a tenth of the slowdown, and runs more or less often, or differs in all profiles."
@@ -151,7 +159,13 @@ def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
         console.print(table)
     console.print()
     for standing in result.standings:
-        style = "bold red" if standing.kind in REGRESSIONS else "yellow" if standing.kind in UNMEASURED else "dim"
+        style = (
+            "bold red"
+            if standing.kind in REGRESSIONS
+            else "yellow"
+            if standing.kind in UNMEASURED
+            else "dim"
+        )
         say(f"{standing.kind}: {standing.benchmark}: {standing.reason}", style=style)
     for left_out in result.left_out:
         say(f"left out: {left_out}", style="yellow")
@@ -191,8 +205,13 @@ def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -
     every = columns(found)
     for benchmark, rows in found.items():
         parts += [f"### {markdown_cell(benchmark)}", tables.markdown(every, rows)]
-    lines = [(each.kind, markdown_cell(each.benchmark), markdown_cell(each.reason)) for each in result.standings]
-    parts += ["\n".join(f"- **{kind}** {benchmark}: {reason}" for kind, benchmark, reason in lines)] * bool(lines)
+    lines = [
+        (each.kind, markdown_cell(each.benchmark), markdown_cell(each.reason))
+        for each in result.standings
+    ]
+    parts += [
+        "\n".join(f"- **{kind}** {benchmark}: {reason}" for kind, benchmark, reason in lines)
+    ] * bool(lines)
     if result.left_out:
         parts.append(tables.items(f"left out: {each}" for each in result.left_out))
     parts += [located_markdown(result.located)] if result.located else []
@@ -203,14 +222,17 @@ def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -
 def junit(result: Result, title: str) -> str:
     """Return a test case per benchmark and metric: a regression is a failure, a benchmark not measured is an error."""
     found = [
-        (f"{each.benchmark} {each.metric}", each.verdict, f"{each.verdict} {change(each)}") for each in result.findings
+        (f"{each.benchmark} {each.metric}", each.verdict, f"{each.verdict} {change(each)}")
+        for each in result.findings
     ]
     found += [(f"{each.benchmark} agreement", each.kind, each.reason) for each in result.standings]
     suites = ElementTree.Element("testsuites")
     suite = ElementTree.SubElement(suites, "testsuite", name=one_line(title), tests=str(len(found)))
     number = Counter({"failures": 0, "errors": 0, "skipped": 0})
     for name, word, said in found:
-        case = ElementTree.SubElement(suite, "testcase", name=one_line(name), classname="regression")
+        case = ElementTree.SubElement(
+            suite, "testcase", name=one_line(name), classname="regression"
+        )
         if word in PASSED:
             continue
         kind = "failure" if word in FAILED else "error" if word in UNMEASURED else "skipped"

@@ -44,7 +44,9 @@ def parse(specs: Sequence[str]) -> dict[str, str]:
         try:
             requirement = Requirement(spec)
         except InvalidRequirement as error:
-            raise Unusable(f"{spec!r} is not a requirement ({str(error).splitlines()[0]})") from None
+            raise Unusable(
+                f"{spec!r} is not a requirement ({str(error).splitlines()[0]})"
+            ) from None
         requirements[canonicalize_name(requirement.name)] = str(requirement)
     return requirements
 
@@ -57,7 +59,9 @@ def names_of(requirements: Sequence[str]) -> set[str]:
 @functools.cache
 def freeze(python: str) -> dict[str, str]:
     """Return what an environment holds: versions by canonical name, without their local part (`+cpu`)."""
-    output = environments.run_pip([python, "-I", "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"])
+    output = environments.run_pip(
+        [python, "-I", "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"]
+    )
     pairs = (line.partition("==")[::2] for line in output.splitlines() if "==" in line)
     return {canonicalize_name(name): version.partition("+")[0] for name, version in pairs}
 
@@ -80,11 +84,15 @@ def apart(before: Sequence[str], now: Sequence[str], purpose: str = "a regressio
         hint = "all other packages are held at head's versions; name those that must move"
         raise environments.NotBuilt(f"{error} ({hint})") from None
     old = freeze(base)
-    versions = {name: (old.get(name, "none"), held.get(name, "none")) for name in sorted({*old, *held})}
+    versions = {
+        name: (old.get(name, "none"), held.get(name, "none")) for name in sorted({*old, *held})
+    }
     return base, head, {name: pair for name, pair in versions.items() if pair[0] != pair[1]}
 
 
-def pair(wanted: Sequence[str], held: Container[str], named: Mapping[str, str], purpose: str) -> Pair | None:
+def pair(
+    wanted: Sequence[str], held: Container[str], named: Mapping[str, str], purpose: str
+) -> Pair | None:
     """Return the same as `apart`, with the named requirements, by package, in place of base's.
 
     Only those of packages that the present environment holds: each must change something. None where it holds none.

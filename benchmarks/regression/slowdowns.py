@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.cases import Benchmark
+from benchmarks.judge import agreement
 from benchmarks.progress import Stage
 from benchmarks.regression.decision import Finding, GateKey
 from benchmarks.regression.log_ratios import SIDES
 from benchmarks.runner.arm import start_all
 from benchmarks.runner.session import Session
-from benchmarks.worker import agreement, profiles
+from benchmarks.worker import profiles
 from benchmarks.worker.protocol import Request
 from impls.core.operators import Ran
 from impls.core.text import one_line
@@ -109,7 +110,9 @@ def profiles_of(session: Session, finding: Finding) -> list[list[profiles.Profil
     return [answers[side][2:] for side in SIDES]
 
 
-def differing(base: Sequence[Mapping[str, Ran]], head: Sequence[Mapping[str, Ran]], least: float) -> list[Line]:
+def differing(
+    base: Sequence[Mapping[str, Ran]], head: Sequence[Mapping[str, Ran]], least: float
+) -> list[Line]:
     """Return the lines that differ by at least so many seconds in a call, the largest difference first.
 
     Noise moves times, but not how often something runs. So a line counts where it runs more often and takes longer, or
@@ -117,7 +120,9 @@ def differing(base: Sequence[Mapping[str, Ran]], head: Sequence[Mapping[str, Ran
     """
     lines = []
     for name in dict.fromkeys(name for profile in [*base, *head] for name in profile):
-        before, now = ([profile.get(name, Ran(0.0, 0)) for profile in side] for side in (base, head))
+        before, now = (
+            [profile.get(name, Ran(0.0, 0)) for profile in side] for side in (base, head)
+        )
         line = Line(name, _median(before), _median(now))
         runs = direction([ran.times for ran in before], [ran.times for ran in now])
         seconds = direction([ran.seconds for ran in before], [ran.seconds for ran in now])
@@ -132,4 +137,6 @@ def direction(before: Sequence[float], now: Sequence[float]) -> int:
 
 
 def _median(did: Sequence[Ran]) -> Ran:
-    return Ran(statistics.median(ran.seconds for ran in did), statistics.median(ran.times for ran in did))
+    return Ran(
+        statistics.median(ran.seconds for ran in did), statistics.median(ran.times for ran in did)
+    )

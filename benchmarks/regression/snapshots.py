@@ -49,13 +49,21 @@ def content_of(folder: Path, tree: Path) -> dict[str, bytes]:
             to = path.readlink()
             end = Path(os.path.realpath(path))
             source = os.path.realpath(folder / name.partition("/")[0])
-            leaves = end.is_relative_to(os.path.realpath(tree)) if to.is_absolute() else not end.is_relative_to(source)
+            leaves = (
+                end.is_relative_to(os.path.realpath(tree))
+                if to.is_absolute()
+                else not end.is_relative_to(source)
+            )
             if leaves:  # who sees it change?
                 raise Incomplete(f"{name} is a link that leads out of its folder: {to}")
             content[name] = b"-> " + os.fsencode(to)
-        elif path.is_file() and path.suffix != ".md" and not {*path.parts} & {*SKIPPED}:  # which changes no LSTM
+        elif (
+            path.is_file() and path.suffix != ".md" and not {*path.parts} & {*SKIPPED}
+        ):  # which changes no LSTM
             with path.open("rb") as file:
-                content[name] = hashlib.file_digest(file, "sha256").digest() + b"x" * bool(path.stat().st_mode & 0o100)
+                content[name] = hashlib.file_digest(file, "sha256").digest() + b"x" * bool(
+                    path.stat().st_mode & 0o100
+                )
     return content
 
 
@@ -90,14 +98,23 @@ def _mark(place: Path, commit: str) -> None:
     (place / "commit-of-a-submodule").write_text(commit)
 
 
-WHOLE = ("-c", "core.sparseCheckout=false", "-c", "index.sparse=false", "-c", "core.splitIndex=false")
+WHOLE = (
+    "-c",
+    "core.sparseCheckout=false",
+    "-c",
+    "index.sparse=false",
+    "-c",
+    "core.splitIndex=false",
+)
 """How git takes all files, whatever part of them the repository is set to show, and leaves no file beside an index."""
 
 
 def git(folder: Path, *arguments: str, **variables: str) -> str:
     """Run git in a folder, with more environment variables, and return its output; Unusable has its error."""
     try:
-        return run(["git", "-C", str(folder), *arguments], env={**os.environ, "LC_ALL": "C", **variables})
+        return run(
+            ["git", "-C", str(folder), *arguments], env={**os.environ, "LC_ALL": "C", **variables}
+        )
     except CommandFailed as error:
         raise Unusable(str(error)) from None
 
@@ -105,9 +122,13 @@ def git(folder: Path, *arguments: str, **variables: str) -> str:
 def resolve(folder: Path, revision: str) -> str:
     """Return the commit of a revision in a folder's repository."""
     try:
-        return git(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").strip()
+        return git(
+            folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}"
+        ).strip()
     except Unusable as error:
-        raise Unusable(f"{revision} names no commit of the repository that {folder} is in ({error})") from None
+        raise Unusable(
+            f"{revision} names no commit of the repository that {folder} is in ({error})"
+        ) from None
 
 
 def top(folder: Path) -> Path:
@@ -131,7 +152,9 @@ def place_of(path: Path) -> tuple[Path, Path]:
 def _holds(folder: Path, name: Path) -> bool:
     """Whether each link on the way from a repository's top folder to a file is the repository's own."""
     links = [parent for parent in name.parents if (folder / parent).is_symlink()]
-    return all(git(folder, "ls-files", "-z", "--cached", "--others", "--", str(link)) for link in links)
+    return all(
+        git(folder, "ls-files", "-z", "--cached", "--others", "--", str(link)) for link in links
+    )
 
 
 def check_absent(whole: Path, revision: str, name: Path) -> None:
@@ -152,8 +175,12 @@ def ignored(whole: Path) -> list[str]:
 
     Bytecode is left out: Python makes it anew.
     """
-    listed = git(whole, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory").split("\0")
-    return [name for name in listed if name and "__pycache__" not in name and not name.endswith(".pyc")]
+    listed = git(
+        whole, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"
+    ).split("\0")
+    return [
+        name for name in listed if name and "__pycache__" not in name and not name.endswith(".pyc")
+    ]
 
 
 def missing(whole: Path) -> tuple[str, ...]:
@@ -188,7 +215,9 @@ def of_revision(folder: Path, revision: str, name: str) -> Path:
         git(whole, *WHOLE, "read-tree", f"--prefix={name}/", tree, **index)
         if name == IMPLS:
             without = [f"{name}/{path}" for path in CONTRACT]
-            git(whole, *WHOLE, "rm", "-rqf", "--cached", "--ignore-unmatch", "--", *without, **index)
+            git(
+                whole, *WHOLE, "rm", "-rqf", "--cached", "--ignore-unmatch", "--", *without, **index
+            )
         git(whole, *WHOLE, "checkout-index", "--all", f"--prefix={target}/", **index)
         for line in git(whole, *WHOLE, "ls-files", "-sz", **index).split("\0"):
             if line.startswith(SUBMODULE):
@@ -205,8 +234,12 @@ def of_working_tree(folder: Path, name: str) -> Path:
     own = Path(os.path.realpath(cache()))
     real = Path(os.path.realpath(folder))
     try:
-        listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
-        files = [Path(line) for line in listed if line and not line.endswith("/")]  # a repository of its own
+        listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split(
+            "\0"
+        )
+        files = [
+            Path(line) for line in listed if line and not line.endswith("/")
+        ]  # a repository of its own
     except Unusable:  # in no repository
         files = [path.relative_to(folder) for path in folder.rglob("*")]
 
@@ -214,7 +247,9 @@ def of_working_tree(folder: Path, name: str) -> Path:
         for path in files:
             left_out = {*path.parts} & {*SKIPPED} or (name == IMPLS and path.parts[0] in CONTRACT)
             left_out = left_out or (real / path).is_relative_to(own)
-            if left_out or any((folder / parent).is_symlink() for parent in path.parents[:-1]):  # a folder until now
+            if left_out or any(
+                (folder / parent).is_symlink() for parent in path.parents[:-1]
+            ):  # a folder until now
                 continue
             if (folder / path).is_file() or (folder / path).is_symlink():
                 (target / name / path).parent.mkdir(parents=True, exist_ok=True)
@@ -235,4 +270,6 @@ def check_contract(folder: Path, revision: str) -> None:
     found = re.search(r"^CONTRACT = (\d+)", source, re.MULTILINE)
     if found is None or int(found[1]) != contract.CONTRACT:
         has = f"has contract {int(found[1])}" if found else "has no contract with a number"
-        raise Unusable(f"{revision}'s impls/ {has}; this tree's benchmarks/ needs contract {contract.CONTRACT}")
+        raise Unusable(
+            f"{revision}'s impls/ {has}; this tree's benchmarks/ needs contract {contract.CONTRACT}"
+        )

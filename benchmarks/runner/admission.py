@@ -46,9 +46,15 @@ def first_row(session: Session, side: Side, name: str, benchmark: Benchmark) -> 
     )
     if name in side.versions:
         implementation = side.versions[name].implementation
-        row.track, row.digest, row.versions = implementation.track, implementation.digest, versions_of(implementation)
+        row.track, row.digest, row.versions = (
+            implementation.track,
+            implementation.digest,
+            versions_of(implementation),
+        )
         if implementation.requires:  # until its worker has started
-            row.versions = ", ".join(f"{name} not installed" for name in distributions(implementation))
+            row.versions = ", ".join(
+                f"{name} not installed" for name in distributions(implementation)
+            )
     return row
 
 
@@ -68,7 +74,10 @@ def admit(session: Session, check: Check | None) -> None:
         tried = [
             session.arms[side.label, name]
             for side, name in keys
-            if any(refusal(session, side, name, benchmark) is None for benchmark in session.benchmarks_of(side))
+            if any(
+                refusal(session, side, name, benchmark) is None
+                for benchmark in session.benchmarks_of(side)
+            )
         ]
         if tried and session.options.device == "cpu":
             peak = Version(registry.resolve("peak"))
@@ -128,12 +137,17 @@ def _admit_arm(session: Session, check: Check, side: Side, name: str) -> None:
 
 def _say_refused(session: Session, side: Side, name: str) -> None:
     """Say in one line that an arm has failed: the table says so only when all others are timed."""
-    rows = [session.admissions[side.label, name, benchmark.id] for benchmark in session.benchmarks_of(side)]
+    rows = [
+        session.admissions[side.label, name, benchmark.id]
+        for benchmark in session.benchmarks_of(side)
+    ]
     failed = [row for row in rows if row.status not in harmless(None)]
     if failed:
         which = name if len(session.sides) == 1 else f"{name} in {side.label}"
         where = f"{len(failed)} of {count(len(rows), 'benchmark')}"
-        command_line.say(f"not timed: {which} at {where}: {failed[0].status}: {failed[0].reason}", err=True)
+        command_line.say(
+            f"not timed: {which} at {where}: {failed[0].status}: {failed[0].reason}", err=True
+        )
 
 
 def check_timed(session: Session, arm: Arm, benchmark: Benchmark, row: Record) -> None:

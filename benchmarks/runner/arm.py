@@ -49,7 +49,9 @@ class Arm:
         folder: the folder of its compile caches and its log.
     """
 
-    def __init__(self, version: Version, options: Options, cores: tuple[int, ...], dtype: str, folder: Path) -> None:
+    def __init__(
+        self, version: Version, options: Options, cores: tuple[int, ...], dtype: str, folder: Path
+    ) -> None:
         self.version = version
         self.implementation = version.implementation
         self.name = self.implementation.name
@@ -78,12 +80,18 @@ class Arm:
                     stdout=log,
                     stderr=log,
                     cwd=ROOT,
-                    env=worker_variables(self.version, self.options, len(self.cores), self.dtype, self.folder),
+                    env=worker_variables(
+                        self.version, self.options, len(self.cores), self.dtype, self.folder
+                    ),
                 )
             except OSError as error:
                 ours.close()
-                raise ArmFailed("not_installed", f"{python} can't be started: {error.strerror}") from None
-        with contextlib.suppress(OSError):  # if memory runs out, the kernel should kill this process first
+                raise ArmFailed(
+                    "not_installed", f"{python} can't be started: {error.strerror}"
+                ) from None
+        with contextlib.suppress(
+            OSError
+        ):  # if memory runs out, the kernel should kill this process first
             Path(f"/proc/{self.pid}/oom_score_adj").write_text("1000")
         self.channel = ours
         self.buffer = b""
@@ -93,15 +101,21 @@ class Arm:
         if origin is None and not self.implementation.own:
             origin = Origin(str(project_of(self.implementation.path)))
         shared = shared_folders(self.folder)
-        start = protocol.Start(path, requires, impls, origin, shared, device, cores or self.cores, os.getpid())
+        start = protocol.Start(
+            path, requires, impls, origin, shared, device, cores or self.cores, os.getpid()
+        )
         self._send(protocol.line(start))
 
     def wait_ready(self) -> None:
         """Wait until the worker has imported its implementation, then stop it. Where it can't, it is ended."""
         try:
-            self.ready = self._receive(protocol.Ready, max(START_SECONDS, self.options.call_seconds))
+            self.ready = self._receive(
+                protocol.Ready, max(START_SECONDS, self.options.call_seconds)
+            )
             if self.ready.digest != self.implementation.digest:
-                raise ArmFailed("error", f"{self.implementation.path.name} has changed since it was checked")
+                raise ArmFailed(
+                    "error", f"{self.implementation.path.name} has changed since it was checked"
+                )
         except ArmFailed:
             self.kill()
             raise
@@ -151,13 +165,18 @@ class Arm:
 
     def kill(self) -> None:
         """Kill the worker and all processes that it has started."""
-        worker, self.process = self.process, None  # first: in `agree`, the thread of another arm may be ending it too
+        worker, self.process = (
+            self.process,
+            None,
+        )  # first: in `agree`, the thread of another arm may be ending it too
         if worker is None:
             return
         started = outside.descendants(worker.pid)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(worker.pid, signal.SIGKILL)
-        with contextlib.suppress(subprocess.TimeoutExpired):  # one that hangs in a driver dies when the driver lets it
+        with contextlib.suppress(
+            subprocess.TimeoutExpired
+        ):  # one that hangs in a driver dies when the driver lets it
             worker.wait(GONE_SECONDS)
         outside.end(started)
         self.channel.close()
@@ -184,7 +203,9 @@ class Arm:
         try:
             kinds: Any = protocol.Reply[kind] | protocol.Failed  # type: ignore[valid-type]
             reply: protocol.Reply[Answer] | protocol.Failed = msgspec.json.decode(line, type=kinds)
-        except ValueError:  # such as msgspec's: the implementation has written to a file that it did not open
+        except (
+            ValueError
+        ):  # such as msgspec's: the implementation has written to a file that it did not open
             self.kill()
             raise ArmFailed("error", "it wrote to the socket on which its worker answers") from None
         if self.alive:  # threads that go on spinning would take processor time from the next arm
@@ -227,7 +248,9 @@ class Arm:
         most = self.options.memory_bytes or SHARE * memory.total
         if resident > most:
             reason = f"; the limit is {most / GIB:.2f} GiB"
-        elif memory.available < EXHAUSTED * memory.total:  # soon the whole machine would stand still
+        elif (
+            memory.available < EXHAUSTED * memory.total
+        ):  # soon the whole machine would stand still
             reason = f", and the machine has {memory.available / GIB:.2f} GiB left"
         if reason:
             self.kill()
@@ -236,7 +259,9 @@ class Arm:
     def _died(self) -> NoReturn:
         worker = self.process
         assert worker is not None
-        with contextlib.suppress(subprocess.TimeoutExpired):  # the implementation has closed a file not its own
+        with contextlib.suppress(
+            subprocess.TimeoutExpired
+        ):  # the implementation has closed a file not its own
             worker.wait(GONE_SECONDS)
         self.kill()
         how = how_it_ended(worker.returncode or 0)

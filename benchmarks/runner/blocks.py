@@ -20,14 +20,15 @@ from typing import TypeVar
 import psutil
 
 from benchmarks.cases import Benchmark
+from benchmarks.judge import agreement
+from benchmarks.judge.sanity import remembers
 from benchmarks.record import Record
 from benchmarks.runner import outside
 from benchmarks.runner.arm import Arm
 from benchmarks.runner.cards import Card
 from benchmarks.runner.sides import ArmFailed
-from benchmarks.worker import agreement, requests
+from benchmarks.worker import requests
 from benchmarks.worker.devices import WARM_UP
-from benchmarks.worker.sanity import remembers
 from benchmarks.worker.timing import Plan, Turn
 
 T = TypeVar("T")
@@ -129,7 +130,9 @@ class Replicate:
         try:
             arm.ensure_running()
             if arm.ready is not None and row.versions != arm.ready.versions:
-                raise ArmFailed("error", f"admitted with {row.versions}, now it has {arm.ready.versions}")
+                raise ArmFailed(
+                    "error", f"admitted with {row.versions}, now it has {arm.ready.versions}"
+                )
             opened = arm.ask(self.opening(entry.benchmark))
         except ArmFailed as failure:
             self.drop(entry, failure)
@@ -186,7 +189,9 @@ class Replicate:
         inputs, checked = None, False
         if not arm.implementation.is_peak:  # which gets no inputs
             inputs, checked = self.check_of(number, entry.updates)
-            if inputs is None and entry.inputs is None:  # opened again: another job has killed the process
+            if (
+                inputs is None and entry.inputs is None
+            ):  # opened again: another job has killed the process
                 inputs = 0
         try:
             entry.inputs = entry.inputs if inputs is None else inputs
@@ -204,7 +209,9 @@ class Replicate:
                 arm.ask(requests.CheckRemembered(benchmark.id))
             if number + 1 == 2 * self.blocks:  # the last one
                 row.seconds = statistics.median(taken.seconds for taken in row.turns)
-                used = [(taken.cpu_seconds or 0.0) / (taken.wall_seconds or 1.0) for taken in row.turns]
+                used = [
+                    (taken.cpu_seconds or 0.0) / (taken.wall_seconds or 1.0) for taken in row.turns
+                ]
                 row.cores_used = statistics.median(used)
                 check_processors(row.turns, len(arm.cores))
         except ArmFailed as failure:
@@ -241,7 +248,11 @@ class Replicate:
         except ArmFailed as failure:
             row.reason = f"not pipelined: {failure}"
             return
-        row.pipelined_seconds, row.gpu_seconds, row.gpu_kernels = found.seconds, found.gpu_seconds, found.gpu_kernels
+        row.pipelined_seconds, row.gpu_seconds, row.gpu_kernels = (
+            found.seconds,
+            found.gpu_seconds,
+            found.gpu_kernels,
+        )
 
 
 def scarce() -> bool:

@@ -43,11 +43,17 @@ class Card:
         nvml, handle = self.nvml, self.handle
         megahertz = self._ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_SM)
         turn.gpu_hertz = None if megahertz is None else 1e6 * megahertz
-        turn.gpu_celsius = self._ask(nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU)
+        turn.gpu_celsius = self._ask(
+            nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU
+        )
         after = self.throttled()
         turn.gpu_throttled = None if before is None or after is None else before | after
-        users = {user.pid for user in self._ask(nvml.nvmlDeviceGetComputeRunningProcesses, handle) or ()}
-        if users & set(own):  # otherwise it is not known: in a container, these may be the host's process ids
+        users = {
+            user.pid for user in self._ask(nvml.nvmlDeviceGetComputeRunningProcesses, handle) or ()
+        }
+        if users & set(
+            own
+        ):  # otherwise it is not known: in a container, these may be the host's process ids
             turn.gpu_others = len(users - set(own))
 
     def _ask(self, function: Any, *arguments: Any) -> Any:

@@ -79,9 +79,15 @@ class Limits:
             self.measure_again(benchmark)
         least = self.least_seconds(benchmark)
         if seconds < least:
-            at = "at the peak that was measured here" if benchmark.problem.dtype in self.rates else "on any processor"
+            at = (
+                "at the peak that was measured here"
+                if benchmark.problem.dtype in self.rates
+                else "on any processor"
+            )
             reason = f"a call takes {1e6 * seconds:.1f} µs, and its products at least {1e6 * least:.1f} µs {at}"
-            raise ArmFailed("error", f"it does its work before it is called, or not at all: {reason}")
+            raise ArmFailed(
+                "error", f"it does its work before it is called, or not at all: {reason}"
+            )
 
     def refuse_by_interval(self, rows: Sequence[Record], peaks: Collection[str]) -> None:
         """Refuse what is above the peak by the interval over all replicates of a run. `peaks`: the names of peaks.
@@ -92,13 +98,17 @@ class Limits:
         if not groups:
             return
         lows, _ = t_interval(means([*groups.values()]))
-        above = {key: math.exp(low) for key, low in zip(groups, lows.tolist(), strict=True) if low > 0}
+        above = {
+            key: math.exp(low) for key, low in zip(groups, lows.tolist(), strict=True) if low > 0
+        }
         for row in rows:
             if low := above.get((row.implementation, row.benchmark)):
                 row.status = "error"
                 row.reason = f"it does its work before it is called, or not at all: {low:.0%} of the peak, at least"
 
-    def _log_shares(self, rows: Sequence[Record], peaks: Collection[str]) -> dict[tuple[str, str], list[float]]:
+    def _log_shares(
+        self, rows: Sequence[Record], peaks: Collection[str]
+    ) -> dict[tuple[str, str], list[float]]:
         """Return the logs of the shares of the peak that each implementation reached at a benchmark, by replicate."""
         usual = {(row.replicate, row.benchmark): row for row in rows if row.implementation in peaks}
         groups: dict[tuple[str, str], list[float]] = {}

@@ -45,7 +45,10 @@ def _names(folder: str) -> list[str]:
 
 def _children(pid: int) -> Iterator[int]:
     for task in _names(f"/proc/{pid}/task"):
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/children", "rb", buffering=0) as file:  # noqa: PTH123
+        with (
+            contextlib.suppress(OSError),
+            open(f"/proc/{pid}/task/{task}/children", "rb", buffering=0) as file,  # noqa: PTH123
+        ):
             yield from map(int, file.read().split())
 
 
@@ -62,7 +65,10 @@ def threads(processes: Iterable[int]) -> Iterator[int]:
 
 def _state(pid: int, thread: int) -> bytes:
     """Return the state of a thread in a letter (man 5 proc): Z and X are those that have ended."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/stat", "rb", buffering=0) as file:  # noqa: PTH123 - as in _names
+    with (
+        contextlib.suppress(OSError),
+        open(f"/proc/{pid}/task/{thread}/stat", "rb", buffering=0) as file,  # noqa: PTH123 - as in _names
+    ):
         return file.read().rpartition(b")")[2].split()[0]
     return b"X"
 
@@ -84,7 +90,11 @@ def escaped(pid: int, started: Iterable[int]) -> Iterator[str]:
             running = any(_state(each, thread) not in b"ZX" for thread in threads([each]))
             if running and os.getpgid(each) != pid:
                 process = psutil.Process(each)
-                words = [process.name()] if process.status() == psutil.STATUS_ZOMBIE else process.cmdline()
+                words = (
+                    [process.name()]
+                    if process.status() == psutil.STATUS_ZOMBIE
+                    else process.cmdline()
+                )
                 yield f"{one_line(' '.join(words), 80)} (process {each})"
 
 

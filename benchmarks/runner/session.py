@@ -20,6 +20,8 @@ import msgspec
 
 from benchmarks import machine
 from benchmarks.cases import Benchmark
+from benchmarks.judge import agreement
+from benchmarks.judge.expected import Expected, key_of, write_expected
 from benchmarks.options import Options
 from benchmarks.progress import Advance, Stage
 from benchmarks.record import Record
@@ -28,9 +30,8 @@ from benchmarks.runner.arm import Arm, start_all
 from benchmarks.runner.blocks import ArmKey, Entry, Job, Replicate
 from benchmarks.runner.limits import Limits
 from benchmarks.runner.sides import ArmFailed, Side
-from benchmarks.worker import agreement, requests
+from benchmarks.worker import requests
 from benchmarks.worker.devices import LEAST_TURN, WARM_UP
-from benchmarks.worker.expected import Expected, key_of, write_expected
 from benchmarks.worker.timing import Plan, plan
 
 Key = tuple[str, str, str]
@@ -44,7 +45,12 @@ class Session:
     """
 
     def __init__(
-        self, options: Options, sides: Sequence[Side], cores: tuple[int, ...], scratch: Path, advance: Advance
+        self,
+        options: Options,
+        sides: Sequence[Side],
+        cores: tuple[int, ...],
+        scratch: Path,
+        advance: Advance,
     ) -> None:
         self.options = options
         self.sides = sides
@@ -53,7 +59,9 @@ class Session:
         self.benchmarks = [Benchmark.parse(text) for text in options.benchmarks]
         self.names = list(dict.fromkeys(name for side in sides for name in side.names))
         self.cores = cores
-        self.rng = random.SystemRandom()  # which order comes next can't be foreseen, and no side is always favoured
+        self.rng = (
+            random.SystemRandom()
+        )  # which order comes next can't be foreseen, and no side is always favoured
         self.admissions: dict[Key, Record] = {}
         self.records: list[Record] = []
         self.failures: dict[Key, ArmFailed] = {}
@@ -65,14 +73,20 @@ class Session:
         self.stopping = threading.Event()
         self.limits = Limits(len(cores))
         self.began = time.time()
-        self.used: dict[str, set[str]] = {}  # by path, each hash that a worker has seen of a file that it used
-        self.built: dict[str, set[str]] = {}  # by code that was made meanwhile, the implementations that use it
+        self.used: dict[
+            str, set[str]
+        ] = {}  # by path, each hash that a worker has seen of a file that it used
+        self.built: dict[
+            str, set[str]
+        ] = {}  # by code that was made meanwhile, the implementations that use it
 
     @property
     def peaks(self) -> set[str]:
         """The names of what measures the peak, and computes no LSTM."""
         versions = [each for side in self.sides for each in side.versions.values()]
-        return {version.implementation.name for version in versions if version.implementation.is_peak}
+        return {
+            version.implementation.name for version in versions if version.implementation.is_peak
+        }
 
     def note_files(self, arm: Arm) -> None:
         """Note the files that an arm has used; ArmFailed where it used one that is not its own."""
@@ -95,7 +109,9 @@ class Session:
 
     def close(self) -> None:
         """End every worker."""
-        with ThreadPoolExecutor() as pool:  # the kernel takes a while to take back a worker's memory
+        with (
+            ThreadPoolExecutor() as pool
+        ):  # the kernel takes a while to take back a worker's memory
             list(pool.map(lambda arm: arm.kill(), self.arms.values()))
         self.arms = {}
 
@@ -115,14 +131,20 @@ class Session:
         """
         options = self.options
         self.inputs = agreement.draw_seed()
-        self.expected = write_expected(self.benchmarks, options.seed, options.weights, self.scratch, self.inputs)
+        self.expected = write_expected(
+            self.benchmarks, options.seed, options.weights, self.scratch, self.inputs
+        )
         self.make_arms(self.names)
         admission.admit(self, check)
         self._refuse_shared(self.admissions.values())
 
     def benchmarks_of(self, side: Side) -> list[Benchmark]:
         """Return the benchmarks of a side: all of them, or those in its dtype."""
-        return [benchmark for benchmark in self.benchmarks if side.dtype in (None, benchmark.problem.dtype)]
+        return [
+            benchmark
+            for benchmark in self.benchmarks
+            if side.dtype in (None, benchmark.problem.dtype)
+        ]
 
     def opening(self, benchmark: Benchmark) -> requests.Open:
         """Return the request that opens a benchmark with the present inputs."""
@@ -142,20 +164,26 @@ class Session:
             self.rng.shuffle(having)
             for k, side in enumerate(having):
                 version = side.versions[name]
-                if len(self.sides) > 1:  # by an alias, so that the paths of all sides are equally long
+                if (
+                    len(self.sides) > 1
+                ):  # by an alias, so that the paths of all sides are equally long
                     root = self.scratch / f"{name}-{k}"
                     root.unlink(missing_ok=True)
                     root.symlink_to(version.root)
                     version = replace(version, root=root)
                 dtypes = {benchmark.problem.dtype for benchmark in self.benchmarks_of(side)}
-                dtype = "float64" if "float64" in dtypes else "float32"  # JAX must know of float64 when it starts
+                dtype = (
+                    "float64" if "float64" in dtypes else "float32"
+                )  # JAX must know of float64 when it starts
                 folder = self.scratch / side.label
                 self.arms[side.label, name] = Arm(version, self.options, self.cores, dtype, folder)
 
     def ok(self, name: str, benchmark_id: str) -> bool:
         """Whether every side of an implementation has been admitted to a benchmark, and none has failed since."""
         keys = [(side.label, name, benchmark_id) for side in self.sides]
-        admitted = all(key in self.admissions and self.admissions[key].status == "ok" for key in keys)
+        admitted = all(
+            key in self.admissions and self.admissions[key].status == "ok" for key in keys
+        )
         return admitted and not any(key in self.failures for key in keys)
 
     def replicate(
@@ -196,13 +224,21 @@ class Session:
             for benchmark in benchmarks
             for side in self.sides
             if name in side.versions and (key := (side.label, name, benchmark.id))
-            if self.ok(name, benchmark.id) or key in self.failures or self.admissions[key].status != "ok"
+            if self.ok(name, benchmark.id)
+            or key in self.failures
+            or self.admissions[key].status != "ok"
         }
         label = f"{number + 1} of {of_all}"
         self.advance(stage, label, number, of_all)
         with self:
             keys = [key for key in self.arms if key[1] in todo]
-            start_all([self.arms[key] for key in self.rng.sample(keys, len(keys)) if not self.arms[key].alive])
+            start_all(
+                [
+                    self.arms[key]
+                    for key in self.rng.sample(keys, len(keys))
+                    if not self.arms[key].alive
+                ]
+            )
             self._write_expected(todo)
             jobs = self._jobs(todo, rows)
             replicate = Replicate(jobs, self.opening, count, self.rng, self.card)
@@ -248,17 +284,27 @@ class Session:
                     steps.setdefault(key_of(benchmark), set()).add(self.plan(name, benchmark).calls)
         wanted, options = dict.fromkeys(itertools.chain(*todo.values())), self.options
         self.expected = write_expected(
-            wanted, options.seed, options.weights, self.scratch, self.inputs, agreement.REPLICATE, steps
+            wanted,
+            options.seed,
+            options.weights,
+            self.scratch,
+            self.inputs,
+            agreement.REPLICATE,
+            steps,
         )
 
-    def _jobs(self, todo: Mapping[str, Sequence[Benchmark]], rows: Mapping[Key, Record]) -> list[Job]:
+    def _jobs(
+        self, todo: Mapping[str, Sequence[Benchmark]], rows: Mapping[Key, Record]
+    ) -> list[Job]:
         """Group the arms that take turns: with a single side all implementations, otherwise the sides of each."""
         jobs: dict[tuple[Benchmark, str], dict[ArmKey, Entry]] = {}
         for (label, name), arm in self.arms.items():
             for benchmark in todo.get(name, ()):
                 row, expected = rows[label, name, benchmark.id], self.expected_of(benchmark)
                 entry = Entry(benchmark, arm, self.plan(name, benchmark), row, expected)
-                jobs.setdefault((benchmark, name if len(self.sides) > 1 else ""), {})[label, name] = entry
+                jobs.setdefault((benchmark, name if len(self.sides) > 1 else ""), {})[
+                    label, name
+                ] = entry
         return self.rng.sample(list(jobs.values()), len(jobs))
 
     def plan(self, name: str, benchmark: Benchmark) -> Plan:
@@ -273,7 +319,11 @@ class Session:
         seen = [self.seconds_seen.get(key, [self.admissions[key].seconds or 0.0]) for key in keys]
         each = benchmark.workload == "stream"
         return plan(
-            max(map(statistics.median, seen)), self.options.turn_seconds, WARM_UP[device], LEAST_TURN[device], each
+            max(map(statistics.median, seen)),
+            self.options.turn_seconds,
+            WARM_UP[device],
+            LEAST_TURN[device],
+            each,
         )
 
     def learn(self, rows: Iterable[Record]) -> None:
@@ -288,7 +338,9 @@ class Session:
 
     def _row(self, key: Key, number: int) -> Record:
         """Return a row with everything that is known before it is measured."""
-        row = msgspec.structs.replace(self.admissions[key], replicate=number, input_seed=self.inputs, seconds=None)
+        row = msgspec.structs.replace(
+            self.admissions[key], replicate=number, input_seed=self.inputs, seconds=None
+        )
         if failure := self.failures.get(key):
             row.status, row.reason = failure.status, failure.reason
         return row

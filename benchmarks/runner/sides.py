@@ -45,13 +45,20 @@ class Version:
 
 
 def version_of(
-    implementation: Implementation, root: Path = ROOT, origin: Origin | None = None, present: str = sys.executable
+    implementation: Implementation,
+    root: Path = ROOT,
+    origin: Origin | None = None,
+    present: str = sys.executable,
 ) -> Version:
     """Return a Version that runs in the implementation's own environment, or in `present` where it needs none."""
     try:
-        return Version(implementation, root, environments.python_for(implementation, present), origin=origin)
+        return Version(
+            implementation, root, environments.python_for(implementation, present), origin=origin
+        )
     except environments.NotBuilt as error:
-        return Version(implementation, root, failure=ArmFailed("not_installed", one_line(str(error), 300)))
+        return Version(
+            implementation, root, failure=ArmFailed("not_installed", one_line(str(error), 300))
+        )
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,9 @@ def make_home(folder: Path) -> None:
     (folder / "tmp").mkdir(exist_ok=True)
     link = caches / compiling.cache().name
     if not link.is_symlink():
-        with suppress(OSError):  # a home that can't be written to: each worker then compiles for itself
+        with suppress(
+            OSError
+        ):  # a home that can't be written to: each worker then compiles for itself
             compiling.cache().mkdir(parents=True, exist_ok=True)
             link.symlink_to(compiling.cache())
 
@@ -92,7 +101,9 @@ def shared_folders(folder: Path) -> tuple[str, ...]:
     return str(environments.cache()), str(compiling.cache()), str(folder.parent.parent)
 
 
-def worker_variables(version: Version, options: Options, threads: int, dtype: str, cache: Path) -> dict[str, str]:
+def worker_variables(
+    version: Version, options: Options, threads: int, dtype: str, cache: Path
+) -> dict[str, str]:
     """Return a worker's environment variables: number of threads, precision, its own home and compile caches.
 
     Whatever compiles as it is imported keeps what it has made by a name, mostly below the home: two sides of a
@@ -124,11 +135,15 @@ def own_variables(options: Options, threads: int, dtype: str, cache: Path) -> di
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
         "TRITON_CACHE_DIR": str(cache / "triton"),
-        "CACHEDB": str(cache / "tinygrad.db"),  # by default one in the user's home, in which a first call is not cold
+        "CACHEDB": str(
+            cache / "tinygrad.db"
+        ),  # by default one in the user's home, in which a first call is not cold
         # as many compilers as a user's; for a GPU in this process, since a pool of workers would go on running
         "TORCHINDUCTOR_COMPILE_THREADS": str(threads) if options.device == "cpu" else "1",
         "TORCH_WARM_POOL": "0",
-        "KERAS_HOME": str(cache / "keras"),  # otherwise Keras reads and writes a file in the user's home
+        "KERAS_HOME": str(
+            cache / "keras"
+        ),  # otherwise Keras reads and writes a file in the user's home
         "PYTHONDONTWRITEBYTECODE": "1",
         **framework_variables(options.device, dtype, options.precision),
     }

@@ -41,7 +41,9 @@ def first_moments(values: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.nda
     values: shape (..., most). n: the number for each row, shape (...), as have the results.
     """
     mean, variance = np.zeros(n.shape), np.zeros(n.shape)
-    for size in np.unique(n[n > 0]).tolist():  # rows of a size together, which is many times as fast
+    for size in np.unique(
+        n[n > 0]
+    ).tolist():  # rows of a size together, which is many times as fast
         those = n == size
         firsts = values[those, :size]
         mean[those] = firsts.mean(axis=-1)
@@ -74,7 +76,9 @@ def means(
         families = [None] * len(groups) if families is None else families
         for family in dict.fromkeys(families):
             members = np.array([other == family for other in families])
-            variance[members], freedom[members] = moderated(variance[members], freedom[members], most_freedom)
+            variance[members], freedom[members] = moderated(
+                variance[members], freedom[members], most_freedom
+            )
     return Means(mean, np.sqrt(variance), freedom, n)
 
 

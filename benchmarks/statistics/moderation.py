@@ -32,7 +32,9 @@ def inverse_trigamma(y: np.ndarray) -> np.ndarray:
     return x
 
 
-def prior(variances: np.ndarray, freedom: np.ndarray, most: float = MOST_FREEDOM) -> tuple[np.ndarray, np.ndarray]:
+def prior(
+    variances: np.ndarray, freedom: np.ndarray, most: float = MOST_FREEDOM
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the prior of the true variances, a scaled inverse χ²: its degrees of freedom d0 and its variance s0².
 
     At most `most` degrees of freedom are borrowed from sample variances, both of shape (..., n). The results have shape
@@ -49,13 +51,17 @@ def prior(variances: np.ndarray, freedom: np.ndarray, most: float = MOST_FREEDOM
     # one standard error is added: borrowing too little widens intervals, borrowing too much gives false alarms
     spread = seen * (1 + np.sqrt(2 / rest)) - np.where(use, trigamma(half), 0.0).sum(axis=-1) / some
     wide = np.maximum(spread, trigamma(most / 2))  # as wide as this where the most is borrowed
-    borrowed = np.where(number < FEWEST, 0.0, np.where(spread < wide, most, 2 * inverse_trigamma(wide)))
+    borrowed = np.where(
+        number < FEWEST, 0.0, np.where(spread < wide, most, 2 * inverse_trigamma(wide))
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
         common = np.exp(mean + digamma(borrowed / 2) - np.log(borrowed / 2))
     return borrowed, np.where(number < FEWEST, 1.0, common)
 
 
-def moderated(variances: np.ndarray, freedom: np.ndarray, most: float = MOST_FREEDOM) -> tuple[np.ndarray, np.ndarray]:
+def moderated(
+    variances: np.ndarray, freedom: np.ndarray, most: float = MOST_FREEDOM
+) -> tuple[np.ndarray, np.ndarray]:
     """Return each variance moved towards the common variance, and its new degrees of freedom: at most `most` more.
 
     Both have shape (..., n); the n variances of a family move together. A comparison without a variance (freedom 0)

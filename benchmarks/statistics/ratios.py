@@ -19,7 +19,9 @@ class BlockLogs:
     log: np.ndarray
 
 
-def block_logs(seconds: np.ndarray, row: np.ndarray, block: np.ndarray, *, shortest: bool = False) -> BlockLogs:
+def block_logs(
+    seconds: np.ndarray, row: np.ndarray, block: np.ndarray, *, shortest: bool = False
+) -> BlockLogs:
     """Make one log time of the turns of a row in a block: the mirrored turns of a block count as one time.
 
     The arrays have shape (turns,). `shortest` takes the shortest turn instead of the mean of the logs.
@@ -31,7 +33,9 @@ def block_logs(seconds: np.ndarray, row: np.ndarray, block: np.ndarray, *, short
         np.fmin.at(least, (row, block), np.log(seconds))
         return BlockLogs(rows, least)
     place = row * len(blocks) + block
-    counts, sums = (np.bincount(place, weights, len(rows) * len(blocks)) for weights in (None, np.log(seconds)))
+    counts, sums = (
+        np.bincount(place, weights, len(rows) * len(blocks)) for weights in (None, np.log(seconds))
+    )
     with np.errstate(invalid="ignore"):
         return BlockLogs(rows, (sums / counts).reshape(shape))
 
@@ -44,7 +48,9 @@ def log_ratios(logs: BlockLogs, over: np.ndarray, under: np.ndarray) -> np.ndarr
     """
     none = np.full((1, logs.log.shape[1]), np.nan)  # of a row that has no turn
     first, second = (
-        np.vstack([logs.log, none])[np.where(np.isin(of, logs.row), np.searchsorted(logs.row, of), len(logs.row))]
+        np.vstack([logs.log, none])[
+            np.where(np.isin(of, logs.row), np.searchsorted(logs.row, of), len(logs.row))
+        ]
         for of in (over, under)
     )
     with warnings.catch_warnings():

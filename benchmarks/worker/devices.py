@@ -143,8 +143,12 @@ class Cuda:
         code = getattr(self.driver, name)(*arguments)
         if code != 0:
             word = ctypes.c_char_p()
-            self.driver.cuGetErrorName(code, ctypes.byref(word))  # leaves the word empty where it knows no name
-            raise RuntimeError(f"{name}: {word.value.decode() if word.value else f'CUDA error {code}'}")
+            self.driver.cuGetErrorName(
+                code, ctypes.byref(word)
+            )  # leaves the word empty where it knows no name
+            raise RuntimeError(
+                f"{name}: {word.value.decode() if word.value else f'CUDA error {code}'}"
+            )
 
     def used(self) -> int:
         """Return the bytes that the allocators have given out."""
@@ -188,7 +192,9 @@ class Cuda:
         if jax is None:
             return None
         try:
-            return next((device for device in jax.local_devices() if device.platform == "gpu"), None)
+            return next(
+                (device for device in jax.local_devices() if device.platform == "gpu"), None
+            )
         except RuntimeError:  # no backend: the implementation says no_device
             return None
 

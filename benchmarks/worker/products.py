@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.judge.sanity import Suspicious
 from benchmarks.worker.profiles import ran
-from benchmarks.worker.sanity import Suspicious
 from impls.core.contract import Prepared
 from impls.core.weights import Inputs
 
@@ -43,7 +43,9 @@ class Seen:
     @property
     def products(self) -> list[str]:
         """The names of its products."""
-        return sorted(name for name in self.names if COUNTED.fullmatch(name) or OTHERS.fullmatch(name))
+        return sorted(
+            name for name in self.names if COUNTED.fullmatch(name) or OTHERS.fullmatch(name)
+        )
 
     @property
     def all_counted(self) -> bool:
@@ -69,7 +71,9 @@ def _by_jax(prepared: Prepared, mode: str, inputs: Inputs) -> dict[str, Seen]:
     def watched(call: Callable[[], Any]) -> Seen:
         def waited(_: None) -> None:
             kept = call()
-            jax.block_until_ready(jax.live_arrays())  # what was submitted would run when nobody watches any more
+            jax.block_until_ready(
+                jax.live_arrays()
+            )  # what was submitted would run when nobody watches any more
             del kept
 
         return Seen(set(ran(waited, None, 1)))
@@ -84,7 +88,9 @@ def _by_jax(prepared: Prepared, mode: str, inputs: Inputs) -> dict[str, Seen]:
 def _by_torch(prepared: Prepared, mode: str, inputs: Inputs) -> dict[str, Seen]:
     from torch.profiler import ProfilerActivity, profile, record_function
 
-    with profile(activities=[ProfilerActivity.CPU], with_flops=True, experimental_config=_all_threads()) as profiled:
+    with profile(
+        activities=[ProfilerActivity.CPU], with_flops=True, experimental_config=_all_threads()
+    ) as profiled:
         with record_function(f"{RANGE}load"):
             state = prepared.load(inputs)
         with record_function(f"{RANGE}ready"):
@@ -114,7 +120,10 @@ def parted(events: Iterable[Any]) -> dict[str, Seen]:
     ranges = {}
     for event in events:
         if event.name().startswith(RANGE):
-            ranges[event.name().removeprefix(RANGE)] = event.start_ns(), event.start_ns() + event.duration_ns()
+            ranges[event.name().removeprefix(RANGE)] = (
+                event.start_ns(),
+                event.start_ns() + event.duration_ns(),
+            )
     found = {part: Seen(set()) for part in ranges}
     for event in events:
         name = event.name()
@@ -139,13 +148,17 @@ def check(seen: dict[str, Seen], needed: float, needed_before: float = 0.0) -> b
     for part, said in (("load", "when inputs are loaded"), ("reading", "when its result is read")):
         products = seen[part].products if part in seen else []
         if products:
-            raise Suspicious(f"it multiplies matrices {said}, which is not timed: {', '.join(products)}")
+            raise Suspicious(
+                f"it multiplies matrices {said}, which is not timed: {', '.join(products)}"
+            )
     if "again" not in seen:
         return False
     ready, first, again = seen["ready"], seen["first"], seen["again"]
     too_few = again.all_counted and again.operations < LESS * needed
     if too_few and ready.operations > needed_before / LESS:
-        raise Suspicious("it does its work before it is called: forward_train makes products of backward")
+        raise Suspicious(
+            "it does its work before it is called: forward_train makes products of backward"
+        )
     if too_few and first.operations >= LESS * needed:
         raise Suspicious(
             f"it remembers its results: on inputs that it has seen, a call does {again.operations / needed:.0%} of the"

@@ -60,9 +60,13 @@ def functions(call: Callable[[Any], Any], state: Any, calls: int) -> dict[str, R
         for _ in range(calls):
             call(state)
     entries = profile.getstats()
-    called = [(entry, sub) for entry in entries for sub in entry.calls or () if isinstance(sub.code, str)]
+    called = [
+        (entry, sub) for entry in entries for sub in entry.calls or () if isinstance(sub.code, str)
+    ]
     placed = {sub.code for _, sub in called}
-    own: list[tuple[str, Any]] = [(_name(entry.code), entry) for entry in entries if entry.code not in placed]
+    own: list[tuple[str, Any]] = [
+        (_name(entry.code), entry) for entry in entries if entry.code not in placed
+    ]
     own += [(f"{_name(sub.code)} in {_name(entry.code)}", sub) for entry, sub in called]
     return added((name, Ran(each.inlinetime, each.callcount)) for name, each in own)
 
@@ -70,7 +74,9 @@ def functions(call: Callable[[Any], Any], state: Any, calls: int) -> dict[str, R
 def _name(code: CodeType | str) -> str:
     """Return a name such as `impls/torch_cell.py Cell.forward`, or of a builtin `torch._C._nn.linear`."""
     if isinstance(code, str):
-        return re.sub(r" of '?[\w.]+'? object.*|^<built-in (method|function) |[<>']", "", code).strip()
+        return re.sub(
+            r" of '?[\w.]+'? object.*|^<built-in (method|function) |[<>']", "", code
+        ).strip()
     path = Path(code.co_filename)
     return f"{path.parent.name}/{path.name} {code.co_qualname}"
 
@@ -79,21 +85,33 @@ def _of_torch(call: Callable[[Any], Any], state: Any, calls: int) -> Iterator[tu
     import torch
     from torch.profiler import ProfilerActivity, profile
 
-    activities = [ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if torch.cuda.is_initialized() else [])
+    activities = [ProfilerActivity.CPU] + (
+        [ProfilerActivity.CUDA] if torch.cuda.is_initialized() else []
+    )
     with profile(activities=activities) as profiled:
         for _ in range(calls):
             call(state)
-    yield from _of_kineto(profiled.profiler.kineto_results.events())  # key_averages() takes four times as long
+    yield from _of_kineto(
+        profiled.profiler.kineto_results.events()
+    )  # key_averages() takes four times as long
 
 
 def _of_kineto(events: Sequence[Any]) -> Iterator[tuple[str, Ran]]:
     """Yield what each operator did. Where a GPU worked, only its kernels did: the host's events start or await them."""
-    on_gpu = [event for event in events if event.device_type().name != "CPU" and not event.is_user_annotation()]
-    kernels = [event for event in on_gpu if not event.name().startswith(("Memcpy", "Memset"))] or on_gpu
+    on_gpu = [
+        event
+        for event in events
+        if event.device_type().name != "CPU" and not event.is_user_annotation()
+    ]
+    kernels = [
+        event for event in on_gpu if not event.name().startswith(("Memcpy", "Memset"))
+    ] or on_gpu
     chosen = kernels or events
     for line in {event.device_resource_id() for event in chosen}:  # a thread or a stream
         mine = (event for event in chosen if event.device_resource_id() == line)
-        for name, own in own_times((event.name(), event.start_ns(), event.duration_ns()) for event in mine):
+        for name, own in own_times(
+            (event.name(), event.start_ns(), event.duration_ns()) for event in mine
+        ):
             yield COMPILED.sub("torch.compile's code", name), Ran(1e-9 * own, 1)
 
 
@@ -106,7 +124,10 @@ def _of_jax(call: Callable[[Any], Any], state: Any, calls: int) -> Iterator[tupl
         with jax.profiler.trace(folder, profiler_options=options):
             for _ in range(calls):
                 call(state)
-        profiles = [jax.profiler.ProfileData.from_file(str(path)) for path in Path(folder).rglob("*.xplane.pb")]
+        profiles = [
+            jax.profiler.ProfileData.from_file(str(path))
+            for path in Path(folder).rglob("*.xplane.pb")
+        ]
     planes = [plane for profile in profiles for plane in profile.planes]
     devices = [plane for plane in planes if plane.name.startswith("/device:")]
     hosts = [plane for plane in planes if plane not in devices]
@@ -117,7 +138,9 @@ def _of_jax(call: Callable[[Any], Any], state: Any, calls: int) -> Iterator[tupl
 
 
 def _of_planes(planes: Iterable[Any], *, device: bool) -> list[tuple[str, float]]:
-    return [pair for plane in planes for line in plane.lines for pair in _operators_of(device, line)]
+    return [
+        pair for plane in planes for line in plane.lines for pair in _operators_of(device, line)
+    ]
 
 
 def _operators_of(device: bool, line: Any) -> list[tuple[str, float]]:
@@ -170,7 +193,9 @@ def trace(work: Callable[[], None], calls: int) -> tuple[float, float]:
     activities: list[tuple[int, int, int]] = []
 
     def completed(buffer: Iterable[Any]) -> None:
-        activities.extend((int(activity.kind), int(activity.start), int(activity.end)) for activity in buffer)
+        activities.extend(
+            (int(activity.kind), int(activity.start), int(activity.end)) for activity in buffer
+        )
 
     kernel, *others = (getattr(cupti.ActivityKind, name) for name in WORK)
     with ExitStack() as ends:
@@ -227,4 +252,7 @@ class Profile(Request[Profiled]):
         return Profiled(self._of_a_call(ran(*what)), self._of_a_call(functions(*what)))
 
     def _of_a_call(self, did: dict[str, Ran]) -> dict[str, Ran]:
-        return {name: Ran(all_.seconds / self.calls, all_.times / self.calls) for name, all_ in did.items()}
+        return {
+            name: Ran(all_.seconds / self.calls, all_.times / self.calls)
+            for name, all_ in did.items()
+        }

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args
 
 import msgspec
 
-from benchmarks.worker.agreement import Disagrees
-from benchmarks.worker.sanity import Suspicious
+from benchmarks.judge.agreement import Disagrees
+from benchmarks.judge.sanity import Suspicious
 from benchmarks.worker.used_files import Origin
 from impls.core import environments, registry
 from impls.core.contract import NoDevice, NotInstalled, Unsupported
@@ -35,7 +35,8 @@ STICKY = re.compile(
 """What an error says after which every further call to CUDA fails in that process (the driver's documentation of
 CUresult: "the process must be terminated and relaunched")."""
 NO_MEMORY = re.compile(
-    "out.of.memory|not enough memory|can't allocate memory|RESOURCE_EXHAUSTED|_ALLOC_FAILED", re.IGNORECASE
+    "out.of.memory|not enough memory|can't allocate memory|RESOURCE_EXHAUSTED|_ALLOC_FAILED",
+    re.IGNORECASE,
 )
 """What an error says where memory has run out."""
 NO_COMPILER = re.compile("Failed to find C compiler|No working C\\+\\+ compiler found")
@@ -73,7 +74,9 @@ class Ready(msgspec.Struct, forbid_unknown_fields=True):
     versions: str
 
 
-class Request(msgspec.Struct, Generic[Answer], forbid_unknown_fields=True, tag_field="request", tag=True):
+class Request(
+    msgspec.Struct, Generic[Answer], forbid_unknown_fields=True, tag_field="request", tag=True
+):
     """What a worker is to do. The parameter is the type of its answer."""
 
     def do(self, worker: Worker) -> Answer:
@@ -120,8 +123,13 @@ def failure_of(error: BaseException) -> Failed:
             return Failed(status, one_line(text, MOST))
     if NO_COMPILER.search(text):
         return Failed("not_installed", one_line(text, MOST))
-    if isinstance(error, subprocess.CalledProcessError) and not PYTHON_H.exists():  # Triton compiles with it
-        return Failed("not_installed", one_line(f"{PYTHON_H} is missing, which a compiler needs: {text}", MOST))
+    if (
+        isinstance(error, subprocess.CalledProcessError) and not PYTHON_H.exists()
+    ):  # Triton compiles with it
+        return Failed(
+            "not_installed",
+            one_line(f"{PYTHON_H} is missing, which a compiler needs: {text}", MOST),
+        )
     no_memory = isinstance(error, MemoryError) or NO_MEMORY.search(text)
     reason = one_line(f"{type(error).__name__}: {text}", MOST)
     return Failed("out_of_memory" if no_memory else "error", reason, bool(STICKY.search(text)))
@@ -131,9 +139,14 @@ def failure_to_import(error: Exception, path: Path) -> Failed:
     """Return the status and the reason of an implementation that could not be imported."""
     if isinstance(error, ImportError):
         distributions = environments.distributions(registry.read(path))
-        absent = isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in distributions
+        absent = (
+            isinstance(error, ModuleNotFoundError)
+            and (error.name or "").partition(".")[0] in distributions
+        )
         if absent or any(environments.version(name) is None for name in distributions):
             return Failed("not_installed", one_line(str(error), MOST))
         if (error.name or "").startswith(("impls.core", "impls.api")):
-            return Failed("error", one_line(f"{error}: impls/core is that of the working tree", MOST))
+            return Failed(
+                "error", one_line(f"{error}: impls/core is that of the working tree", MOST)
+            )
     return failure_of(error)  # such as a mistyped import

@@ -15,9 +15,10 @@ from typing import Any
 import msgspec
 
 from benchmarks.cases import Benchmark
-from benchmarks.worker import agreement, extremes, products, profiles, sanity, timing
-from benchmarks.worker.agreement import REPLICATE
-from benchmarks.worker.expected import saved, weights_of
+from benchmarks.judge import agreement, extremes, sanity
+from benchmarks.judge.agreement import REPLICATE
+from benchmarks.judge.expected import saved, weights_of
+from benchmarks.worker import products, profiles, timing
 from benchmarks.worker.protocol import Request
 from benchmarks.worker.timing import Turn
 from benchmarks.worker.used_files import Used
@@ -57,7 +58,9 @@ class Open(Request[Opened]):
         worker.opened.pop(self.benchmark, None)
         worker.seed, benchmark = self.inputs, Benchmark.parse(self.benchmark)
         problem, weights = benchmark.timed_problem, weights_of(benchmark, self.seed, self.weights)
-        inputs = worker.inputs_of(benchmark, len(REPLICATE))  # turns get the others, which are then new
+        inputs = worker.inputs_of(
+            benchmark, len(REPLICATE)
+        )  # turns get the others, which are then new
         hardware = worker.hardware
         hardware.reset_peak()
         before = hardware.used()
@@ -119,18 +122,32 @@ class Check(Request[Checked]):
 
     benchmark: str
     expected: str
-    every_mode: bool = False  # whether to compare all modes that there are, in place of the benchmark's
+    every_mode: bool = (
+        False  # whether to compare all modes that there are, in place of the benchmark's
+    )
     extreme: str = ""  # the extreme numbers on which they are compared
 
     def do(self, worker: Worker) -> Checked:
         opened = worker.opened[self.benchmark]
-        problem, workload, prepared = opened.benchmark.timed_problem, opened.benchmark.workload, opened.prepared
-        modes = [mode for mode in MODES if getattr(prepared, mode)] if self.every_mode else [opened.benchmark.mode]
+        problem, workload, prepared = (
+            opened.benchmark.timed_problem,
+            opened.benchmark.workload,
+            opened.prepared,
+        )
+        modes = (
+            [mode for mode in MODES if getattr(prepared, mode)]
+            if self.every_mode
+            else [opened.benchmark.mode]
+        )
         want = saved(self.expected)
         if self.extreme:
-            largest, flushes = extremes.check(prepared, self.extreme, problem.dtype, modes, want, worker.seed)
+            largest, flushes = extremes.check(
+                prepared, self.extreme, problem.dtype, modes, want, worker.seed
+            )
             return Checked(largest.error, largest.tensor, modes, flushes)
-        errors = [agreement.check(prepared, problem, workload, mode, want, worker.seed) for mode in modes]
+        errors = [
+            agreement.check(prepared, problem, workload, mode, want, worker.seed) for mode in modes
+        ]
         largest = max(errors, key=lambda largest: largest.error)
         return Checked(largest.error, largest.tensor, modes)
 
@@ -185,12 +202,19 @@ class CheckRemembered(Request[None]):
             worker.wait()  # a call would otherwise wait for the copies to the device
             return state
 
-        if worker.device == "cpu":  # on a GPU, an honest file may record a graph where inputs are loaded
-            of_modes = [operations(benchmark.problem, benchmark.workload, mode) for mode in (benchmark.mode, "forward")]
+        if (
+            worker.device == "cpu"
+        ):  # on a GPU, an honest file may record a graph where inputs are loaded
+            of_modes = [
+                operations(benchmark.problem, benchmark.workload, mode)
+                for mode in (benchmark.mode, "forward")
+            ]
             if products.check(products.look(prepared, benchmark.mode, new_inputs()), *of_modes):
                 return
         other = "forward" if benchmark.mode in ("backward", "train_step") else "train_step"
-        with_other = (prepared.call(other), partial(fresh, other)) if getattr(prepared, other) else None
+        with_other = (
+            (prepared.call(other), partial(fresh, other)) if getattr(prepared, other) else None
+        )
         sanity.check_not_remembered(opened.call, fresh, with_other)
 
 
@@ -215,7 +239,9 @@ class TakeTurn(Request[Taken]):
 
     benchmark: str
     plan: timing.Plan
-    inputs: int | None = None  # that set of the inputs of the replicate; None to go on with the last one
+    inputs: int | None = (
+        None  # that set of the inputs of the replicate; None to go on with the last one
+    )
     read: bool = False
 
     def do(self, worker: Worker) -> Taken:
@@ -232,7 +258,9 @@ class TakeTurn(Request[Taken]):
         if self.read:
             _, waited = sanity.read(None, worker.wait)
             opened.last = (waited, *sanity.read(result, opened.finish))
-        return Taken(turn, first_seconds, [pool.num_threads for pool in worker.controller.lib_controllers])
+        return Taken(
+            turn, first_seconds, [pool.num_threads for pool in worker.controller.lib_controllers]
+        )
 
 
 class Compare(Request[None]):
@@ -258,12 +286,18 @@ class Compare(Request[None]):
         assert part, f"no results of the reference under {self.prefix}"
         where = f"{benchmark.workload}/{benchmark.mode}, the last timed call"
         if benchmark.problem.dropout and benchmark.mode != "forward":
-            whole = replace(worker.inputs_of(benchmark, int(self.prefix.partition("/")[0])), dropout=0.0)
+            whole = replace(
+                worker.inputs_of(benchmark, int(self.prefix.partition("/")[0])), dropout=0.0
+            )
             arrays = opened.finish(opened.call(opened.fresh(whole)))
         dtype, least = benchmark.problem.dtype, agreement.least_of(want, self.prefix)
-        agreement.compare(arrays, part, dtype, where, agreement.tolerance_of(dtype, benchmark.workload), least)
+        agreement.compare(
+            arrays, part, dtype, where, agreement.tolerance_of(dtype, benchmark.workload), least
+        )
         sanity.check_left(opened.call, opened.state, opened.finish, self.seconds, longer)
-        sanity.check_left(opened.call, opened.state, worker.wait, self.seconds, waited, sanity.OF_DEVICE)
+        sanity.check_left(
+            opened.call, opened.state, worker.wait, self.seconds, waited, sanity.OF_DEVICE
+        )
 
 
 class Pipelined(msgspec.Struct, forbid_unknown_fields=True):

@@ -56,18 +56,26 @@ class Turn(msgspec.Struct, kw_only=True):
     position: Int32 | None = None  # in the block's order of turns
     started: float | None = None  # seconds since the epoch
     seconds: float  # of a call: the median of the samples
-    samples: list[float] | None = None  # seconds per call; null where only p99_seconds and largest_seconds are kept
+    samples: list[float] | None = (
+        None  # seconds per call; null where only p99_seconds and largest_seconds are kept
+    )
     p99_seconds: float | None = None  # of 1,000 calls, each timed by itself
     largest_seconds: float | None = None  # of the same
     wall_seconds: float | None = None
     cpu_seconds: float | None = None
     pressure_seconds: float | None = None  # in which a process waited for a processor, meanwhile
-    inputs: Int32 | None = None  # the set of inputs that was loaded before it; None where it went on with the last one
+    inputs: Int32 | None = (
+        None  # the set of inputs that was loaded before it; None where it went on with the last one
+    )
     outside_seconds: float | None = None  # of the whole turn, by the runner's clock
     outside_cpu_seconds: float | None = None  # of the worker and its children, as the kernel tells
-    gpu_hertz: float | None = None  # the card's clock at the end of the turn, as its driver tells the runner
+    gpu_hertz: float | None = (
+        None  # the card's clock at the end of the turn, as its driver tells the runner
+    )
     gpu_celsius: float | None = None  # its temperature then
-    gpu_throttled: Int32 | None = None  # why it held itself back before or after, by NVML's bits; 0 where it did not
+    gpu_throttled: Int32 | None = (
+        None  # why it held itself back before or after, by NVML's bits; 0 where it did not
+    )
     gpu_others: Int32 | None = None  # processes of others that use it
 
 
@@ -123,9 +131,13 @@ def plan(
     Calls go on for `warm_seconds` before it. It takes at least `least_seconds`, with no more than MOST_SAMPLES samples.
     With `each`, it has CALLS calls, each timed by itself: the largest of them is that of as many for all arms.
     """
-    per_sample = max(1, math.ceil(max(LONG_SECONDS, least_seconds / MOST_SAMPLES) / seconds_per_call))
+    per_sample = max(
+        1, math.ceil(max(LONG_SECONDS, least_seconds / MOST_SAMPLES) / seconds_per_call)
+    )
     samples = max(1, min(MOST_SAMPLES, round(turn_seconds / (per_sample * seconds_per_call))))
-    before = math.ceil(warm_seconds / seconds_per_call) - 1  # the turn itself begins with an untimed call
+    before = (
+        math.ceil(warm_seconds / seconds_per_call) - 1
+    )  # the turn itself begins with an untimed call
     return Plan(*((CALLS, 1) if each else (samples, per_sample)), max(0, before))
 
 
@@ -141,7 +153,9 @@ def turn(call: Call, state: Any, how: Plan) -> tuple[Turn, Any, float]:
             seconds, result = sample(call, state, how.calls_per_sample)
             samples.append(seconds)
         wall, cpu = perf_counter() - wall, process_time() - cpu
-    taken = Turn(seconds=statistics.median(samples), samples=samples, wall_seconds=wall, cpu_seconds=cpu)
+    taken = Turn(
+        seconds=statistics.median(samples), samples=samples, wall_seconds=wall, cpu_seconds=cpu
+    )
     return taken, result, first
 
 
@@ -152,7 +166,9 @@ def summarize(taken: Turn) -> None:
     taken.largest_seconds = ordered[-1]
 
 
-def pipelined(submit: Call, state: Any, warm: int, calls: int, drain: Callable[[], None]) -> tuple[float, Any]:
+def pipelined(
+    submit: Call, state: Any, warm: int, calls: int, drain: Callable[[], None]
+) -> tuple[float, Any]:
     """Return the seconds per call of `calls` calls that do not wait, with a single wait at the end; the last result.
 
     `warm` calls come before, so that the device is at work. `drain` waits for it.

@@ -22,14 +22,42 @@ from typing import Any
 import msgspec
 
 from benchmarks import ROOT
-from benchmarks.worker.sanity import Suspicious
+from benchmarks.judge.sanity import Suspicious
 
 MAKES = os.O_CREAT | os.O_TRUNC
-SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/opt", "/etc", "/nix", "/snap", "/proc", "/sys")
+SYSTEM = (
+    "/usr",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/bin",
+    "/sbin",
+    "/opt",
+    "/etc",
+    "/nix",
+    "/snap",
+    "/proc",
+    "/sys",
+)
 """The folders of the system. What this user can't write counts as the system's, too."""
 MAPPED = re.compile(r"^\S+ ..x\S* \S+ \S+ \d+\s+(/(?!memfd:).*?)( \(deleted\))?$", re.MULTILINE)
 """A file that is mapped to be executed, in /proc/self/maps: a library. Memory that a compiler has filled is none."""
-SOURCES = (".c", ".cc", ".cpp", ".cxx", ".cu", ".cuh", ".h", ".hh", ".hpp", ".inl", ".pyx", ".pxd", ".pxi", ".rs")
+SOURCES = (
+    ".c",
+    ".cc",
+    ".cpp",
+    ".cxx",
+    ".cu",
+    ".cuh",
+    ".h",
+    ".hh",
+    ".hpp",
+    ".inl",
+    ".pyx",
+    ".pxd",
+    ".pxi",
+    ".rs",
+)
 """What compilers read. A header is opened by the compiler's own process: so all beside an opened source count."""
 MODULES = (".py", ".pyx", ".so")
 """The ends of a module's file."""
@@ -148,18 +176,30 @@ class Files:
         self.tree = Path(os.path.realpath(origin.tree)) if origin.tree else None
         suite = [*shared, str(ROOT / "benchmarks"), str(ROOT / "impls")]
         self.suite = self._outside_tree([*suite, sys.prefix, sys.base_prefix, sys.exec_prefix])
-        loaded = re.split("[: ]", f"{os.environ.get('LD_LIBRARY_PATH', '')}:{os.environ.get('LD_PRELOAD', '')}")
+        loaded = re.split(
+            "[: ]", f"{os.environ.get('LD_LIBRARY_PATH', '')}:{os.environ.get('LD_PRELOAD', '')}"
+        )
         installed = [site.getusersitepackages(), *filter(None, loaded)]
         self.system = [*self._outside_tree(installed), *map(Path, SYSTEM)]
-        editable = (vars(module) for name, module in sys.modules.items() if name.startswith(EDITABLE))
+        editable = (
+            vars(module) for name, module in sys.modules.items() if name.startswith(EDITABLE)
+        )
         in_place = [place for finder in editable for place in finder.get("MAPPING", {}).values()]
-        searched = self._outside_tree(place for place in [*sys.path, *in_place] if Path(place) != ROOT)
-        self.python_path = [place for place in searched if self.tree is None or not place.is_relative_to(self.tree)]
+        searched = self._outside_tree(
+            place for place in [*sys.path, *in_place] if Path(place) != ROOT
+        )
+        self.python_path = [
+            place for place in searched if self.tree is None or not place.is_relative_to(self.tree)
+        ]
         self.watch = Watch()
 
     def _outside_tree(self, places: Iterable[str]) -> list[Path]:
         """Return folders, as they are written and where their links lead, without those that hold the tree."""
-        both = {Path(form) for place in places for form in (os.path.abspath(place), os.path.realpath(place))}  # noqa: PTH100
+        both = {
+            Path(form)
+            for place in places
+            for form in (os.path.abspath(place), os.path.realpath(place))  # noqa: PTH100
+        }
         return [place for place in both if self.tree is None or not self.tree.is_relative_to(place)]
 
     def _is_users(self, path: str) -> bool:
@@ -168,13 +208,17 @@ class Files:
             return False
         if below(path, [self.folder]) or (self.tree and below(path, [self.tree])):
             return True
-        if below(path, self.system) or (path.startswith("/dev/") and not path.startswith("/dev/shm/")):  # noqa: S108
+        if below(path, self.system) or (
+            path.startswith("/dev/") and not path.startswith("/dev/shm/")  # noqa: S108
+        ):
             return False
         return os.getuid() == 0 or os.access(path, os.W_OK)
 
     def code(self) -> list[str]:
         """Return each library, and each module whether it was imported or run, that is the user's."""
-        opened = {path for path in self.watch.opened if path.endswith(MODULES) and Path(path).is_file()}
+        opened = {
+            path for path in self.watch.opened if path.endswith(MODULES) and Path(path).is_file()
+        }
         return sorted(path for path in modules() | libraries() | opened if self._is_users(path))
 
     def check(self) -> None:
@@ -209,13 +253,23 @@ class Files:
         real = Path(os.path.realpath(path))
         if not real.is_relative_to(self.folder) or real.exists() or VERSION.fullmatch(real.stem):
             return ""
-        if path in self.watch.absent and any(each.rpartition(".")[2] == real.name for each in sys.modules):
+        if path in self.watch.absent and any(
+            each.rpartition(".")[2] == real.name for each in sys.modules
+        ):
             return ""  # it was built then
         name = real.relative_to(self.folder)
-        is_package = f"{name}/" in self.missing and (Path(self.tree or "") / name / "__init__.py").exists()
-        if str(name) in self.missing or is_package or any(f"{folder}/" in self.missing for folder in name.parents):
+        is_package = (
+            f"{name}/" in self.missing and (Path(self.tree or "") / name / "__init__.py").exists()
+        )
+        if (
+            str(name) in self.missing
+            or is_package
+            or any(f"{folder}/" in self.missing for folder in name.parents)
+        ):
             return str(name)
-        of_module = (each for each in self.missing if each.startswith(f"{name}.") and each.endswith(MODULES))
+        of_module = (
+            each for each in self.missing if each.startswith(f"{name}.") and each.endswith(MODULES)
+        )
         return next(of_module, "")
 
     def used(self) -> Used:
@@ -226,13 +280,19 @@ class Files:
         code = self.code()
         found = set(code)
         for path in self.watch.opened:
-            if below(path, [self.folder]) and not below(path, self.suite) and not path.endswith(".pyc"):
+            if (
+                below(path, [self.folder])
+                and not below(path, self.suite)
+                and not path.endswith(".pyc")
+            ):
                 found.add(path)
         for folder in {Path(path).parent for path in found if path.endswith(SOURCES)}:
             found |= {str(path) for path in folder.glob("*") if path.suffix in SOURCES}
         made = {path for path in found if self._was_made(path)}
         digests = {path: digest(path) for path in found - self.watch.written - made}
-        return Used({path: each for path, each in digests.items() if each}, sorted(made & set(code)))
+        return Used(
+            {path: each for path, each in digests.items() if each}, sorted(made & set(code))
+        )
 
     def _was_made(self, path: str) -> bool:
         """Whether a file was made or changed while this process ran, by itself or by another."""

@@ -12,7 +12,8 @@ from threadpoolctl import ThreadpoolController
 
 import impls.api  # the working tree's, as all of impls.core
 from benchmarks.cases import Benchmark
-from benchmarks.worker import agreement, devices
+from benchmarks.judge import agreement
+from benchmarks.worker import devices
 from benchmarks.worker.protocol import Ready, Start
 from benchmarks.worker.timing import no_collector
 from benchmarks.worker.used_files import Files
@@ -60,7 +61,9 @@ class Worker:
             gc.freeze()  # they stay alive
         self.opened: dict[str, OpenBenchmark] = {}
         self.seed = 0  # of the inputs
-        self.made: tuple[Any, Inputs] | None = None  # the last set of inputs, with its problem, seed and number
+        self.made: tuple[Any, Inputs] | None = (
+            None  # the last set of inputs, with its problem, seed and number
+        )
         self.controller = ThreadpoolController()
         self.ready = Ready(implementation.digest, environments.versions_of(installed))
 

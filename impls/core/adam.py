@@ -20,7 +20,9 @@ class Adam:
 
     def __init__(self, weights: Weights) -> None:
         self.steps = 0
-        self.m, self.v, self.sizes = ({name: np.zeros_like(value) for name, value in weights.items()} for _ in range(3))
+        self.m, self.v, self.sizes = (
+            {name: np.zeros_like(value) for name, value in weights.items()} for _ in range(3)
+        )
         self.largest = dict.fromkeys(weights, 0.0)
 
     def moves(self, grads: Mapping[str, Array]) -> dict[str, Array]:
@@ -33,7 +35,9 @@ class Adam:
             root = root_of(self.v[name] / correction(BETAS[1], self.steps))
             share = self.m[name] / correction(BETAS[0], self.steps) / root
             self.largest[name] = max(self.largest[name], np.abs(grad).max())
-            self.sizes[name] = self.sizes[name] + ADAM_RATE * (1 + np.abs(share)) * self.largest[name] / root
+            self.sizes[name] = (
+                self.sizes[name] + ADAM_RATE * (1 + np.abs(share)) * self.largest[name] / root
+            )
             moves[name] = ADAM_RATE * share
         return moves
 

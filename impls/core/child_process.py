@@ -18,7 +18,9 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1
 
 
-def run(command: Sequence[str | Path], variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    command: Sequence[str | Path], variables: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a command, wait for it and return its output. An interruption ends the command first.
 
     The environment variables are in addition to this process's own.

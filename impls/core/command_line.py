@@ -91,7 +91,11 @@ def starting() -> Iterator[None]:
 def describe(error: BaseException) -> str:
     """Return what an error says, with the name of the file that it is about."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}" if error.filename is not None else error.strerror
+        return (
+            f"{os.fsdecode(error.filename)}: {error.strerror}"
+            if error.filename is not None
+            else error.strerror
+        )
     return "there is not enough memory" if isinstance(error, MemoryError) else str(error)
 
 
@@ -107,7 +111,14 @@ def again(module: str, *words: object) -> str:
 
 def examples(*commands: str, more: str = "") -> str:
     """Return the end of a command's help."""
-    return "\n".join(["\b", "Examples:", *(f"  python -m {each}" for each in commands), *([more] if more else [])])
+    return "\n".join(
+        [
+            "\b",
+            "Examples:",
+            *(f"  python -m {each}" for each in commands),
+            *([more] if more else []),
+        ]
+    )
 
 
 def show_version(context: click.Context, _: click.Parameter, chosen: bool) -> None:

@@ -140,7 +140,10 @@ def result_names(workload: str, mode: str, weights: Iterable[str]) -> list[str]:
             "backward": [f"grad_{name}" for name in weights],
             "train_step": ["loss", *(f"param_{name}" for name in weights)],
         }[mode]
-    outputs, gradients = ["output", "h_n", "c_n"], [f"grad_{name}" for name in (*weights, "x", "h0", "c0")]
+    outputs, gradients = (
+        ["output", "h_n", "c_n"],
+        [f"grad_{name}" for name in (*weights, "x", "h0", "c0")],
+    )
     return {
         "forward": outputs,
         "forward_train": outputs,

@@ -54,7 +54,9 @@ def cache() -> Path:
     try:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lstm-bench"
     except RuntimeError:
-        raise FileNotFoundError(errno.ENOENT, "there is no home folder; set HOME or XDG_CACHE_HOME") from None
+        raise FileNotFoundError(
+            errno.ENOENT, "there is no home folder; set HOME or XDG_CACHE_HOME"
+        ) from None
 
 
 def python_for(implementation: Implementation, present: str = sys.executable) -> str:
@@ -68,10 +70,14 @@ def python_for(implementation: Implementation, present: str = sys.executable) ->
     try:
         return build((*WORKER_NEEDS, *implementation.requires), purpose=implementation.name)
     except NotBuilt as error:
-        raise NotBuilt(f"{error}; it needs: pip install {shlex.join(implementation.requires)}") from None
+        raise NotBuilt(
+            f"{error}; it needs: pip install {shlex.join(implementation.requires)}"
+        ) from None
 
 
-def build(requirements: Sequence[str], constraints: Sequence[str] = (), purpose: str = "a regression") -> str:
+def build(
+    requirements: Sequence[str], constraints: Sequence[str] = (), purpose: str = "a regression"
+) -> str:
     """Return the Python of an environment that holds these requirements; build the environment where it is missing.
 
     Requirements and constraints are in pip's syntax. `purpose` is shown while it is built.
@@ -92,13 +98,17 @@ def build(requirements: Sequence[str], constraints: Sequence[str] = (), purpose:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                command_line.say(f"waiting for another process that uses the environment of {purpose}", err=True)
+                command_line.say(
+                    f"waiting for another process that uses the environment of {purpose}", err=True
+                )
                 fcntl.flock(lock, fcntl.LOCK_EX)
         if not _usable(folder):
             shutil.rmtree(folder, ignore_errors=True)
             start, environment = time.monotonic(), Environment(purpose, tuple(sorted(requirements)))
             what = f"an environment for {purpose} ({', '.join(environment.requirements)})"
-            command_line.say(f"installing {what}; this takes a minute or two and prints nothing", err=True)
+            command_line.say(
+                f"installing {what}; this takes a minute or two and prints nothing", err=True
+            )
             _install(folder, requirements, constraints)
             command_line.say(f"installed after {time.monotonic() - start:.0f} s", err=True)
             (folder / "finished").write_bytes(msgspec.json.encode(environment))
@@ -136,7 +146,9 @@ def _parent() -> Path:
 
 def _install(folder: Path, requirements: Sequence[str], constraints: Sequence[str]) -> None:
     limits, temporary = folder / "constraints.txt", folder / "tmp"
-    temporary.mkdir(parents=True)  # for venv and pip, so that a killed build leaves nothing elsewhere
+    temporary.mkdir(
+        parents=True
+    )  # for venv and pip, so that a killed build leaves nothing elsewhere
     run_pip([sys.executable, "-m", "venv", str(folder)], TMPDIR=str(temporary))
     limits.write_text("".join(f"{line}\n" for line in constraints))
     # -I: what PYTHONPATH leads to must not count as installed
@@ -155,12 +167,18 @@ def run_pip(command: Sequence[str | Path], **variables: str) -> str:
     done = child_process.run(command, variables)
     if done.returncode:
         lines = done.stderr.splitlines()
-        errors = [line for line in lines if line.startswith("ERROR:") and "Ignored the following" not in line]
+        errors = [
+            line
+            for line in lines
+            if line.startswith("ERROR:") and "Ignored the following" not in line
+        ]
         errors = errors or lines or [f"exit code {done.returncode}"]
         network = " (is there a network?)" if "(from versions: none)" in errors[0] else ""
         cause = re.search(r"The conflict is caused by:\n(.*?)(\n\n|$)", done.stdout, re.DOTALL)
         because = f" ({'; '.join(map(str.strip, cause[1].splitlines()))})" if cause else network
-        error = re.sub(r" \(from versions: (?!none).*\)", "", errors[0].removeprefix("ERROR: "))  # a long list
+        error = re.sub(
+            r" \(from versions: (?!none).*\)", "", errors[0].removeprefix("ERROR: ")
+        )  # a long list
         raise NotBuilt(f"pip could not build an environment: {error}{because}")
     return done.stdout
 
@@ -170,7 +188,10 @@ def sweep() -> None:
     for path in _parent().glob("*.lock"):
         folder = path.with_suffix("")
         if folder.exists() and not (folder / "finished").exists():
-            with contextlib.suppress(OSError), path.open("w") as lock:  # such as a cache that can only be read
+            with (
+                contextlib.suppress(OSError),
+                path.open("w") as lock,
+            ):  # such as a cache that can only be read
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if not (folder / "finished").exists():  # another process may have ended meanwhile
                     shutil.rmtree(folder, ignore_errors=True)
@@ -180,7 +201,10 @@ def environments() -> list[Environment]:
     """Return every finished environment in the cache. Half-built ones are removed first."""
     sweep()
     kept = [(path.parent.name, path.read_bytes()) for path in sorted(_parent().glob("*/finished"))]
-    return [msgspec.structs.replace(msgspec.json.decode(text, type=Environment), id=name) for name, text in kept]
+    return [
+        msgspec.structs.replace(msgspec.json.decode(text, type=Environment), id=name)
+        for name, text in kept
+    ]
 
 
 def size(environment: Environment) -> int:
@@ -205,7 +229,9 @@ def remove(environment: Environment) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ValueError(f"{environment.id} is in use") from None
-        (folder / "finished").unlink(missing_ok=True)  # first: half an environment must never be used
+        (folder / "finished").unlink(
+            missing_ok=True
+        )  # first: half an environment must never be used
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -220,11 +246,15 @@ def version(distribution: str) -> str | None:
 def distributions(implementation: Implementation) -> tuple[str, ...]:
     """The distributions that must be installed for an implementation."""
     # the name in a requirement: `keras` of `keras>=3.12`
-    required = [re.sub(r"^\s*(\w[\w.-]*).*", r"\1", requirement) for requirement in implementation.requires]
+    required = [
+        re.sub(r"^\s*(\w[\w.-]*).*", r"\1", requirement) for requirement in implementation.requires
+    ]
     names = (implementation.framework, *required)
     return tuple(dict.fromkeys(part for name in names for part in DISTRIBUTIONS.get(name, (name,))))
 
 
 def versions_of(implementation: Implementation) -> str:
     """The versions behind an implementation, such as `flax 0.12.8, jax 0.10.2, jaxlib 0.10.2`."""
-    return ", ".join(f"{name} {version(name) or 'not installed'}" for name in distributions(implementation))
+    return ", ".join(
+        f"{name} {version(name) or 'not installed'}" for name in distributions(implementation)
+    )

@@ -22,7 +22,9 @@ with command_line.starting():
     from impls.core.weights import Array, Case, input_shapes, read_case, shapes
 
 
-def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu") -> dict[str, Array]:
+def evaluate_case(
+    implementation: Implementation, case: Case, device: str = "cpu"
+) -> dict[str, Array]:
     """Compute a case.
 
     Returns:
@@ -49,7 +51,9 @@ def evaluate_case(implementation: Implementation, case: Case, device: str = "cpu
         found = np.asarray(results[name])
         if found.shape != shape or not np.can_cast(found.dtype, np.float64, "same_kind"):
             is_one = f"is {found.dtype} of shape {found.shape}"
-            raise ValueError(f"{implementation.name}: {name} {is_one}; it must be real numbers of shape {shape}")
+            raise ValueError(
+                f"{implementation.name}: {name} {is_one}; it must be real numbers of shape {shape}"
+            )
         kept[name] = found.astype(np.float64)
         if not np.isfinite(kept[name]).all():
             raise ValueError(
@@ -76,7 +80,15 @@ def main(path: str, case_path: str, out: str, dtype: str, device: str) -> int:
             content = io.BytesIO()
             np.savez(content, **evaluate_case(registry.read(Path(path)), case, device))  # type: ignore[arg-type]
         write_whole(Path(out), lambda temporary: temporary.write_bytes(content.getbuffer()))
-    except (ValueError, ImportError, Unsupported, NotInstalled, NoDevice, MemoryError, OSError) as error:
+    except (
+        ValueError,
+        ImportError,
+        Unsupported,
+        NotInstalled,
+        NoDevice,
+        MemoryError,
+        OSError,
+    ) as error:
         command_line.say(f"error: {command_line.describe(error)}", err=True)
         return 2
     except KeyboardInterrupt:

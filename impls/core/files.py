@@ -25,9 +25,13 @@ def check_place(path: Path) -> None:
     """
     folder = Path(os.path.realpath(path)).parent
     if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
-        raise ValueError(f"{path} can't be written: it is not a regular file that can be written to")
+        raise ValueError(
+            f"{path} can't be written: it is not a regular file that can be written to"
+        )
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ValueError(f"{path} can't be written: {folder} is not a folder that can be written to")
+        raise ValueError(
+            f"{path} can't be written: {folder} is not a folder that can be written to"
+        )
 
 
 def check_name(path: str) -> None:
@@ -43,7 +47,9 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
         OSError: where `path` can't be written to.
     """
     target = Path(os.path.realpath(path))  # a link stays, and what it leads to is replaced
-    temporary = target.with_name(f".arriving-{secrets.token_hex(8)}{target.suffix if target.suffix.isascii() else ''}")
+    temporary = target.with_name(
+        f".arriving-{secrets.token_hex(8)}{target.suffix if target.suffix.isascii() else ''}"
+    )
     try:
         write(temporary)
         with temporary.open("r+b") as file:  # Windows syncs no other
@@ -71,7 +77,9 @@ def check_regular(path: Path, most_bytes: int = MOST_BYTES) -> None:
     if not path.is_file():
         raise ValueError(f"{path} is not a regular file")
     if (size := path.stat().st_size) > most_bytes:
-        raise ValueError(f"{path} has {size / 2**20:.0f} MiB; at most {most_bytes / 2**20:.0f} MiB are read")
+        raise ValueError(
+            f"{path} has {size / 2**20:.0f} MiB; at most {most_bytes / 2**20:.0f} MiB are read"
+        )
 
 
 def read_regular(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
@@ -94,7 +102,9 @@ def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
 
     for path in parent.glob(f"{prefix}*/{LOCK}"):
         with contextlib.suppress(OSError), path.open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # its process is gone, since nobody holds it
+            fcntl.flock(
+                lock, fcntl.LOCK_EX | fcntl.LOCK_NB
+            )  # its process is gone, since nobody holds it
             shutil.rmtree(path.parent, ignore_errors=True)
     folder = parent / f"{prefix}{secrets.token_hex(8)}"
     arriving = parent / f".{folder.name}"

@@ -22,10 +22,17 @@ def operations(problem: Problem, workload: str, mode: str) -> int:
     per_column = 2 * rows * 4 * problem.hidden_size
     widths = [(layer, width) for layer, _, width in layers(problem)]
     projected = problem.proj_size / 4  # per column of the gates
-    forward = round(sum(per_column * (width + problem.state_size + projected) for _, width in widths))
+    forward = round(
+        sum(per_column * (width + problem.state_size + projected) for _, width in widths)
+    )
     spared = sum(per_column * width for layer, width in widths if workload in MODELS and layer == 0)
     backward = 2 * forward - spared
-    return {"forward": forward, "forward_train": forward, "backward": backward, "train_step": forward + backward}[mode]
+    return {
+        "forward": forward,
+        "forward_train": forward,
+        "backward": backward,
+        "train_step": forward + backward,
+    }[mode]
 
 
 def peak_side(dtype: str) -> int:

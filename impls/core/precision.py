@@ -29,17 +29,22 @@ def framework_variables(device: str, dtype: str, precision: str = IEEE) -> dict[
     variables = {
         VARIABLE: precision,
         "JAX_ENABLE_X64": "1" if dtype == "float64" else "0",
-        "JAX_DEFAULT_MATMUL_PRECISION": "float32" if full else "default",  # words that JAX 0.4 knows too
+        "JAX_DEFAULT_MATMUL_PRECISION": "float32"
+        if full
+        else "default",  # words that JAX 0.4 knows too
         **({OVERRIDE: "0"} if full else {}),
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
     if device == "cpu":
         return variables | {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
-    return variables | {
-        "JAX_PLATFORMS": "cuda,cpu",  # else a plugin that does not start leaves JAX silently on the CPU
-        "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0],
-        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # as nvidia-smi counts
-    }
+    return (
+        variables
+        | {
+            "JAX_PLATFORMS": "cuda,cpu",  # else a plugin that does not start leaves JAX silently on the CPU
+            "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0],
+            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # as nvidia-smi counts
+        }
+    )
 
 
 def current() -> str:

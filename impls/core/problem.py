@@ -42,7 +42,9 @@ def rounded(array: np.ndarray, dtype: str) -> np.ndarray:
         if dtype != "bfloat16":
             return array.astype(dtype).astype(np.float64)
         bits = array.astype(np.float32).view(np.uint32)
-        nearest = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
+        nearest = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(
+            0xFFFF0000
+        )
         return nearest.view(np.float32).astype(np.float64)
 
 
@@ -99,17 +101,23 @@ class Problem:
     def __post_init__(self) -> None:
         for name in ("seq_len", "batch", "input_size", "hidden_size", "num_layers"):
             if not 1 <= getattr(self, name) < 2**63:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1, and less than 2^63")
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}; it must be at least 1, and less than 2^63"
+                )
         if self.num_layers > MOST_LAYERS:
             raise ValueError(f"num_layers is {self.num_layers}; it must be at most {MOST_LAYERS}")
         if self.dtype not in DTYPES:
             raise ValueError(f"dtype is {self.dtype!r}; it must be one of {', '.join(DTYPES)}")
         if not 0 <= self.proj_size < self.hidden_size:
-            raise ValueError(f"proj_size is {self.proj_size}; it must be less than hidden_size, {self.hidden_size}")
+            raise ValueError(
+                f"proj_size is {self.proj_size}; it must be less than hidden_size, {self.hidden_size}"
+            )
         if self.dropout and self.num_layers == 1:
             raise ValueError("dropout is between layers; add -l2 or more")
         if self.resets and (self.bidirectional or self.lengths):
-            raise ValueError("resets go with one direction, and with rows that are all as long as seq_len")
+            raise ValueError(
+                "resets go with one direction, and with rows that are all as long as seq_len"
+            )
 
     @property
     def directions(self) -> int:
@@ -166,7 +174,9 @@ class Problem:
                 " -float64 (-bfloat16, -float16, -autocast, -int8) where wanted, in this order"
             )
         found = {name: part for name, part in match.groupdict().items() if part is not None}
-        fields: dict[str, Any] = {name: int(part) if part.isdigit() else True for name, part in found.items()}
+        fields: dict[str, Any] = {
+            name: int(part) if part.isdigit() else True for name, part in found.items()
+        }
         fields["bias"] = "bias" not in found
         fields["even"] = found.get("lengths") == "-even"
         fields["dtype"] = found.get("dtype", "float32")

@@ -30,7 +30,9 @@ Results = dict[str, Array]
 def bytes_needed(problem: Problem) -> int:
     """Return about how many bytes forward and backward hold at once: weights, gradients, and what every step keeps."""
     weights = sum(math.prod(shape) for shape in shapes(problem).values())
-    kept = 16 * problem.hidden_size * problem.num_layers * problem.directions + 2 * problem.input_size
+    kept = (
+        16 * problem.hidden_size * problem.num_layers * problem.directions + 2 * problem.input_size
+    )
     return 8 * (3 * weights + problem.seq_len * problem.batch * kept)
 
 
@@ -151,7 +153,9 @@ def layer_backward(
     return gradients if weight_hr is None else {**gradients, "weight_hr": d_hr}
 
 
-def batched_gradients(tape: Any, d_z: Array, d_h0: Array, d_c0: Array, weight_ih: Array) -> dict[str, Array]:
+def batched_gradients(
+    tape: Any, d_z: Array, d_h0: Array, d_c0: Array, weight_ih: Array
+) -> dict[str, Array]:
     """Return what layer_backward returns, from d_z (T, B, 4H), the gradients of the gates before their activation."""
     rows = d_z.reshape(-1, d_z.shape[2])
     return {
@@ -173,7 +177,9 @@ def _bias(weights: Weights, suffix: str) -> Array:
 def inside_of(x: Array, lengths: Array | None) -> Array:
     """Return which steps of which rows of x (T, B, ·) are within their length, shape (T, B, 1)."""
     steps, batch = x.shape[:2]
-    inside: Array = np.arange(steps)[:, None] < (np.full(batch, steps) if lengths is None else lengths)
+    inside: Array = np.arange(steps)[:, None] < (
+        np.full(batch, steps) if lengths is None else lengths
+    )
     return inside[:, :, None]
 
 
@@ -274,8 +280,13 @@ def backward(
 
 def run_sequence(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     """Return the outputs and every gradient of the `sequence` workload, or of `cell`, where T is 1."""
-    outputs, tapes = forward(problem, weights, inputs.x, inputs.h0, inputs.c0, inputs.lengths, inputs.resets)
-    return {**outputs, **backward(problem, weights, tapes, inputs.d_output, inputs.d_h_n, inputs.d_c_n)}
+    outputs, tapes = forward(
+        problem, weights, inputs.x, inputs.h0, inputs.c0, inputs.lengths, inputs.resets
+    )
+    return {
+        **outputs,
+        **backward(problem, weights, tapes, inputs.d_output, inputs.d_h_n, inputs.d_c_n),
+    }
 
 
 def run_stream(
@@ -303,15 +314,21 @@ def run_model(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     miss = prediction - inputs.target
     d_prediction = 2 * miss / miss.size
     d_h_n = np.zeros_like(h0)
-    d_h_n[-problem.directions :] = np.stack(np.split(d_prediction @ weights["fc.weight"], problem.directions, axis=1))
-    grads = backward(problem, weights, tapes, np.zeros_like(outputs["output"]), d_h_n, np.zeros_like(c0))
+    d_h_n[-problem.directions :] = np.stack(
+        np.split(d_prediction @ weights["fc.weight"], problem.directions, axis=1)
+    )
+    grads = backward(
+        problem, weights, tapes, np.zeros_like(outputs["output"]), d_h_n, np.zeros_like(c0)
+    )
     grads["grad_fc.weight"] = d_prediction.T @ last
     grads["grad_fc.bias"] = d_prediction.sum(axis=0)
     kept = {name: grad for name, grad in grads.items() if name.removeprefix("grad_") in weights}
     return {"prediction": prediction, "loss": np.array((miss**2).mean()), **kept}
 
 
-def training(problem: Problem, weights: Weights, inputs: Inputs, workload: str) -> Iterator[Results]:
+def training(
+    problem: Problem, weights: Weights, inputs: Inputs, workload: str
+) -> Iterator[Results]:
     """Yield what each step of one of MODELS returns: its loss, and param_NAME after it.
 
     The update is plain SGD for `model`. For `train` it is Adam's, with size_param_NAME too.
@@ -362,10 +379,17 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
 
     def step(state: dict[str, Any]) -> Results:
         x, at = state["inputs"].x, state["calls"] % problem.seq_len
-        _, results = next(run_stream(problem, weights, replace(state["inputs"], x=x[at : at + 1]), [1]))
-        state["inputs"], state["calls"] = replace(state["inputs"], h0=results["h_n"], c0=results["c_n"]), at + 1
+        _, results = next(
+            run_stream(problem, weights, replace(state["inputs"], x=x[at : at + 1]), [1])
+        )
+        state["inputs"], state["calls"] = (
+            replace(state["inputs"], h0=results["h_n"], c0=results["c_n"]),
+            at + 1,
+        )
         return results
 
     first = step if workload == "stream" else run
     modes = dict(zip(MODES, (first, run, run, train_step), strict=True))
-    return Prepared(load, lambda _, result: result, **{mode: modes[mode] for mode in MODES_OF[workload]})
+    return Prepared(
+        load, lambda _, result: result, **{mode: modes[mode] for mode in MODES_OF[workload]}
+    )

@@ -84,7 +84,9 @@ class Implementation(Constants, frozen=True, kw_only=True):
             if variant not in self.variants:
                 return f"no {variant}: {VARIANTS[variant]}"
         # in half precision, a step of Adam is smaller than what a parameter can change by
-        dtypes = tuple(name for name in self.dtypes if workload != "train" or name in DEFAULT_DTYPES)
+        dtypes = tuple(
+            name for name in self.dtypes if workload != "train" or name in DEFAULT_DTYPES
+        )
         for kind, value, known in (
             ("device", device, self.devices),
             ("dtype", problem.dtype, dtypes),
@@ -108,7 +110,9 @@ class Implementation(Constants, frozen=True, kw_only=True):
     @property
     def own(self) -> bool:
         """Whether it is a file of this tree."""
-        return self.path.parent == FOLDER or self.path in [FOLDER / path for path in BUILT_IN.values()]
+        return self.path.parent == FOLDER or self.path in [
+            FOLDER / path for path in BUILT_IN.values()
+        ]
 
     @property
     def text(self) -> str:
@@ -161,7 +165,12 @@ def _constants(tree: ast.Module) -> dict[str, Any]:
         else:
             continue
         target, value = targets[0], statement.value
-        if len(targets) > 1 or value is None or not isinstance(target, ast.Name) or target.id not in NAMES:
+        if (
+            len(targets) > 1
+            or value is None
+            or not isinstance(target, ast.Name)
+            or target.id not in NAMES
+        ):
             continue
         try:
             constants[target.id] = ast.literal_eval(value)
@@ -187,7 +196,9 @@ def _digest(path: Path, source: bytes) -> str:
     while new:
         for name in IMPORTED.findall(new.pop().decode(errors="replace")):
             module = root.joinpath(*re.split(r"\.| import ", name))
-            for file in sorted(module.glob("*.*")) if module.is_dir() else [module.with_suffix(".py")]:
+            for file in (
+                sorted(module.glob("*.*")) if module.is_dir() else [module.with_suffix(".py")]
+            ):
                 if file not in files and file.is_file() and file.suffix in CODE:
                     files[file] = file.read_bytes()
                     new.append(files[file])
@@ -237,7 +248,9 @@ def survey(folder: Path = FOLDER) -> tuple[dict[str, Implementation], dict[str, 
     """
     implementations, broken = {}, {}
     built_in = [folder / path for path in BUILT_IN.values()]
-    for path in sorted([*folder.glob("*.py"), *filter(Path.is_file, built_in)], key=lambda path: path.stem):
+    for path in sorted(
+        [*folder.glob("*.py"), *filter(Path.is_file, built_in)], key=lambda path: path.stem
+    ):
         if path.is_file() and re.search(rb"^FRAMEWORK\s*[:=]", path.read_bytes(), re.MULTILINE):
             try:
                 implementations[path.stem] = read(path)
@@ -282,7 +295,9 @@ def read_foreign(path: Path) -> Implementation:
             f"{path}: TRACK is {implementation.track!r}, which is this suite's own; it must be default or tuned"
         )
     if not implementation.own and implementation.name in BUILT_IN:
-        raise ValueError(f"{path}: {implementation.name} is the name of this suite's own; rename the file")
+        raise ValueError(
+            f"{path}: {implementation.name} is the name of this suite's own; rename the file"
+        )
     return implementation
 
 
@@ -303,12 +318,16 @@ def resolve(text: str) -> Implementation:
     if text.endswith(".py"):
         return read_foreign(Path(text))
     path = FOLDER / BUILT_IN.get(text, f"{text}.py")
-    if "/" not in text and path.is_file():  # a run resolves many names again and again: no other file is read
+    if (
+        "/" not in text and path.is_file()
+    ):  # a run resolves many names again and again: no other file is read
         return read(path)
     known = catalogue()
     close = difflib.get_close_matches(text, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
-    raise ValueError(f"no implementation is called {text!r}; {hint} (or give the path of a .py file)")
+    raise ValueError(
+        f"no implementation is called {text!r}; {hint} (or give the path of a .py file)"
+    )
 
 
 def load(implementation: Implementation) -> ModuleType:
@@ -319,7 +338,9 @@ def load(implementation: Implementation) -> ModuleType:
     """
     if implementation.path.parent == FOLDER / "core":
         return importlib.import_module(f"impls.core.{implementation.name}")
-    ours = implementation.path.parent == Path(os.path.realpath(impls.__path__[0]))  # of this tree, or of a gate's side
+    ours = implementation.path.parent == Path(
+        os.path.realpath(impls.__path__[0])
+    )  # of this tree, or of a gate's side
     if ours and implementation.path.stem.isidentifier():
         return importlib.import_module(f"impls.{implementation.name}")
     mangled = f"_implementation_{implementation.name}_{implementation.digest}"

@@ -13,5 +13,8 @@ def check() -> None:
     here = platform.machine()
     if sys.platform != "linux" or here not in PROCESSORS:
         needed = " or ".join(PROCESSORS)
-        print(f"error: the suite runs on Linux on {needed}; this is {sys.platform} on {here}", file=sys.stderr)  # noqa: T201
+        print(  # noqa: T201
+            f"error: the suite runs on Linux on {needed}; this is {sys.platform} on {here}",
+            file=sys.stderr,
+        )
         sys.exit(2)

@@ -14,7 +14,10 @@ def one_line(text: str, limit: int | None = None) -> str:
     terminal, turn the direction of text, or hide in a name. White space becomes one blank.
     A text of more than `limit` characters ends in `…`.
     """
-    signs = (sign if sign.isprintable() or sign.isspace() else sign.encode("unicode_escape").decode() for sign in text)
+    signs = (
+        sign if sign.isprintable() or sign.isspace() else sign.encode("unicode_escape").decode()
+        for sign in text
+    )
     line = " ".join((text if text.isprintable() else "".join(signs)).split())
     return line if limit is None or len(line) <= limit else f"{line[: limit - 1]}…"
 

@@ -129,8 +129,12 @@ def make_weights(problem: Problem, workload: str = "sequence", seed: int = 0) ->
     """
     rng = np.random.default_rng([seed, 1])
     bound = problem.hidden_size**-0.5
-    made = {name: rng.uniform(-bound, bound, shape) for name, shape in shapes(problem, workload).items()}
-    remembered = min(problem.seq_len, math.inf if problem.dtype in ("float32", "float64") else HALF_STEPS)
+    made = {
+        name: rng.uniform(-bound, bound, shape) for name, shape in shapes(problem, workload).items()
+    }
+    remembered = min(
+        problem.seq_len, math.inf if problem.dtype in ("float32", "float64") else HALF_STEPS
+    )
     for _, suffix, _ in layers(problem) if problem.bias else ():
         gates = made[f"bias_hh_{suffix}"].reshape(4, -1)
         gates[:2, ::2] += [[-math.log(remembered) / 2], [math.log(remembered)]]
@@ -145,7 +149,9 @@ def lengths(problem: Problem) -> Array:
     return np.full_like(rows, problem.seq_len) if problem.even else spread
 
 
-def make_inputs(problem: Problem, seed: int = 0, zero_state: bool = False, timed: bool = False) -> Inputs:
+def make_inputs(
+    problem: Problem, seed: int = 0, zero_state: bool = False, timed: bool = False
+) -> Inputs:
     """Draw standard normal data and cotangents; h0 and c0 are half as large, or zero.
 
     Lengths are T/B, 2T/B, … T, rounded up, in a random order: whatever the seed, they have the same sum. A row starts
@@ -208,7 +214,9 @@ def read_npz(path: Path) -> dict[str, Array]:
         raise ValueError(f"{path} is not a readable .npz file of plain arrays ({error})") from None
     arrays: dict[str, Array] = {}
     for name, array in held.items():
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in "bfiu":  # such as a part of torch.save's file
+        if (
+            not isinstance(array, np.ndarray) or array.dtype.kind not in "bfiu"
+        ):  # such as a part of torch.save's file
             raise ValueError(f"{path}: {name} holds no real numbers; use {CONVERT}")
         with np.errstate(over="ignore"):
             arrays[name] = frozen(array)
@@ -238,7 +246,9 @@ Shapes = Mapping[str, tuple[int, ...]]
 def _check(path: Path, arrays: Mapping[str, Array], needed: Shapes, optional: Shapes) -> None:
     known = {**needed, **optional}
     if unknown := sorted(set(arrays) - set(known)):
-        raise ValueError(f"{path}: {unknown[0]} is not an array of a case; known here: {', '.join(sorted(known))}")
+        raise ValueError(
+            f"{path}: {unknown[0]} is not an array of a case; known here: {', '.join(sorted(known))}"
+        )
     for name, shape in known.items():
         if name in arrays and arrays[name].shape != shape:
             raise ValueError(f"{path}: {name} has shape {arrays[name].shape}; it must be {shape}")
@@ -261,19 +271,25 @@ def _implied_problem(path: Path, arrays: Mapping[str, Array], dtype: str) -> Pro
                 f"{path}: {name} is missing; weights go by their names in torch.nn.LSTM's state_dict{hint}"
             )
         if arrays[name].ndim != 2 or 0 in arrays[name].shape:
-            raise ValueError(f"{path}: {name} has shape {arrays[name].shape}; it must be a matrix with 4·H rows")
+            raise ValueError(
+                f"{path}: {name} has shape {arrays[name].shape}; it must be a matrix with 4·H rows"
+            )
     x_shape = (1, 1, arrays["weight_ih_l0"].shape[1])
     if "x" in arrays:
         x_shape = arrays["x"].shape
         if len(x_shape) != 3 or 0 in x_shape:
-            raise ValueError(f"{path}: x has shape {x_shape}; it must be (seq_len, batch, input_size), none of them 0")
+            raise ValueError(
+                f"{path}: x has shape {x_shape}; it must be (seq_len, batch, input_size), none of them 0"
+            )
     try:
         return Problem(
             seq_len=x_shape[0],
             batch=x_shape[1],
             input_size=x_shape[2],
             hidden_size=max(1, arrays["weight_hh_l0"].shape[0] // 4),
-            num_layers=sum(name.startswith("weight_ih_l") and not name.endswith("_reverse") for name in arrays),
+            num_layers=sum(
+                name.startswith("weight_ih_l") and not name.endswith("_reverse") for name in arrays
+            ),
             bidirectional="weight_ih_l0_reverse" in arrays,
             bias="bias_ih_l0" in arrays or "bias_hh_l0" in arrays,
             dtype=dtype,
@@ -299,13 +315,21 @@ def read_case(path: Path, dtype: str = "float32") -> Case:
     problem, given = _implied_problem(path, arrays, dtype), frozenset(arrays)
     _check(path, arrays, shapes(problem), _given_shapes(problem))
     extra: dict[str, Array] = {}
-    for name, allowed, kind in (("lengths", range(1, problem.seq_len + 1), np.int64), ("resets", range(2), np.bool_)):
+    for name, allowed, kind in (
+        ("lengths", range(1, problem.seq_len + 1), np.int64),
+        ("resets", range(2), np.bool_),
+    ):
         if name in arrays and not np.isin(arrays[name], allowed).all():
-            raise ValueError(f"{path}: {name} must be whole numbers from {allowed[0]} to {allowed[-1]}")
+            raise ValueError(
+                f"{path}: {name} must be whole numbers from {allowed[0]} to {allowed[-1]}"
+            )
         if name in arrays:
             extra[name] = _fixed(arrays.pop(name).astype(kind))
     check_range(path, arrays, dtype)
-    filled = {name: arrays.pop(name, frozen(np.zeros(shape))) for name, shape in input_shapes(problem).items()}
+    filled = {
+        name: arrays.pop(name, frozen(np.zeros(shape)))
+        for name, shape in input_shapes(problem).items()
+    }
     inputs = Inputs(**filled, **extra)  # type: ignore[arg-type]
     return Case(problem, {name: arrays[name] for name in shapes(problem)}, inputs, given)
 
@@ -317,7 +341,9 @@ def check_range(path: Path, arrays: Mapping[str, Array], dtype: str) -> None:
         if largest > FORMATS[stored(dtype)].largest:
             raise ValueError(f"{path}: {name} holds {largest:g}, which {dtype} can't hold")
         if largest > 0 and not rounded(largest, dtype):
-            raise ValueError(f"{path}: {name} holds at most {largest:g}, which {dtype} rounds to zero")
+            raise ValueError(
+                f"{path}: {name} holds at most {largest:g}, which {dtype} rounds to zero"
+            )
 
 
 def read_weights(path: Path) -> tuple[Problem, Weights]:

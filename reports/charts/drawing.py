@@ -69,7 +69,9 @@ def said(rows: pd.DataFrame, sentence: Callable[[Any], str]) -> list[str]:
 def specification(drawing: Drawing) -> dict[str, Any]:
     """Return a chart in Vega-Lite's words, with the look of all charts."""
     assert drawing.chart is not None
-    with schemapi.debug_mode(False):  # to check each part of it takes a fifth of the time; a test checks it
+    with schemapi.debug_mode(
+        False
+    ):  # to check each part of it takes a fifth of the time; a test checks it
         found: dict[str, Any] = drawing.chart().to_dict(validate=False)
     return {**found, "config": style.CONFIG}
 

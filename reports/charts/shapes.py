@@ -37,7 +37,9 @@ def best_of_frameworks(rows: pd.DataFrame, *by: str) -> pd.DataFrame:
     return others.loc[others.groupby([framework, *by])["ratio"].idxmin()].sort_values("ratio")
 
 
-def draw(label: str, mode: str, device: str, timed: Sequence[pd.DataFrame], baseline: str) -> Drawing | None:
+def draw(
+    label: str, mode: str, device: str, timed: Sequence[pd.DataFrame], baseline: str
+) -> Drawing | None:
     """Return the chart of one purpose on one machine, of the rows with a time of each shape; None without a ratio."""
     found = [rows for rows in map(best_of_frameworks, timed[:MOST]) if len(rows)]
     if not found:
@@ -56,7 +58,9 @@ def draw(label: str, mode: str, device: str, timed: Sequence[pd.DataFrame], base
     problems = [one_line(str(rows["problem"].iloc[0])) for rows in found]
     sentences = said(drawn, partial(_said, baseline))
     axis = f"time, × {one_line(baseline, 30)}"
-    return dots(drawn, problems, sentences, axis, file_name("shapes", mode, device, label), title, text)
+    return dots(
+        drawn, problems, sentences, axis, file_name("shapes", mode, device, label), title, text
+    )
 
 
 def dots(
@@ -78,11 +82,16 @@ def dots(
         axis_title, name, title, text: of the axis, and the drawing's.
         names: the room for the names of lines, in pixels.
     """
-    data = words(drawn, "implementation", "problem", "verdict").assign(ratio=drawn["ratio"].astype(float))
+    data = words(drawn, "implementation", "problem", "verdict").assign(
+        ratio=drawn["ratio"].astype(float)
+    )
     known = drawn["ratio_high"].map(isfinite)  # an interval of one replicate is not
     data = data.assign(low=drawn["ratio_low"].where(known), high=drawn["ratio_high"].where(known))
     data["said"] = list(sentences)
-    ends = min(FASTEST, float(data["ratio"].min()) / 1.3), max(SLOWEST, float(data["ratio"].max())) * 1.1
+    ends = (
+        min(FASTEST, float(data["ratio"].min()) / 1.3),
+        max(SLOWEST, float(data["ratio"].max())) * 1.1,
+    )
     width = WIDTH - names - 16
     data["label"], data["side"] = (
         zip(*_placed(data, width / log(ends[1] / ends[0])), strict=True) if len(data) else ((), ())
@@ -94,15 +103,25 @@ def dots(
             "scale": alt.Scale(type="log", domain=list(ends), nice=False, clamp=True),
             "axis": alt.Axis(values=ticks, title=axis_title, grid=True, format="~g"),
         }
-        halves = (
-            "[slice(datum.label, 0, indexof(datum.label, '-i')), slice(datum.label, indexof(datum.label, '-i') + 1)]"
+        cut = "indexof(datum.label, '-i')"
+        halves = f"[slice(datum.label, 0, {cut}), slice(datum.label, {cut} + 1)]"
+        one_or_two = f"{cut} > 0 ? {halves} : datum.label"
+        y = alt.Y(
+            "problem:N",
+            scale=alt.Scale(domain=list(lines)),
+            title=None,
+            axis=alt.Axis(labelExpr=one_or_two),
         )
-        one_or_two = f"indexof(datum.label, '-i') > 0 ? {halves} : datum.label"
-        y = alt.Y("problem:N", scale=alt.Scale(domain=list(lines)), title=None, axis=alt.Axis(labelExpr=one_or_two))
-        look = alt.Color("verdict:N", scale=alt.Scale(domain=list(LOOKS), range=list(LOOKS.values())), legend=None)
+        look = alt.Color(
+            "verdict:N",
+            scale=alt.Scale(domain=list(LOOKS), range=list(LOOKS.values())),
+            legend=None,
+        )
         base = alt.Chart(data)
         with_interval = base.transform_filter("isValid(datum.low)")
-        interval = with_interval.mark_rule().encode(x=alt.X("low:Q", **axis), x2="high:Q", y=y, color=look)
+        interval = with_interval.mark_rule().encode(
+            x=alt.X("low:Q", **axis), x2="high:Q", y=y, color=look
+        )
         point = base.mark_point(filled=False, strokeWidth=1.8).encode(
             x=alt.X("ratio:Q", **axis),
             y=y,
@@ -116,8 +135,14 @@ def dots(
             .encode(x=alt.X("ratio:Q", **axis), y=y, text="label:N")
             for side, dy in (("above", -12), ("below", 14))
         ]
-        at_1 = alt.Chart(pd.DataFrame({"at": [1]})).mark_rule(color=style.SOFT, strokeWidth=1).encode(x="at:Q")
-        return alt.layer(at_1, interval, point, *texts).properties(width=width, height=ROW * len(lines))
+        at_1 = (
+            alt.Chart(pd.DataFrame({"at": [1]}))
+            .mark_rule(color=style.SOFT, strokeWidth=1)
+            .encode(x="at:Q")
+        )
+        return alt.layer(at_1, interval, point, *texts).properties(
+            width=width, height=ROW * len(lines)
+        )
 
     return Drawing(name, title, text, list(data["said"]), chart)
 
@@ -131,7 +156,9 @@ def _placed(data: pd.DataFrame, scale: float) -> list[tuple[str, str]]:
         name = one_line(row.implementation, 24)
         half = len(name) * LETTER / 2 + 3
         at = scale * log(row.ratio)
-        free = [side for side in ("above", "below") if ends.get((row.problem, side), -1e9) <= at - half]
+        free = [
+            side for side in ("above", "below") if ends.get((row.problem, side), -1e9) <= at - half
+        ]
         side = free[0] if free else "none"
         ends[row.problem, side] = at + half
         found.append((name, side))

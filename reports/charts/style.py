@@ -38,5 +38,7 @@ CONFIG: dict[str, Any] = {
 def dark_rules() -> str:
     """Return the rules of CSS that give a chart the colors of DARK."""
     return "".join(
-        f'svg [{what}="{light}"]{{{what}:{other}}}' for light, other in DARK.items() for what in ("fill", "stroke")
+        f'svg [{what}="{light}"]{{{what}:{other}}}'
+        for light, other in DARK.items()
+        for what in ("fill", "stroke")
     )

@@ -78,7 +78,9 @@ def _answer(change: str, found: pd.DataFrame, report: Report) -> Answer:
     ):
         ends = dict.fromkeys(f"{end:.2f}" for end in (rows["ratio"].min(), rows["ratio"].max()))
         unclear = f" ({UNCLEAR})" if set(rows["verdict"]) == {UNCLEAR} else ""
-        said.append(f"A training step of {given} takes {' to '.join(ends)} × {without}'s time{unclear}.")
+        said.append(
+            f"A training step of {given} takes {' to '.join(ends)} × {without}'s time{unclear}."
+        )
     columns = (
         *WHERE,
         words_of("without"),
@@ -96,5 +98,7 @@ def _worth(baseline: str, kinds: set[str]) -> str:
     if kinds == {SLOWER}:
         return f"no, if {baseline} does what you need: it is faster without, at every shape here."
     return (
-        f"yes, it is faster than {baseline} at every shape here." if kinds == {FASTER} else "it depends on the shape."
+        f"yes, it is faster than {baseline} at every shape here."
+        if kinds == {FASTER}
+        else "it depends on the shape."
     )

@@ -43,10 +43,16 @@ def option_of(problem: str, known: Collection[str]) -> tuple[str, str] | None:
     except ValueError:  # of a run whose problems have other ids
         return None
     for name, (plain_value, words) in OPTIONS.items():
-        if getattr(whole, name) != plain_value and (whole.num_layers == 1 or name != "num_layers" or not whole.dropout):
-            without = whole.replace(**{name: plain_value}, **({"even": False} if name == "lengths" else {})).id
+        if getattr(whole, name) != plain_value and (
+            whole.num_layers == 1 or name != "num_layers" or not whole.dropout
+        ):
+            without = whole.replace(
+                **{name: plain_value}, **({"even": False} if name == "lengths" else {})
+            ).id
             if without in known:
-                return without, EVEN if whole.even and name == "lengths" else words.format(**vars(whole))
+                return without, EVEN if whole.even and name == "lengths" else words.format(
+                    **vars(whole)
+                )
     return None
 
 
@@ -66,14 +72,23 @@ def costs(report: Report) -> pd.DataFrame:
     of a replicate, and its interval is wider than that of a ratio inside a block.
     """
     sound = report.sound
-    found = {problem: option_of(problem, set(sound["problem"])) for problem in sound["problem"].unique()}
+    found = {
+        problem: option_of(problem, set(sound["problem"])) for problem in sound["problem"].unique()
+    }
     seconds = report.run.records[[*KEY, "seconds"]].merge(sound[ARM])
-    pairs = pd.DataFrame([(name, *pair) for name, pair in found.items() if pair], columns=["problem", "same", "option"])
+    pairs = pd.DataFrame(
+        [(name, *pair) for name, pair in found.items() if pair],
+        columns=["problem", "same", "option"],
+    )
     rest = [name for name in KEY if name != "problem"]
     both = seconds.merge(pairs, on="problem")
-    both = both.merge(seconds, left_on=["same", *rest], right_on=["problem", *rest], suffixes=("", "_without"))
+    both = both.merge(
+        seconds, left_on=["same", *rest], right_on=["problem", *rest], suffixes=("", "_without")
+    )
     if both.empty:
-        return sound.head(0).reindex(columns=[*sound.columns, "same", "option", "cost", "over", "told"])
+        return sound.head(0).reindex(
+            columns=[*sound.columns, "same", "option", "cost", "over", "told"]
+        )
     known = lasting(report.run)
     lasts = known.ratio if known else None
     both = both.assign(log=np.log(both["seconds"] / both["seconds_without"]), round=both["run_id"])
@@ -87,9 +102,13 @@ def costs(report: Report) -> pd.DataFrame:
     ran = sound[[*ARM, "kernel"]].rename(columns={"problem": "same", "kernel": "without"})
     rows = rows.merge(ran, on=["same", *(name for name in ARM if name != "problem")])
     now, before = rows["kernel"].map(operator), rows["without"].map(operator)
-    warned = rows.groupby(["implementation", "option"])["warning"].transform("first")  # PyTorch warns once a process
+    warned = rows.groupby(["implementation", "option"])["warning"].transform(
+        "first"
+    )  # PyTorch warns once a process
     other = np.where(warned.isna(), SILENTLY, "another, with a warning")
-    named = now.str.contains("::") & before.str.contains("::")  # XLA names its fusions anew in each program
+    named = now.str.contains("::") & before.str.contains(
+        "::"
+    )  # XLA names its fusions anew in each program
     named &= rows["implementation"] == report.baseline  # what runs most in a loop says little
     rows["told"] = np.where(named, np.where(now == before, "the same", other), "–")
     return rows
@@ -131,13 +150,19 @@ def _drawn(report: Report, rows: pd.DataFrame, mode: str) -> Drawing:
     ratios = {f"ratio{end}": rows[f"cost{end}"] for end in ("", "_low", "_high")}
     every = rows.assign(problem=rows["option"], verdict=clear, **ratios)
     largest = every.assign(mine=every["implementation"] == report.baseline)
-    lines = largest.sort_values(["mine", "ratio"], ascending=False, kind="stable")["problem"].unique()
+    lines = largest.sort_values(["mine", "ratio"], ascending=False, kind="stable")[
+        "problem"
+    ].unique()
     told = {"–": ""}
     sentences = said(
         every,
-        lambda row: f"{row.implementation}, {row.where}: {ratio()(row)} × without{told.get(row.told, f'; {row.told}')}",
+        lambda row: (
+            f"{row.implementation}, {row.where}: {ratio()(row)} × without{told.get(row.told, f'; {row.told}')}"
+        ),
     )
     title = f"{PURPOSES[mode]}: what an option costs"
     text = "Dot plot, a line for each option: the time of an implementation over its time without the option."
     name = f"cliffs-{mode}"
-    return shapes.dots(every, list(lines), sentences, "time, × without the option", name, title, text, names=140)
+    return shapes.dots(
+        every, list(lines), sentences, "time, × without the option", name, title, text, names=140
+    )

@@ -24,7 +24,9 @@ def compared(report: Report, base: Literal["first", "last"] = "last") -> pd.Data
     """
     rows = report.sound[[*ARM, "versions", "older", "position", "where"]]
     rows = rows.assign(file=file_of(rows["implementation"]))
-    rows["order"] = rows["versions"].str.replace(r"\d+", lambda number: number[0].zfill(9), regex=True)
+    rows["order"] = rows["versions"].str.replace(
+        r"\d+", lambda number: number[0].zfill(9), regex=True
+    )
     rows["present"] = rows["implementation"] == rows["file"]  # again beside the release that it is
     rows = rows.sort_values(["file", "order", "present"], kind="stable")
     rows = rows.drop_duplicates([*BENCHMARK, "file", "versions"])
@@ -56,4 +58,9 @@ def make(report: Report) -> Iterator[Answer]:
         words_of("verdict"),
     )
     packages = found["implementation"].str.extract(r"@([\w-]+)", expand=False).dropna().unique()
-    yield Answer(f"Did a release of {listed([*map(str, packages)])} get slower?", said, columns, in_order(found))
+    yield Answer(
+        f"Did a release of {listed([*map(str, packages)])} get slower?",
+        said,
+        columns,
+        in_order(found),
+    )

@@ -27,7 +27,9 @@ def tails(report: Report) -> pd.DataFrame:
     Of a replicate, each is the median over its turns.
     """
     of_turns = report.run.turns.dropna(subset=TIMES).groupby("record")[TIMES].median()
-    records = sound(report.run.records)[[*ARM, "batch", "track", "run_id"]].join(of_turns, how="inner")
+    records = sound(report.run.records)[[*ARM, "batch", "track", "run_id"]].join(
+        of_turns, how="inner"
+    )
     arm, known = [*ARM, "batch", "track"], lasting(report.run)
     parts = []
     for name in TIMES:
@@ -50,20 +52,30 @@ def make(report: Report) -> Iterator[Answer]:
     )
     rows = rows[rows["track"] != PEAK].merge(added, on=BENCHMARK, how="left")
     order = {problem: k for k, problem in enumerate(dict.fromkeys(rows["problem"]))}
-    rows = rows.sort_values(["problem", "p99_seconds"], key=lambda of: of.map(order) if of.name == "problem" else of)
+    rows = rows.sort_values(
+        ["problem", "p99_seconds"], key=lambda of: of.map(order) if of.name == "problem" else of
+    )
     best = rows.drop_duplicates(BENCHMARK)
     rivals = rows.drop(best.index).groupby(BENCHMARK)["p99_seconds_low"].min().rename("rival")
     best = best.join(rivals, on=BENCHMARK)
     best["clearly"] = np.where(best["rival"] <= best["p99_seconds_high"], ", unclear", "")
     named = best[["implementation", "problem", "p99_seconds", "clearly"]].itertuples(index=False)
-    said = [f"{name} at {problem} ({duration(seconds)}{clearly})" for name, problem, seconds, clearly in named]
+    said = [
+        f"{name} at {problem} ({duration(seconds)}{clearly})"
+        for name, problem, seconds, clearly in named
+    ]
     columns = (
         words_of("problem"),
         Column("batch", "rows a call", lambda row: str(row.batch), sort="batch"),
         words_of("implementation"),
         Column("p50", "p50, µs [95 %]", _micro("seconds"), sort="seconds"),
         Column("p99", "p99, µs [95 %]", _micro("p99_seconds"), sort="p99_seconds"),
-        Column("largest", "largest of 1,000, µs [95 %]", _micro("largest_seconds"), sort="largest_seconds"),
+        Column(
+            "largest",
+            "largest of 1,000, µs [95 %]",
+            _micro("largest_seconds"),
+            sort="largest_seconds",
+        ),
         Column("machine", "the machine's own: p99, largest, µs", _added),
     )
     yield Answer(TITLE, f"The lowest p99 that was measured: {', '.join(said)}.", columns, rows)
@@ -77,4 +89,7 @@ def _micro(name: str) -> Callable[[Any], str]:
 def _added(row: Any) -> str:
     if pd.isna(row.added_p99_seconds):
         return "–"
-    return ", ".join(f"+{two_digits(1e6 * value)}" for value in (row.added_p99_seconds, row.added_largest_seconds))
+    return ", ".join(
+        f"+{two_digits(1e6 * value)}"
+        for value in (row.added_p99_seconds, row.added_largest_seconds)
+    )

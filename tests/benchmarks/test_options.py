@@ -6,11 +6,11 @@ import click
 import pytest
 
 from benchmarks import machine
+from benchmarks.bench.command import bench
+from benchmarks.bench.run_options import TURN_SECONDS, RunOptions, locked, planned, resolved, resumed
 from benchmarks.cases import PRESETS
 from benchmarks.metadata import Commit
 from benchmarks.options import given, parsed
-from benchmarks.run import bench
-from benchmarks.run_options import TURN_SECONDS, RunOptions, locked, planned, resolved, resumed
 from benchmarks.worker.devices import LEAST_TURN
 from impls.core.precision import IEEE, VARIABLE
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from benchmarks import machine, processors
-from benchmarks.metadata import Machine
+from benchmarks.processors import Machine
 
 EPYC = Machine(
     cpu="AMD EPYC", vendor="AuthenticAMD", family=26, model=2, stepping=1, instructions=("AVX2", "FMA", "AVX-512"),

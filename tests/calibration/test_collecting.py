@@ -15,7 +15,8 @@ from benchmarks.calibration.injection import LONGER, WORK
 from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.calibration.real_gates import INJECTED
 from benchmarks.calibration.subject import Subject
-from benchmarks.metadata import Machine, Metadata
+from benchmarks.metadata import Metadata
+from benchmarks.processors import Machine
 from benchmarks.record import Record
 from benchmarks.regression import gate_options, snapshots
 from tests.helpers.pools import MINE

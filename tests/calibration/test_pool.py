@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.calibration import pool
 from benchmarks.calibration.pool import BASE, COPY, Identity, Pool
-from benchmarks.metadata import Machine
+from benchmarks.processors import Machine
 from benchmarks.record import Record
 from tests.helpers.records import record
 

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import choices, json_files, machine
+from benchmarks.bench.run_options import RunOptions, resumed
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet import plan, slurm
 from benchmarks.fleet.command import fleet
@@ -21,7 +22,6 @@ from benchmarks.fleet.job import Job
 from benchmarks.metadata import Commit
 from benchmarks.regression import outcome
 from benchmarks.regression.gate_options import GateOptions
-from benchmarks.run_options import RunOptions, resumed
 from impls.core import registry
 from tests.helpers.pools import MINE
 from tests.helpers.processes import FEW, impls, python

@@ -13,9 +13,9 @@ import sys
 import pytest
 
 from benchmarks import ROOT
-from benchmarks.metadata import name_and_driver
+from benchmarks.judge.sanity import OF_DEVICE
+from benchmarks.processors import name_and_driver
 from benchmarks.words import count
-from benchmarks.worker.sanity import OF_DEVICE
 from impls.core.environments import import_path
 from impls.core.precision import DROPPED, IEEE, TF32, framework_variables
 from tests.gpu.probe import FRAMEWORKS, REPEATED

@@ -15,13 +15,14 @@ import pytest
 from benchmarks import ROOT
 from benchmarks.calibration.injection import inject
 from benchmarks.cases import Benchmark
+from benchmarks.judge import agreement
 from benchmarks.options import Options
 from benchmarks.record import harmless, read_records
 from benchmarks.regression.log_ratios import log_ratio
 from benchmarks.runner.arm import Arm
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, version_of
-from benchmarks.worker import agreement, requests
+from benchmarks.worker import requests
 from benchmarks.worker.devices import LEAST_TURN
 from benchmarks.worker.timing import Plan
 from impls.core import registry

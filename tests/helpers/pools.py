@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks.calibration.pool import BASE, COPY, Identity, Pool, Replicate
-from benchmarks.metadata import Machine
+from benchmarks.processors import Machine
 
 SIDES = {BASE: 0.0, COPY: 0.0, "+2%": 0.0198, "+3%": 0.0296, "+5%": 0.0488}
 NAMES = tuple(f"{letter} p/w/m" for letter in "abcdef")

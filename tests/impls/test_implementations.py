@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.cases import Benchmark
-from benchmarks.worker import agreement
+from benchmarks.judge import agreement
 from impls import jax_scan_vjp_sharded, torch_cell_compiled
 from impls.core import contract, evaluate, reference, registry
 from impls.core.contract import Unsupported

@@ -3,7 +3,7 @@
 import pytest
 from jax.experimental import rnn
 
-from benchmarks.worker import agreement
+from benchmarks.judge import agreement
 from impls import jax_cudnn
 from impls.core.precision import VARIABLE
 from impls.core.problem import Problem

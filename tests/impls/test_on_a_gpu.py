@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils import backend_registration
 
-from benchmarks.worker import agreement
+from benchmarks.judge import agreement
 from impls import torch_lstm_native
 from impls.core import registry
 from impls.core.contract import MODES

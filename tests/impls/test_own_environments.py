@@ -10,7 +10,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from benchmarks.worker import agreement
+from benchmarks.judge import agreement
 from impls.core import environments, registry
 from tests.helpers.judges import given, torch_judge
 from tests.helpers.processes import ROOT, environment, python

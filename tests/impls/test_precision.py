@@ -10,10 +10,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks.correctness import controls
+from benchmarks.agree import controls
+from benchmarks.judge import agreement
 from benchmarks.options import Options
 from benchmarks.runner.sides import Version, worker_variables
-from benchmarks.worker import agreement
 from impls.__main__ import cli
 from impls.core import registry
 from impls.core.precision import OVERRIDE, PRECISIONS, VARIABLE, framework_variables

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from benchmarks.worker import agreement
+from benchmarks.judge import agreement
 from impls.core.contract import Unsupported
 from impls.core.problem import Problem
 from impls.core.weights import make_weights

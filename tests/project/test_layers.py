@@ -41,7 +41,13 @@ FRAMEWORKS = {name.partition(".")[0] for module in IMPLEMENTATIONS for name in i
     *sys.stdlib_module_names,
 } | {"jaxlib"}
 """Whatever an implementation imports, other than what the suite needs itself."""
-COMMAND_ROOMS = ("benchmarks.correctness", "benchmarks.regression", "benchmarks.calibration", "benchmarks.fleet")
+COMMAND_ROOMS = (
+    "benchmarks.agree",
+    "benchmarks.bench",
+    "benchmarks.regression",
+    "benchmarks.calibration",
+    "benchmarks.fleet",
+)
 FORBIDDEN = {
     "impls": ("benchmarks", "reports", "tests"),
     "impls.core": ("impls.families", "impls.api", "impls.native", *IMPLEMENTATIONS),

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.metadata import Machine, Metadata
+from benchmarks.metadata import Metadata
 from benchmarks.options import Options
+from benchmarks.processors import Machine
 from benchmarks.record import SCHEMA, SCHEMA_VERSION, read_records
 from reports import frames
 from reports.summary import summarise

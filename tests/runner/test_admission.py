@@ -4,10 +4,10 @@ import msgspec
 import pytest
 
 from benchmarks.cases import Benchmark
+from benchmarks.judge.expected import key_of
 from benchmarks.runner import admission, limits
 from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker import profiles, requests
-from benchmarks.worker.expected import key_of
 from impls.core import registry
 from impls.core.operations import operations
 from impls.core.problem import Problem

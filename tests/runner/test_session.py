@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.judge import agreement
+from benchmarks.judge.expected import saved
 from benchmarks.progress import Stage
 from benchmarks.runner import blocks
 from benchmarks.runner.sides import ArmFailed, Side, Version
-from benchmarks.worker import agreement, requests
-from benchmarks.worker.expected import saved
+from benchmarks.worker import requests
 from benchmarks.worker.used_files import Used
 from impls.core import registry
 from impls.core.problem import Problem

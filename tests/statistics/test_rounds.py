@@ -6,8 +6,8 @@ import pytest
 from benchmarks.statistics.intervals import means, t_interval
 from benchmarks.statistics.rounds import lasting, of_one, of_several
 from impls.core.text import json_text
-from reports import rounds
 from reports.estimates import PUBLISHED
+from reports.publishing import rounds
 
 WITHIN, GROUPS, TRIES = 0.02, 40, 100
 KINDS = ["ratio", "time"]

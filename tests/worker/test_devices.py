@@ -9,8 +9,8 @@ import numpy as np
 import psutil
 import pytest
 
+from benchmarks.judge.agreement import Disagrees
 from benchmarks.worker import devices, profiles, requests, timing
-from benchmarks.worker.agreement import Disagrees
 from benchmarks.worker.devices import Cuda, Gpu
 from benchmarks.worker.protocol import failure_of
 from benchmarks.worker.worker import Worker

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.judge.agreement import Disagrees
+from benchmarks.judge.sanity import Suspicious
 from benchmarks.worker import protocol
-from benchmarks.worker.agreement import Disagrees
 from benchmarks.worker.protocol import Failed, failure_of, failure_to_import
-from benchmarks.worker.sanity import Suspicious
 from impls.core import registry
 from impls.core.contract import NoDevice, NotInstalled, Unsupported
 

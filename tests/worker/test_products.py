@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.judge.sanity import Suspicious
 from benchmarks.worker import products
-from benchmarks.worker.sanity import Suspicious
 from impls.api import Prepared
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from benchmarks.cases import Benchmark
-from benchmarks.worker import agreement, protocol, requests, sanity, timing
+from benchmarks.judge import agreement, sanity
+from benchmarks.judge.expected import key_of, saved, write_expected
+from benchmarks.worker import protocol, requests, timing
 from benchmarks.worker.devices import Cpu
-from benchmarks.worker.expected import key_of, saved, write_expected
 from benchmarks.worker.worker import Worker
 from impls.core import reference
 from impls.core.problem import Problem

@@ -55,9 +55,14 @@ ASV_SAMPLES, ASV_FACTOR = 5, 1.1
 
 def asv(base: Processes, head: Processes) -> bool:
     """Does asv call head worse by its factor?"""
-    samples = [[second for round_ in side for second in round_[:ASV_SAMPLES].tolist()] for side in (base, head)]
+    samples = [
+        [second for round_ in side for second in round_[:ASV_SAMPLES].tolist()]
+        for side in (base, head)
+    ]
     (before, of_base), (now, of_head) = (compute_stats(side, 1) for side in samples)
-    return bool(_is_result_better(before, now, (of_base, samples[0]), (of_head, samples[1]), ASV_FACTOR))
+    return bool(
+        _is_result_better(before, now, (of_base, samples[0]), (of_head, samples[1]), ASV_FACTOR)
+    )
 
 
 PYPERF_VALUES, PYPERF_TURNS = 3, 6
@@ -66,13 +71,17 @@ PYPERF_VALUES, PYPERF_TURNS = 3, 6
 
 def pyperf_compare(base: Processes, head: Processes) -> bool:
     """Does pyperf call the difference significant, and head slower?"""
-    result = CompareResult(*(CompareData(name, _runs(side)) for name, side in (("base", base), ("head", head))))
+    result = CompareResult(
+        *(CompareData(name, _runs(side)) for name, side in (("base", base), ("head", head)))
+    )
     return bool(result.significant and result.norm_mean > 1)
 
 
 def _runs(processes: Processes) -> pyperf.Benchmark:
     described = {"name": "lstm", "loops": 1}
-    return pyperf.Benchmark([pyperf.Run(_values(one), metadata=described, collect_metadata=False) for one in processes])
+    return pyperf.Benchmark(
+        [pyperf.Run(_values(one), metadata=described, collect_metadata=False) for one in processes]
+    )
 
 
 def _values(seconds: np.ndarray) -> list[float]:
@@ -103,7 +112,10 @@ class Tool:
         """Split replicates that follow one another into those of base and those of head."""
         if self.mirrored:
             firsts, seconds = replicates[::2], replicates[1::2]
-            swapped = [(b, a) if k % 2 else (a, b) for k, (a, b) in enumerate(zip(firsts, seconds, strict=True))]
+            swapped = [
+                (b, a) if k % 2 else (a, b)
+                for k, (a, b) in enumerate(zip(firsts, seconds, strict=True))
+            ]
             return [base for base, _ in swapped], [head for _, head in swapped]
         return replicates[: self.processes], replicates[self.processes :]
 
@@ -129,8 +141,14 @@ def apart(windows: Sequence[Sequence[int]]) -> int:
 def read(folder: Path) -> tuple[list[Replicate], list[str]]:
     """Return the replicates of a pool, and the round of each."""
     replicates, rounds = [], []
-    every = [record for path in sorted(folder.glob("replicate*.parquet")) for record in read_records(path)]
-    for (run_id, _), records in itertools.groupby(every, lambda record: (record.run_id, record.replicate)):
+    every = [
+        record
+        for path in sorted(folder.glob("replicate*.parquet"))
+        for record in read_records(path)
+    ]
+    for (run_id, _), records in itertools.groupby(
+        every, lambda record: (record.run_id, record.replicate)
+    ):
         found: Replicate = defaultdict(dict)
         for one in records:
             turns = sorted(one.turns or [], key=lambda turn: turn.block)
@@ -141,7 +159,9 @@ def read(folder: Path) -> tuple[list[Replicate], list[str]]:
     return replicates, rounds
 
 
-def called_slower(replicates: list[Replicate], side: str, tool: Tool, windows: Sequence[Sequence[int]]) -> float:
+def called_slower(
+    replicates: list[Replicate], side: str, tool: Tool, windows: Sequence[Sequence[int]]
+) -> float:
     """Return in which share of comparisons a tool says slower."""
     called = []
     benchmarks = sorted(replicates[-1])
@@ -162,17 +182,26 @@ def called_slower(replicates: list[Replicate], side: str, tool: Tool, windows: S
 def wilson(hits: float, n: float) -> tuple[float, float]:
     """Return Wilson's 95 % interval of a share of hits in n independent trials."""
     rate, z = hits / n, float(stats.norm.ppf(0.975))
-    middle, half = rate + z * z / (2 * n), z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    middle, half = (
+        rate + z * z / (2 * n),
+        z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)),
+    )
     return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
 
 
 def row(replicates: list[Replicate], rounds: Sequence[str], tool: Tool) -> dict[str, Rate]:
     """Return the row of a tool: its false alarms, and what it finds of each size."""
     found = {}
-    implementations = {benchmark.split()[0] for benchmark in replicates[-1]}  # each has processes of its own
+    implementations = {
+        benchmark.split()[0] for benchmark in replicates[-1]
+    }  # each has processes of its own
     for side in (COPY, *SIZES):
         wanted = {BASE, COPY, side}
-        held = [k for k, one in enumerate(replicates) if all(wanted <= set(sides) for sides in one.values())]
+        held = [
+            k
+            for k, one in enumerate(replicates)
+            if all(wanted <= set(sides) for sides in one.values())
+        ]
         windows = tool.windows(held, rounds)
         share = called_slower(replicates, side, tool, windows)
         independent = apart(windows) * (1 if side == COPY else len(implementations))
@@ -188,4 +217,6 @@ def row(replicates: list[Replicate], rounds: Sequence[str], tool: Tool) -> dict[
 if __name__ == "__main__":
     here = Path(__file__).parent
     pool = read(here / "pool")
-    write_text(here / "others.json", json_text({name: row(*pool, tool) for name, tool in TOOLS.items()}))
+    write_text(
+        here / "others.json", json_text({name: row(*pool, tool) for name, tool in TOOLS.items()})
+    )

@@ -1,0 +1,129 @@
+"""python -m benchmarks agree: is every implementation right?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import click
+
+from benchmarks import choices, machine, tables
+from benchmarks.agree import controls, report
+from benchmarks.agree.matrix import Matrix
+from benchmarks.cases import AGREE_PROBLEMS
+from benchmarks.options import Flag, Options, command
+from benchmarks.progress import AGREEMENT, progress
+from benchmarks.runner.sides import version_of
+from benchmarks.scratch import scratch
+from impls.core import command_line
+from impls.core.files import check_place, write_text
+from impls.core.problem import DTYPES
+
+
+class AgreeOptions(Options, frozen=True, kw_only=True):
+    """The options of `agree`."""
+
+    dtypes: Annotated[
+        tuple[str, ...],
+        Flag(
+            "--dtype",
+            "Of the numbers. Repeatable.  [default: all that an implementation has]",
+            click.Choice(DTYPES),
+        ),
+    ] = ()
+    out: Annotated[
+        str | None, Flag("--out", "A file to write the matrix to.", click.Path(), "FILE.md")
+    ] = None
+
+
+@command(
+    AgreeOptions,
+    "implementations",
+    "problems",
+    "dtypes",
+    "workloads",
+    "device",
+    "out",
+    "precision",
+    "call_seconds",
+    epilog=command_line.examples(
+        "benchmarks agree --impl path/to/mine.py", "benchmarks agree --impl all --out agreement.md"
+    ),
+    defaults={"problems": f"{len(AGREE_PROBLEMS)} small ones", "workloads": "all"},
+)
+def agree(options: AgreeOptions) -> int:
+    """Compare every LSTM's results with the reference's: no times.
+
+    Exit code 1 where anything disagrees, could not be compared although it should have been, or nothing was compared.
+    Ctrl-C shows and writes what was compared so far.
+    """
+    out = Path(options.out) if options.out else None
+    try:
+        implementations = choices.implementations(options.implementations)
+        if out is not None:
+            check_place(out)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    compared = [implementation for implementation in implementations if implementation.is_lstm]
+    if not compared:
+        raise click.UsageError("nothing to compare: the peak is no LSTM")
+    problems = choices.choose_problems(options.problems, None, AGREE_PROBLEMS)
+    for problem in problems:
+        if problem.dtype != DTYPES[0]:
+            without = problem.replace(dtype=DTYPES[0]).id
+            raise click.UsageError(
+                f"write --problem {without} --dtype {problem.dtype} in place of {problem.id}"
+            )
+    choices.set_precision(options.precision, options.device)
+    choices.heed_signals()
+    dtypes = options.dtypes or [
+        dtype
+        for dtype in DTYPES
+        if any(dtype in implementation.dtypes for implementation in compared)
+    ]
+    matrix = Matrix(
+        [version_of(implementation) for implementation in compared], problems, dtypes, options
+    )
+    console = tables.output(200)
+    stopped = None
+    try:
+        with scratch() as folder, progress(AGREEMENT) as advance:
+            matrix.fill(folder, advance)
+    except KeyboardInterrupt as stop:
+        stopped = stop
+        if not matrix.cells:
+            raise
+    report.show(matrix, console)
+    refused = {
+        f"{name}, {dtype}": reason
+        for dtype in dtypes
+        for name, reason in controls.refusals(dtype).items()
+    }
+    refused |= {
+        f"{name}, float64": reason for name, reason in controls.extreme_refusals("float64").items()
+    }
+    results = [
+        f"{name}: " + (f"refused: {reason}" if reason else "NOT REFUSED: the check is broken")
+        for name, reason in refused.items()
+    ]
+    last = matrix.line(sum(map(bool, refused.values())), len(refused))
+    if out is not None:
+        here = machine.describe(options)
+        on = f"on {here.machine.gpu}" if options.device == "cuda" else "on the CPU"
+        versions = [
+            f"{name} {version}"
+            for name, version in here.versions.items()
+            if version and name != "python"
+        ]
+        core = f"the common environment: {', '.join(versions)}"
+        where = [
+            *machine.provenance(here),
+            core,
+            f"{on}; {here.matmul_precision}" if "float32" in dtypes else on,
+        ]
+        write_text(out, report.markdown(matrix, where, results, last))
+        last += f"; the matrix is {command_line.near(out)}"
+    console.print(f"\n{last}", style="bold", highlight=False, soft_wrap=True)
+    if stopped:
+        raise stopped
+    return 0 if matrix.good and all(refused.values()) else 1

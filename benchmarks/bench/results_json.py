@@ -1,0 +1,67 @@
+"""results.json: a run in the format of pytest-benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import metadata as distributions
+from typing import Any
+
+import msgspec
+from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
+from pytest_benchmark.stats import Stats
+from pytest_benchmark.utils import get_commit_info
+
+from benchmarks.metadata import Metadata
+from benchmarks.record import Record
+
+KEPT = (
+    "track",
+    "versions",
+    "digest",
+    "device",
+    "threads",
+    "error",
+    "first_call_seconds",
+    "calls_per_sample",
+)
+"""The fields of a record that results.json adds to each benchmark."""
+
+
+def pytest_benchmark_json(records: Sequence[Record], described: Metadata) -> dict[str, Any]:
+    """Return an entry per implementation and benchmark. Its data are the medians of all turns, in seconds per call.
+
+    The statistics are pytest-benchmark's own. Rows that are not ok have no entry: the format has no field for them.
+    """
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        if record.status == "ok":
+            groups.setdefault((record.benchmark, record.implementation), []).append(record)
+    entries = []
+    for (benchmark, implementation), rows in groups.items():
+        stats = Stats()
+        for row in rows:
+            for turn in row.turns or []:
+                stats.update(turn.seconds)
+        name = f"test_lstm[{implementation}-{benchmark.replace('/', '-')}]"
+        entries.append(
+            {
+                "group": benchmark,
+                "name": name,
+                "fullname": f"benchmarks/bench_lstm.py::{name}",
+                "params": {"implementation": implementation, "benchmark": benchmark},
+                "param": f"{implementation}-{benchmark.replace('/', '-')}",
+                "extra_info": {field: getattr(rows[0], field) for field in KEPT}
+                | {"replicates": len(rows)},
+                "options": {"disable_gc": True, "timer": "perf_counter", "warmup": True},
+                "stats": {**stats.as_dict(), "data": stats.data, "iterations": 1},
+            }
+        )
+    return {
+        "machine_info": pytest_benchmark_generate_machine_info(),
+        "commit_info": get_commit_info(None),
+        "environment": msgspec.to_builtins(described),
+        "benchmarks": entries,
+        "datetime": datetime.now(UTC).isoformat(),
+        "version": distributions.version("pytest-benchmark"),
+    }

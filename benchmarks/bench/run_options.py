@@ -1,0 +1,252 @@
+"""The options of a run. run.json keeps them, and --resume reads them back.
+
+Where they cannot be used, every function raises a UsageError.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import click
+import msgspec
+
+from benchmarks import ROOT, choices, json_files, machine, processors
+from benchmarks.cases import PRESETS, Benchmark, pairs_of
+from benchmarks.choices import file_digest
+from benchmarks.metadata import Commit
+from benchmarks.options import Flag, Options, given
+from benchmarks.runner.sides import own_variables
+from benchmarks.worker.devices import LEAST_TURN
+from benchmarks.worker.used_files import digest
+from impls.core import registry
+from impls.core.environments import versions_of
+from impls.core.files import check_name
+from impls.core.precision import DROPPED
+from impls.core.registry import Implementation
+
+TURN_SECONDS = 0.015
+"""Of a turn, at least."""
+FILES = "raw/files.json"
+"""In a run's folder: a hash of each file that its workers have used, by path."""
+
+
+class RunOptions(Options, frozen=True, kw_only=True):
+    """The options of a run, and what it measures with, as it was when it began.
+
+    Attributes:
+        used: by name, a hash of each file, the versions of each implementation, the processor and the GPU.
+    """
+
+    preset: Annotated[
+        str, Flag("--preset", "What is measured.", click.Choice(list(PRESETS)), "NAME")
+    ] = "quick"
+    rounds: Annotated[
+        int,
+        Flag(
+            "--rounds",
+            "Whole runs, one after another: then intervals hold the next.",
+            click.IntRange(1, 1000),
+        ),
+    ] = 1
+    out: Annotated[
+        str | None, Flag("--out", "A new folder.  [default: runs/DATE-PRESET]", click.Path(), "DIR")
+    ] = None
+    resume: Annotated[
+        str | None,
+        Flag("--resume", "Continue the interrupted run of this folder.", click.Path(), "DIR"),
+    ] = None
+    baseline: Annotated[
+        str,
+        Flag(
+            "--baseline", "By whose time others are divided.  [default: torch_lstm, or else the first]", None, "NAME",
+            advanced=True,
+        ),
+    ] = ""  # fmt: skip
+    peak: Annotated[bool, Flag("--floor/--no-floor", "Also time the peak.", hidden=True)] = True
+    used: dict[str, str] = msgspec.field(default_factory=dict)
+    commit: Commit = Commit()
+
+
+def compared(options: RunOptions) -> tuple[list[Implementation], str]:
+    """Return the implementations that a run's options name, and the name of the baseline."""
+    named = options.implementations or PRESETS[options.preset].implementations
+    try:
+        implementations = choices.implementations(named, options.peak)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    names = [implementation.name for implementation in implementations if implementation.is_lstm]
+    if not names:
+        raise click.UsageError("nothing to time: the peak is no LSTM")
+    baseline = options.baseline or ("torch_lstm" if "torch_lstm" in names else names[0])
+    if baseline not in names:
+        raise click.UsageError(
+            f"--baseline {baseline} is not among {', '.join(names)}; add --impl {baseline}"
+        )
+    return implementations, baseline
+
+
+def code_used(implementations: list[Implementation], weights: str | None) -> dict[str, str]:
+    """Return a hash of each file that every run reads, by path, and the versions of each implementation.
+
+    Files are those of this suite, the implementations, and the weights. What else a file from elsewhere reads, its
+    worker tells.
+    """
+    paths = [ROOT / "impls" / name for name in registry.shared_files()]
+    paths += [*(ROOT / "benchmarks").rglob("*.py"), *([Path(weights)] if weights else [])]
+    paths += [each.path for each in implementations]
+    paths = [
+        path for path in paths if path.is_file() and os.access(path, os.R_OK)
+    ]  # no lock of an editor
+    digests = {
+        os.path.relpath(path, ROOT) if ROOT in path.parents else str(path): file_digest(path)
+        for path in paths
+    }
+    return digests | {
+        f"the version of {each.name}": versions_of(each)
+        for each in implementations
+        if not each.requires
+    }
+
+
+def machine_used(device: str) -> dict[str, str]:
+    """Return the processor and the GPU that a run on a device has, and the variables that libraries read.
+
+    Not those that no worker gets as they are, and not which GPU of a machine it is: its model counts.
+    """
+    gpu = {"the GPU": machine.gpu_model() or "none"} if device == "cuda" else {}
+    set_anyway = {
+        *own_variables(Options(device=device), 1, "float32", Path()),
+        *DROPPED,
+        "CUDA_VISIBLE_DEVICES",
+    }
+    read = {name: value for name, value in machine.variables().items() if name not in set_anyway}
+    variables = {f"the variable {name}": value for name, value in read.items()}
+    return {"the processor": processors.words(machine.machine()), **gpu, **variables}
+
+
+def files_used(folder: Path) -> dict[str, str]:
+    """Return what workers of a run have told: a hash of each file that they have used, by path."""
+    return json_files.read(folder / FILES, dict[str, str]) if (folder / FILES).exists() else {}
+
+
+def difference(what: str, before: str, now: str) -> str:
+    """Return what to say of something that is not as it was when a run began."""
+    return f"{what} has changed since this run began: it was {before} and is {now}"
+
+
+def write_files_used(folder: Path, seen: Mapping[str, Set[str]]) -> str:
+    """Keep what workers have told, and return which file has not always been the same; nothing where all have."""
+    known = files_used(folder)
+    for path, digests in sorted(seen.items()):
+        first = known.setdefault(path, min(digests))
+        for other in digests - {first}:
+            return difference(path, first, other)
+    json_files.write(folder / FILES, known)
+    return ""
+
+
+def changed(options: RunOptions, used: Mapping[str, str] | None = None) -> str:
+    """Return what is no longer as it was when a run began; nothing where all is. `used`: see files_used."""
+    for path, before in (used or {}).items():
+        now = digest(path) or "missing"
+        if now != before:
+            return difference(path, before, now)
+    try:
+        implementations = [registry.resolve(path) for path in options.implementations]
+        here = code_used(implementations, options.weights) | machine_used(options.device)
+    except ValueError as error:  # such as a file that is gone
+        return str(error)
+    for name in sorted({*options.used, *here}):
+        before, now = options.used.get(name, "missing"), here.get(name, "missing")
+        if before != now:
+            return difference(name, before, now)
+    return ""
+
+
+def planned(options: RunOptions) -> RunOptions:
+    """Return the options with nothing left open but what depends on the machine: a fleet's run.json at first."""
+    preset = PRESETS[options.preset]
+    implementations, baseline = compared(options)
+    weights = Path(options.weights) if options.weights else None
+    problems = choices.choose_problems(options.problems, weights, preset.problems)
+    real = os.path.realpath(weights) if weights else None
+    pairs = preset.pairs
+    if options.workloads or options.modes:
+        pairs = pairs_of(options.workloads, options.modes)
+    choices.set_precision(options.precision, options.device)
+    return msgspec.structs.replace(
+        options,
+        implementations=tuple(each.text for each in implementations),
+        benchmarks=tuple(Benchmark(problem, *pair).id for problem in problems for pair in pairs),
+        replicates=options.replicates or preset.replicates,
+        blocks=options.blocks or preset.blocks,
+        turn_seconds=max(TURN_SECONDS, LEAST_TURN[options.device]),
+        weights=real,
+        baseline=baseline,
+        used=code_used(implementations, real),
+        commit=machine.commit(),
+        out=None,
+    )
+
+
+def of_machine(options: RunOptions) -> RunOptions:
+    """Return the options with what they leave to the machine, as this one has it."""
+    return msgspec.structs.replace(
+        options,
+        threads=len(choices.choose_cores(options.threads, options.device)),
+        used=options.used | machine_used(options.device),
+    )
+
+
+def resolved(options: RunOptions) -> tuple[RunOptions, Path]:
+    """Check all options before anything is written, then write run.json.
+
+    Returns:
+        The options with nothing left open, and the folder of the run.
+    """
+    whole = of_machine(planned(options))
+    folder = choices.usable_out(options.out, options.preset)
+    (folder / "raw").mkdir()  # of two processes at once, only one can
+    json_files.write(folder / "run.json", whole)
+    return whole, folder
+
+
+def resumed(options: RunOptions) -> tuple[RunOptions, Path]:
+    """Return the options of a run to resume, and its folder."""
+    folder = Path(options.resume or "")
+    if others := [name for name in given(options) if name != "--resume"]:
+        raise click.UsageError(
+            f"--resume continues a run with its own options; leave out {others[0]}"
+        )
+    try:
+        check_name(os.path.realpath(folder))
+        began = json_files.read(folder / "run.json", RunOptions)
+        if not (folder / "raw").exists():  # a fleet's, which begins now
+            began = of_machine(began)
+            json_files.write(folder / "run.json", began)
+    except (ValueError, OSError) as error:
+        raise click.UsageError(
+            f"{folder} holds no run to resume (no readable run.json: {error})"
+        ) from None
+    if what := changed(began, files_used(folder)):
+        raise click.UsageError(f"{what}; start a new run")
+    choices.set_precision(began.precision, began.device)
+    return began, folder
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Lock a run's folder, so that two processes do not work on the same run."""
+    with (folder / "run.json").open(
+        "r+"
+    ) as file:  # on NFS, a lock needs a file that can be written
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise click.UsageError(f"{folder} is being worked on by another process") from None
+        yield

@@ -1,0 +1,88 @@
+"""The reference's results in files: the runner computes them once for each problem and workload; workers read them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.cases import Benchmark
+from benchmarks.judge import agreement, extremes
+from impls.core.weights import Array, Weights, complete, read_weights
+
+Key = tuple[str, str, bool]
+"""The id of a problem, a workload, and whether it is about extreme numbers."""
+Expected = dict[Key, Path]
+"""Files with the reference's results."""
+
+
+def key_of(benchmark: Benchmark) -> Key:
+    """Return the key of a benchmark's results: all modes share them, and all extremes."""
+    return benchmark.problem.id, benchmark.workload, bool(benchmark.extreme)
+
+
+def weights_of(benchmark: Benchmark, seed: int, path: str | None) -> Weights:
+    """Return a benchmark's weights: random ones of a seed, and those that a file has."""
+    if benchmark.extreme:
+        return extremes.weights_of(benchmark.problem.dtype, seed)
+    given = read_weights(Path(path))[1] if path else {}
+    return complete(given, benchmark.timed_problem, benchmark.workload, seed)
+
+
+def write_expected(
+    benchmarks: Iterable[Benchmark],
+    seed: int,
+    weights_path: str | None,
+    folder: Path,
+    inputs: int,
+    zero_states: Sequence[bool] = agreement.ADMISSION,
+    steps: Mapping[Key, Collection[int]] | None = None,
+) -> Expected:
+    """Write the reference's results of every problem and workload to files.
+
+    Args:
+        benchmarks: those with the same key share a file.
+        seed, weights_path: of the weights: see `weights_of`.
+        folder: where the files are written. Those of an earlier call are replaced.
+        inputs, zero_states: the seed of the inputs, and of each set of them, whether its h0 and c0 are zero.
+        steps: by key, the numbers of calls to compute where each changes the state; None for those of the admission.
+    """
+    files: Expected = {}
+    for benchmark in benchmarks:
+        problem, workload, key = benchmark.timed_problem, benchmark.workload, key_of(benchmark)
+        if key in files:
+            continue
+        if benchmark.extreme:
+            results = extremes.expected(problem.dtype, seed, inputs)
+        else:
+            arrays = weights_of(benchmark, seed, weights_path)
+            wanted = None if steps is None else steps.get(key, ())
+            results = agreement.expected(problem, workload, arrays, inputs, zero_states, wanted)
+        files[key] = folder / f"expected-{len(files)}.float64"
+        save(files[key], results)
+    return files
+
+
+def save(path: Path, results: agreement.Results) -> None:
+    """Write results to a file, which every worker reads. A file beside it says where each array is."""
+    index, offset = {}, 0
+    path.unlink(missing_ok=True)  # a worker may still have the file before mapped
+    with path.open("wb") as file:
+        for name, value in results.items():
+            index[name] = offset, value.shape
+            file.write(np.asarray(value, np.float64).tobytes())
+            offset += value.size
+    path.with_suffix(".json").write_text(json.dumps(index))
+
+
+def saved(path: str) -> dict[str, Array]:
+    """Return what `save` wrote. It is mapped into memory, and nothing is copied: workers read it again and again."""
+    content = np.memmap(path, np.float64, mode="r").view(np.ndarray)
+    index = json.loads(Path(path).with_suffix(".json").read_text())
+    return {
+        name: content[start : start + math.prod(shape)].reshape(shape)
+        for name, (start, shape) in index.items()
+    }

@@ -1,0 +1,1 @@
+"""What this repository publishes: its runs, and the blocks of its texts."""

@@ -1,0 +1,172 @@
+"""What is published: whether a run is good enough, its files, and the site of all of them."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.bench import rounds
+from benchmarks.cases import PRESETS
+from benchmarks.record import harmless
+from benchmarks.words import count
+from impls.core import registry
+from impls.core.files import write_text
+from reports import estimates, frames, tables, today
+from reports.charts.drawing import file_name
+from reports.frames import ARM, Run, machine_label
+from reports.report import Report
+from reports.run_folder import copy_raw
+from reports.site import pages as site
+from reports.site.documents import documents
+
+RUNS = "runs"
+"""The folder of the site with a folder for each run, whose addresses never change."""
+LINKS = (
+    ("docs/method.html", "Methods"),
+    ("docs/results.html#what-the-names-mean", "What the names mean"),
+    ("docs/reference.html#use-one-in-your-program", "Use one in a program"),
+    ("docs/CONTRIBUTING.html#add-an-implementation-in-one-file", "Add yours"),
+    ("docs/gate.html", "The gate"),
+    ("summary.csv", "summary.csv"),
+)
+"""What every page of the site links to, beside the page of runs."""
+OF_A_RUN = tuple((f"../../{href}", title) for href, title in (("index.html", "All runs"), *LINKS))
+"""What the page of a run links to."""
+
+
+def build(out: Path, reported: Sequence[Report]) -> None:
+    """Write the site's pages and the files for programs; the runs' own are in RUNS/NAME already."""
+    site.save(out, reported, LINKS)
+    for document in documents():
+        path = out / document.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        up = "../" * document.path.count("/")
+        links = [(up + href, title) for href, title in (*site.PAGES.items(), *LINKS)]
+        write_text(path, site.document(document, links))
+    summaries = [
+        each.summary.assign(
+            run_id=each.run.run_id,
+            machine=machine_label(each.run.metadata),
+            commit=each.run.metadata.commit.id,
+        )
+        for each in reported
+    ]
+    write_text(out / "summary.csv", tables.csv(pd.concat(summaries, ignore_index=True)))
+
+
+LEAST_REPLICATES = 4
+"""The fewest replicates of fresh processes with which an interval means something."""
+MOST_OF_RATIOS, MOST_OF_TIMES = 0.1, estimates.UNSTEADY
+"""The most that the replicates of a ratio, and of a time, may differ by: the median of the standard deviations."""
+
+
+def faults(run: Run) -> Iterator[str]:
+    """Yield each reason why a run can't be published; none means that it can."""
+    metadata = run.metadata
+    measured = set(
+        run.records[["problem", "workload", "mode"]].astype(str).itertuples(index=False, name=None)
+    )
+    presets = {name: preset for name, preset in PRESETS.items() if name != "quick"}
+    benchmarks = [
+        {(problem, *pair) for problem in each.problems for pair in each.pairs}
+        for each in presets.values()
+    ]
+    if measured not in benchmarks:
+        yield f"its benchmarks are those of no preset that is published; these are {', '.join(presets)}"
+    machine = metadata.machine
+    if machine.family is None or machine.model is None or not machine.instructions:
+        yield "its processor is not known by family, model and vector instructions"
+    if not metadata.commit.id:
+        yield "its commit is not known"
+    elif metadata.commit.dirty:
+        yield "files differed from its commit: commit them, and measure again"
+    if (replicates := sum(run.rounds.values())) < LEAST_REPLICATES:
+        yield f"it has {count(replicates, 'replicate')}; {LEAST_REPLICATES} are needed"
+    noise = estimates.noise(run)
+    if not math.isfinite(noise.times):
+        yield "its noise is not known"
+    for what, found, most in (
+        ("ratios", noise.ratios, MOST_OF_RATIOS),
+        ("times", noise.times, MOST_OF_TIMES),
+    ):
+        if found > most:
+            differ = f"{what} differ by {100 * found:.0f} % between replicates"
+            yield f"the machine was busy: {differ}; {100 * most:.0f} % is the most"
+    records = run.records.drop_duplicates([*ARM, "status"])
+    bad = records[~records["status"].isin(harmless(metadata.machine.gpu))]
+    for (status, name), rows in bad.groupby(["status", "implementation"], sort=False):
+        yield f"{name} has the status {status} in {count(len(rows), 'row')}: {rows['reason'].iloc[0]}"
+
+
+def gathered(folders: Sequence[Path], place: Path) -> list[Path]:
+    """Join those of some runs that are rounds of one: each into a folder in `place`, with the name of the newest.
+
+    A ValueError says in one line which can't be read, or is there twice.
+    """
+    if len(folders) < 2:
+        return list(folders)
+    groups: dict[Any, list[rounds.Read]] = {}
+    for each in sorted(map(rounds.Read.of, folders), key=lambda each: each.described.run.run_id):
+        groups.setdefault(tuple(each.kind().items()), []).append(each)
+    found = []
+    for runs in groups.values():
+        found.append(newest := runs[-1].folder)
+        if len(runs) > 1:
+            found[-1] = place / newest.resolve().name
+            found[-1].mkdir()
+            rounds.joined(runs, found[-1])
+    return found
+
+
+def replaced(run: Run, folder: Path) -> list[Path]:
+    """Return the folders of older published runs of whose rows, at implementations that still exist, a run has all.
+
+    It must have as many rounds.
+    """
+    names = registry.catalogue()
+    arms = set(run.records[ARM].astype(str).itertuples(index=False, name=None))
+    found = []
+    for path in frames.folders(folder):
+        old = frames.read_run(path)
+        there = old.records[today.file_of(old.records["implementation"]).isin(names)][ARM]
+        same_machine = machine_label(old.metadata) == machine_label(run.metadata)
+        known = set(there.astype(str).itertuples(index=False, name=None))
+        if (
+            same_machine
+            and old.run_id < run.run_id
+            and len(old.rounds) <= len(run.rounds)
+            and known <= arms
+        ):
+            found.append(path)
+    return found
+
+
+def publish(run: Run, folder: Path) -> Path:
+    """Copy a run's raw files to the published runs, then remove those that it replaces, and return the place.
+
+    The name is that of the run's folder; where another run has it, as in a fleet, the run's id is added.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    older = replaced(run, folder)
+    name = run.folder.resolve().name
+    place = folder / name
+    if place.exists() and place not in older and frames.read_run(place).run_id != run.run_id:
+        place = folder / file_name(name, run.run_id)
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        copy = Path(temporary, "new")
+        copy.mkdir()
+        copy_raw(run, copy)
+        frames.read_run(copy)
+        if place.exists():
+            place.rename(Path(temporary, "old"))
+        copy.rename(place)
+    for old in older:
+        if old != place:
+            shutil.rmtree(old)
+    return place

@@ -1,0 +1,1 @@
+"""The pages: of a run, of all published runs, and of the documents."""
