@@ -67,9 +67,8 @@ class Record(msgspec.Struct, kw_only=True):
     even: bool | None = None  # whether all those lengths are seq_len
     proj_size: Int32 | None = None  # 0 where h is not projected
     batch_first: bool | None = None
-    dropout: bool | None = (
-        None  # whether half of what goes from layer to layer is dropped in training
-    )
+    # whether half of what goes from layer to layer is dropped in training
+    dropout: bool | None = None
     resets: bool | None = None  # whether each row starts anew at a step
     workload: str
     mode: str
@@ -81,20 +80,17 @@ class Record(msgspec.Struct, kw_only=True):
     reason: str | None = ""
     error: float | None = None  # the largest error against the reference
     error_tensor: str | None = None
-    kernel: str | None = (
-        None  # what takes the most time of a call: see benchmarks/worker/profiles.py
-    )
-    warning: str | None = (
-        None  # the first that Python gave as it was prepared and called first in its process
-    )
+    # what takes the most time of a call: see benchmarks/worker/profiles.py
+    kernel: str | None = None
+    # the first that Python gave as it was prepared and called first in its process
+    warning: str | None = None
     first_call_seconds: float | None = None  # cold: with an empty compile cache
     warm_first_call_seconds: float | None = None  # in this replicate's fresh process
     seconds: float | None = None  # of a call: the median over turns
     cores_used: float | None = None  # CPU seconds per second, the median over turns
     peak_bytes: int | None = None  # peak RSS above what was before this benchmark was opened
-    pipelined_seconds: float | None = (
-        None  # of a call on a GPU, where many are submitted with a single wait
-    )
+    # of a call on a GPU, where many are submitted with a single wait
+    pipelined_seconds: float | None = None
     gpu_seconds: float | None = None  # in which the GPU works for a call, by CUPTI
     gpu_kernels: float | None = None  # that the GPU runs for a call
     calls_per_sample: Int32 | None = None

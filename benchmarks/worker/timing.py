@@ -56,26 +56,22 @@ class Turn(msgspec.Struct, kw_only=True):
     position: Int32 | None = None  # in the block's order of turns
     started: float | None = None  # seconds since the epoch
     seconds: float  # of a call: the median of the samples
-    samples: list[float] | None = (
-        None  # seconds per call; null where only p99_seconds and largest_seconds are kept
-    )
+    # seconds per call; null where only p99_seconds and largest_seconds are kept
+    samples: list[float] | None = None
     p99_seconds: float | None = None  # of 1,000 calls, each timed by itself
     largest_seconds: float | None = None  # of the same
     wall_seconds: float | None = None
     cpu_seconds: float | None = None
     pressure_seconds: float | None = None  # in which a process waited for a processor, meanwhile
-    inputs: Int32 | None = (
-        None  # the set of inputs that was loaded before it; None where it went on with the last one
-    )
+    # the set of inputs that was loaded before it; None where it went on with the last one
+    inputs: Int32 | None = None
     outside_seconds: float | None = None  # of the whole turn, by the runner's clock
     outside_cpu_seconds: float | None = None  # of the worker and its children, as the kernel tells
-    gpu_hertz: float | None = (
-        None  # the card's clock at the end of the turn, as its driver tells the runner
-    )
+    # the card's clock at the end of the turn, as its driver tells the runner
+    gpu_hertz: float | None = None
     gpu_celsius: float | None = None  # its temperature then
-    gpu_throttled: Int32 | None = (
-        None  # why it held itself back before or after, by NVML's bits; 0 where it did not
-    )
+    # why it held itself back before or after, by NVML's bits; 0 where it did not
+    gpu_throttled: Int32 | None = None
     gpu_others: Int32 | None = None  # processes of others that use it
 
 

@@ -155,15 +155,16 @@ def columns(_reports: Sequence[Report]) -> str:
     return markdown_table(table, ["column", "type", "meaning"])
 
 
-FIELD = re.compile(r"(?m)^    (\w+): .*?(?:  # (.*))?$")
+FIELD = re.compile(r"(?m)^(?:    # (.*)\n)?    (\w+): .*?(?:  # (.*))?$")
+"""A field of a class, with its meaning in a comment above it or beside it."""
 
 
 def _fields(kind: type, arrow: Any, prefix: str) -> Iterator[list[str]]:
-    for name, meaning in FIELD.findall(inspect.getsource(kind)):
+    for above, name, beside in FIELD.findall(inspect.getsource(kind)):
         if arrow.get_field_index(name) >= 0 and name != "turns":
             kind_of = arrow.field(name).type
             words = "list of double" if pa.types.is_list(kind_of) else str(kind_of)
-            yield [f"`{prefix}{name}`", words, meaning]
+            yield [f"`{prefix}{name}`", words, above or beside]
 
 
 def late(reports: Sequence[Report]) -> str:
