@@ -19,7 +19,7 @@ from reports.verdict import BASELINE, FASTER, UNCLEAR
 
 
 def rows(every: pd.DataFrame, mode: str, problem: str) -> dict[str, Any]:
-    """Return the row of each implementation that has a ratio and still exists, of those of composition.together.
+    """Return the row of each implementation that has a ratio and still exists, of those of machines.together.
 
     Releases such as `jax_scan@jax==0.8.*` are left out: a question has them.
     """

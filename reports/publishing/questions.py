@@ -14,7 +14,8 @@ from benchmarks.calibration.real_gates import span
 from benchmarks.cases import COMPILED, FLOAT64, IMDB, LONG, QUICK, SMALL
 from benchmarks.tables import markdown_table
 from benchmarks.words import duration, listed, time_with_interval
-from reports import composition, frames
+from reports import frames
+from reports.machines import Machine, by_machine
 from reports.parts import cliffs, releases
 from reports.report import PURPOSES, Report
 from reports.tables import ratio
@@ -58,7 +59,7 @@ def _loops(report: Report) -> pd.DataFrame:
 
 
 @functools.cache  # README and two blocks of the results ask
-def found(machine: composition.Machine) -> Found:
+def found(machine: Machine) -> Found:
     """Return what the runs of one machine have; the `day` of a row is that of its run."""
     rows, loops, costs, of_releases = (
         pd.concat(
@@ -389,7 +390,7 @@ QUESTIONS = (
 
 def answered(reports: Sequence[Report]) -> list[tuple[Question, dict[str, Sentences]]]:
     """Return the questions that the published runs answer, each with its answer on each machine, by the label."""
-    of = {machine.label: found(machine) for machine in composition.machines(reports)}
+    of = {machine.label: found(machine) for machine in by_machine(reports)}
     every = [(each, {label: each.answer(data) for label, data in of.items()}) for each in QUESTIONS]
     said = [
         (each, {label: words for label, words in answers.items() if words})

@@ -8,7 +8,8 @@ from typing import Any
 from benchmarks.cases import QUICK
 from benchmarks.tables import markdown_table
 from benchmarks.words import count, listed
-from reports import composition, tables
+from reports import tables
+from reports.machines import Machine, by_machine, together
 from reports.parts import cliffs
 from reports.preamble import torch_and_jax
 from reports.publishing import phrases, questions
@@ -36,7 +37,7 @@ OfMachines = Sequence[dict[str, dict[str, Any]]]
 
 def fastest(reports: Sequence[Report]) -> str:
     """Return README's answer: a sentence, a table of a training step on two machines, how it was measured, and more."""
-    every = [(each, composition.together(each.runs)) for each in composition.machines(reports)]
+    every = [(each, together(each.runs)) for each in by_machine(reports)]
     chosen = [(each, rows) for each, rows in every if phrases.rows(rows, STEP, QUICK[0])][
         :2
     ] or every[:1]
@@ -95,7 +96,7 @@ def _which(steps: OfMachines, where: str) -> str:
     return f"at batch 1, {small} clearly faster{where}; at batch 16, {large}"
 
 
-def _steps(machines: Sequence[composition.Machine], short: Sequence[str], steps: OfMachines) -> str:
+def _steps(machines: Sequence[Machine], short: Sequence[str], steps: OfMachines) -> str:
     """Return the table of a training step, and after it of which runs it is."""
     table = [
         [words, *(phrases.cell(at[p].get(name)) for at in steps for p in QUICK)]
@@ -132,9 +133,7 @@ def _faster_on_all(of_machines: OfMachines, problem: str) -> list[str]:
     return sorted(names, key=lambda name: float(first[name].ratio))
 
 
-def _options(
-    machines: Sequence[composition.Machine], on_each: Callable[[Sequence[str | None]], str]
-) -> str:
+def _options(machines: Sequence[Machine], on_each: Callable[[Sequence[str | None]], str]) -> str:
     """Return the option that throws nn.LSTM off its fast path silently, on each machine, where native_lstm gains most.
 
     That is in training, on the first machine. Nothing is said where no option was measured.
@@ -168,7 +167,7 @@ With {option}, a training step took, over one of `nn.LSTM` without: `nn.LSTM` {c
 """
 
 
-def _briefly(machines: Sequence[composition.Machine]) -> list[str]:
+def _briefly(machines: Sequence[Machine]) -> list[str]:
     """Return such as `AMD EPYC` for each machine, with its family where that is not enough."""
     for words in (1, 2, None):
         short = [", ".join(each.label.split(", ")[:words]) for each in machines]

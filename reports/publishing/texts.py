@@ -26,8 +26,9 @@ from impls.core import registry
 from impls.core.files import write_text
 from impls.core.registry import Implementation
 from impls.core.text import json_text
-from reports import composition, frames, tables, today, tracks
+from reports import frames, tables, today, tracks
 from reports.estimates import PUBLISHED
+from reports.machines import by_machine, together
 from reports.parts import stream
 from reports.preamble import preamble, versions
 from reports.publishing import phrases, pools, questions, readme, rounds
@@ -56,7 +57,7 @@ def options(reports: Sequence[Report]) -> str:
         *(f"{mode}, `{name}`" for mode in modes.values() for name in OF_OPTIONS),
         "operator",
     ]
-    for machine in composition.machines(reports):
+    for machine in by_machine(reports):
         rows = questions.found(machine).costs.sort_values("cost", ascending=False, kind="stable")
         rows = rows[rows["problem"].str.startswith(QUICK[0])]
         at: dict[Any, Any] = {
@@ -89,8 +90,8 @@ def _of_other_runs(reports: Sequence[Report], rows: Sequence[Any]) -> Iterator[s
 def results(reports: Sequence[Report]) -> str:
     """Return the tables of docs/results.md: of each machine, training and inference at the published shapes."""
     shown = []
-    for machine in composition.machines(reports):
-        rows_of = partial(phrases.rows, composition.together(machine.runs))
+    for machine in by_machine(reports):
+        rows_of = partial(phrases.rows, together(machine.runs))
         found = {mode: {problem: rows_of(mode, problem) for problem in SHAPES} for mode in PURPOSES}
         whole = [row for at in found.values() for rows in at.values() for row in rows.values()]
         shown += [
@@ -170,8 +171,8 @@ def _fields(kind: type, arrow: Any, prefix: str) -> Iterator[list[str]]:
 def late(reports: Sequence[Report]) -> str:
     """Return the table of streams that the page shows of each machine."""
     said = []
-    for machine in composition.machines(reports):
-        for answer, report in composition.shown(machine):
+    for machine in by_machine(reports):
+        for answer, report in machine.shown:
             if isinstance(answer, Answer) and answer.title == stream.TITLE:
                 older = (
                     ""

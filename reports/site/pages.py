@@ -10,31 +10,26 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
-from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import jinja2
-import pandas as pd
 from markupsafe import Markup, escape
 
 from benchmarks import ROOT
-from benchmarks.calibration.real_gates import span
-from benchmarks.record import harmless
-from benchmarks.words import count, listed
 from impls.core.files import write_text
 from impls.core.text import one_line
-from reports import composition, estimates, headline, today
-from reports.charts import shapes, style
-from reports.charts.drawing import write
-from reports.composition import Machine
+from reports import estimates, today
+from reports.charts import style
 from reports.frames import Run, began
-from reports.preamble import preamble, torch_and_jax
+from reports.machines import Machine, by_machine, processor_and_gpu
+from reports.preamble import preamble
 from reports.report import PURPOSES, Report
+from reports.site import index
+from reports.site import rows
 from reports.site.documents import Document
 from reports.tables import notes
-from reports.tracks import LIMITS
 
 TABLES = [
     ("table.md", "tables in Markdown"),
@@ -57,46 +52,6 @@ SECTIONS = {
 """The sections of the page, each with its title."""
 
 
-def _part(machine: Machine, head: Report, folder: Path) -> dict[str, Any]:
-    """Return what the page says of one machine, by the names in its template; what is `shown` has its run with it."""
-    advised = composition.advice(machine)
-    problems = set(machine.head.summary["problem"].astype(str))
-    of_head = [each for each in advised if each.problem in problems]
-    drawings = []
-    for mode, device in product(PURPOSES, dict.fromkeys(each.device for each in advised)):
-        timed = [each.timed for each in of_head if (each.mode, each.device) == (mode, device)]
-        if drawn := shapes.draw(machine.label, mode, device, timed, machine.head.baseline):
-            drawings.append(write(drawn, folder / "figures"))
-    answer, exceptions = headline.answer(of_head)
-    return {
-        "machine": machine,
-        "answer": answer,
-        "exceptions": exceptions,
-        "measured": _measured(machine),
-        "advised": advised,
-        "drawings": drawings,
-        "shown": composition.shown(machine),
-        "row_of": lambda row: composition.address(machine.runs[row.number], head, row),
-    }
-
-
-def _measured(machine: Machine) -> str:
-    """Return such as `Measured on 2026-11-25: 12 implementations of today's code, each of which agrees with …`."""
-    run, records = machine.head.run, pd.concat([each.run.records for each in machine.runs])
-    timed = records[(records["status"] == "ok") & ~records["track"].isin(LIMITS)]
-    files = today.file_of(timed["implementation"])
-    older = files.nunique() - files[today.is_today(timed)].nunique()
-    old = f" ({older} by {today.OLDER})" if older else " of today's code"
-    versions = f" {known}." if (known := torch_and_jax(run)) else ""
-    cpu_only = "" if "cuda" in set(records["device"].astype(str)) else " On the CPU, no GPU."
-    number = count(files.nunique(), "implementation")
-    bad = records.loc[~records["status"].isin(harmless(run.metadata.machine.gpu)), "implementation"]
-    failed = f" {listed(sorted(set(bad.astype(str))))} failed: see all rows." if len(bad) else ""
-    when = began(run.run_id)
-    agrees = "each of which agrees with a float64 reference"
-    return f"Measured on {when}: {number}{old}, {agrees}.{failed}{versions}{cpu_only}"
-
-
 def _covered(found: Sequence[Machine], devices: set[str]) -> str:
     """Return what the numbers do not say."""
     kind = "machine" if "cuda" in devices else "CPU"
@@ -109,18 +64,12 @@ def _covered(found: Sequence[Machine], devices: set[str]) -> str:
     return f"{where}{gpu}. Another machine may give another order: measure there."
 
 
-def _compared(advised: headline.Recommendation) -> str:
-    """Return such as `Measured on 2026-11-25.`."""
-    older = f", some with {today.OLDER}" if advised.timed["older"].any() else ""
-    return f"Measured on {span(sorted(set(advised.timed['day'])))}{older}. Brackets are 95 % intervals."
-
-
 def cite(run: Run) -> str:
     """Return a line by which a text can name a run."""
     commit = run.metadata.commit
     return one_line(
         f"lstm-bench, run {run.run_id}, {began(run.run_id)}, commit {(commit.id or 'unknown')[:12]}"
-        f"{' with changes' if commit.dirty else ''}, {composition.words(run)}"
+        f"{' with changes' if commit.dirty else ''}, {processor_and_gpu(run)}"
     )
 
 
@@ -190,9 +139,9 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
 
     The first run heads them. `links` are to other pages of the site, each with its title.
     """
-    found = composition.machines(reports)
+    found = by_machine(reports)
     head = found[0].head
-    parts = [_part(machine, head, folder) for machine in found]
+    parts = [index.part(machine, head, folder) for machine in found]
     present = {
         "shapes": any(part["advised"] for part in parts),
         "more": any(part["shown"] for part in parts),
@@ -200,7 +149,7 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
     devices = {device for report in reports for device in report.summary["device"].astype(str)}
     standing = [(machine.label, report) for machine in found for report in machine.runs]
     links = (*PAGES.items(), *links)
-    index = _rendered(
+    index_page = _rendered(
         "page.html.j2",
         links,
         "common.js",
@@ -214,24 +163,24 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
         shapes=list(dict.fromkeys(each.problem for part in parts for each in part["advised"])),
         noises=[(machine.label, estimates.noise(machine.head.run)) for machine in found],
         covered=_covered(found, devices),
-        best_of_tracks=composition.best_of_tracks,
-        of_tracks=composition.of_tracks(head.baseline),
+        best_of_tracks=index.best_of_tracks,
+        of_tracks=index.of_tracks(head.baseline),
         purposes=PURPOSES,
         notes=[line.partition(": ") for line in notes(head)],
         cite=cite,
-        compared=_compared,
+        compared=index.compared,
         preamble=preamble,
     )
-    rows = _rendered(
+    rows_page = _rendered(
         "rows.html.j2",
         links,
         "common.js",
         "rows.js",
-        columns=composition.of_page(head.baseline, len(devices) > 1),
+        columns=rows.of_page(head.baseline, len(devices) > 1),
         older=today.OLDER,
-        rows=list(composition.rows(standing)),
-        number=composition.number,
+        rows=list(rows.rows(standing)),
+        number=rows.number,
         cite=cite,
     )
-    for name, text in zip(PAGES, (index, rows), strict=True):
+    for name, text in zip(PAGES, (index_page, rows_page), strict=True):
         write_text(folder / name, text)

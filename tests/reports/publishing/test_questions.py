@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.cases import COMPILED, FLOAT64, IMDB, QUICK
 from reports import frames
-from reports.composition import Machine
+from reports.machines import Machine
 from reports.publishing import questions, readme
 from tests.helpers.answers import report_of
 from tests.helpers.records import save, trained
