@@ -35,7 +35,7 @@ class Machine:
         for report in self.runs:
             today = of_today(report.run) > 0
             for part in report.shown:
-                size = len(part.said if isinstance(part, Drawing) else part.frame)
+                size = len(part.labels if isinstance(part, Drawing) else part.frame)
                 if part.title not in best or (today, size) > best[part.title][:2]:
                     best[part.title] = today, size, part, report
         return [(part, report) for _, _, part, report in best.values()]

@@ -173,7 +173,7 @@ def packed(data: Found) -> Sentences | None:
         return None
     word = _word(row, "cost")
     took = f"{ratio('cost')(row)} times as long as with full rows, inference {ratio('cost')(called)} ({_when(row)})"
-    at = f"At `{row.problem}`, training took {took}: the operator was {row.told}."
+    at = f"At `{row.problem}`, training took {took}: the operator was {row.operator}."
     said = [f"{word}.", at]
     others = [
         other for name in ("torch_cpp", "jax_scan") if (other := data.at(row.problem, STEP, name))
@@ -244,7 +244,7 @@ def double(data: Found) -> Sentences | None:
     if others and others[-1].implementation == "keras_tensorflow" and others[-1].verdict != FASTER:
         other += ["TensorFlow is not clearly faster."]
     took = f"{ratio('cost')(training)} times float32's time in training and {ratio('cost')(inference)} in inference"
-    at = f"At `{FLOAT64}`, float64 took {took} ({_when(training)}): the operator was {training.told}."
+    at = f"At `{FLOAT64}`, float64 took {took} ({_when(training)}): the operator was {training.operator}."
     use = "Use float32 where you can, and where you can't, [`native_lstm`](reference.md#use-one-in-your-program)."
     return [f"{_word(training, 'cost')}.", at, use, *other]
 

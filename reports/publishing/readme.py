@@ -143,7 +143,9 @@ def _options(machines: Sequence[Machine], on_each: Callable[[Sequence[str | None
     for machine in machines:
         rows = questions.found(machine).costs
         rows = rows[(rows["mode"] == STEP) & (rows["same"] == QUICK[0])]
-        silent = rows[(rows["implementation"] == "torch_lstm") & (rows["told"] == cliffs.SILENTLY)]
+        silent = rows[
+            (rows["implementation"] == "torch_lstm") & (rows["operator"] == cliffs.SILENTLY)
+        ]
         theirs.append({str(row.option): row for row in silent.itertuples(index=False)})
         native = rows[rows["implementation"] == "torch_cpp"]
         ours.append({str(row.option): row for row in native.itertuples(index=False)})

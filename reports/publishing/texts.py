@@ -74,7 +74,7 @@ def options(reports: Sequence[Report]) -> str:
                 for name in OF_OPTIONS
             ]
             base = at.get((problem, STEP, "torch_lstm")) or at[problem, CALL, "torch_lstm"]
-            table.append([option, problem.removeprefix(QUICK[0]), *cells, base.told])
+            table.append([option, problem.removeprefix(QUICK[0]), *cells, base.operator])
         said += [f"On {machine.label}:\n\n{markdown_table(table, head)}"] if table else []
     return "\n\n".join(said)
 

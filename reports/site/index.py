@@ -12,32 +12,35 @@ from benchmarks.calibration.real_gates import span
 from benchmarks.record import harmless
 from benchmarks.tables import Column
 from benchmarks.words import count, listed
-from reports import headline, tables, today
+from reports import estimates, headline, tables
 from reports.charts import shapes
 from reports.charts.drawing import write
-from reports.charts.shapes import best_of_frameworks
 from reports.frames import began
 from reports.headline import Recommendation
 from reports.machines import Machine, together
 from reports.preamble import torch_and_jax
 from reports.report import PURPOSES, Report
 from reports.site.rows import address
-from reports.today import OLDER
+from reports.today import OLDER, file_of, is_today
 from reports.tracks import DEFAULT, LIMITS
 from reports.verdict import BASELINE
 
 
 def part(machine: Machine, head: Report, folder: Path) -> dict[str, Any]:
-    """Return what the page says of one machine, by the names in its template; what is `shown` has its run with it."""
+    """Return what the page says of one machine, by the names in its template, and write its dot plots.
+
+    `head` is the run that heads the page.
+    """
+    baseline = machine.head.baseline
     advised = list(headline.recommendations(machine.head, together(machine.runs)))
-    problems = set(machine.head.summary["problem"].astype(str))
-    of_head = [each for each in advised if each.problem in problems]
+    of_head = [each for each in advised if each.problem in set(machine.head.summary["problem"])]
+    answer, exceptions = headline.answer(of_head)
     drawings = []
     for mode, device in product(PURPOSES, dict.fromkeys(each.device for each in advised)):
         timed = [each.timed for each in of_head if (each.mode, each.device) == (mode, device)]
-        if drawn := shapes.draw(machine.label, mode, device, timed, machine.head.baseline):
-            drawings.append(write(drawn, folder / "figures"))
-    answer, exceptions = headline.answer(of_head)
+        drawing = shapes.draw(machine.label, mode, device, timed, baseline)
+        if drawing:
+            drawings.append(write(drawing, folder / "figures"))
     return {
         "machine": machine,
         "answer": answer,
@@ -45,57 +48,63 @@ def part(machine: Machine, head: Report, folder: Path) -> dict[str, Any]:
         "measured": _measured(machine),
         "advised": advised,
         "drawings": drawings,
-        "shown": machine.shown,
+        "noise": estimates.noise(machine.head.run),
         "row_of": lambda row: address(machine.runs[row.number], head, row),
     }
 
 
 def _measured(machine: Machine) -> str:
     """Return such as `Measured on 2026-11-25: 12 implementations of today's code, each of which agrees with …`."""
-    run, records = machine.head.run, pd.concat([each.run.records for each in machine.runs])
+    run = machine.head.run
+    records = pd.concat([report.run.records for report in machine.runs])
     timed = records[(records["status"] == "ok") & ~records["track"].isin(LIMITS)]
-    files = today.file_of(timed["implementation"])
-    older = files.nunique() - files[today.is_today(timed)].nunique()
-    old = f" ({older} by {today.OLDER})" if older else " of today's code"
-    versions = f" {known}." if (known := torch_and_jax(run)) else ""
-    cpu_only = "" if "cuda" in set(records["device"].astype(str)) else " On the CPU, no GPU."
-    number = count(files.nunique(), "implementation")
-    bad = records.loc[~records["status"].isin(harmless(run.metadata.machine.gpu)), "implementation"]
-    failed = f" {listed(sorted(set(bad.astype(str))))} failed: see all rows." if len(bad) else ""
-    when = began(run.run_id)
+    files = file_of(timed["implementation"])
+    older = files.nunique() - files[is_today(timed)].nunique()
+    code = f" ({older} by {OLDER})" if older else " of today's code"
+    what = f"{count(files.nunique(), 'implementation')}{code}"
     agrees = "each of which agrees with a float64 reference"
-    return f"Measured on {when}: {number}{old}, {agrees}.{failed}{versions}{cpu_only}"
+    sentences = [f"Measured on {began(run.run_id)}: {what}, {agrees}."]
+    failed = records[~records["status"].isin(harmless(run.metadata.machine.gpu))]
+    if len(failed):
+        names = sorted(failed["implementation"].unique())
+        sentences.append(f"{listed(names)} failed: see all rows.")
+    versions = torch_and_jax(run)
+    if versions:
+        sentences.append(f"{versions}.")
+    if "cuda" not in set(records["device"]):
+        sentences.append("On the CPU, no GPU.")
+    return " ".join(sentences)
 
 
 def compared(advised: Recommendation) -> str:
-    """Return such as `Measured on 2026-11-25.`."""
-    older = f", some with {today.OLDER}" if advised.timed["older"].any() else ""
-    return f"Measured on {span(sorted(set(advised.timed['day'])))}{older}. Brackets are 95 % intervals."
+    """Return such as `Measured on 2026-11-25. Brackets are 95 % intervals.`."""
+    older = f", some with {OLDER}" if advised.timed["older"].any() else ""
+    days = span(sorted(advised.timed["day"]))
+    return f"Measured on {days}{older}. Brackets are 95 % intervals."
 
 
 def best_of_tracks(advised: Recommendation) -> list[Any]:
     """Return the best plain and the best tuned code of each framework, and the baseline: what takes least first."""
     rows = advised.timed
-    best = best_of_frameworks(rows, "track")
-    every = pd.concat([rows[rows["verdict"] == BASELINE], best]).sort_values("ratio", kind="stable")
-    return list(every.itertuples(index=False)) if len(best) else []
+    best = shapes.best_of_frameworks(rows, "track")
+    if best.empty:
+        return []
+    every = pd.concat([rows[rows["verdict"] == BASELINE], best])
+    return list(every.sort_values("ratio", kind="stable").itertuples(index=False))
 
 
-def of_tracks(baseline: str) -> tuple[Column, ...]:
+def of_tracks(baseline: str) -> list[Column]:
     """Return the columns of a table of these."""
-    known = {column.key: column for column in tables.of_summary(baseline)}
-    return (
-        Column("implementation", "implementation", _named, words=True),
-        known["ratio"],
-        known["verdict"],
-    )
+    columns = [Column("implementation", "implementation", _name_and_track, words=True)]
+    columns += [each for each in tables.of_summary(baseline) if each.key in ("ratio", "verdict")]
+    return columns
 
 
-def _named(row: Any) -> str:
+def _name_and_track(row: Any) -> str:
     """Return the name of an implementation, its track where it is not plain code, and whether that is older."""
-    words = [
-        row.implementation,
-        *([] if row.track == DEFAULT else [row.track]),
-        *([OLDER] if row.older else []),
-    ]
-    return ", ".join(map(str, words))
+    name = str(row.implementation)
+    if row.track != DEFAULT:
+        name += f", {row.track}"
+    if row.older:
+        name += f", {OLDER}"
+    return name

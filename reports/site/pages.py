@@ -9,27 +9,28 @@ import base64
 import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import jinja2
+import pandas as pd
 from markupsafe import Markup, escape
 
 from benchmarks import ROOT
+from benchmarks.processors import UNKNOWN, slowed
 from impls.core.files import write_text
 from impls.core.text import one_line
-from reports import estimates, today
+from reports import tables
 from reports.charts import style
 from reports.frames import Run, began
 from reports.machines import Machine, by_machine, processor_and_gpu
 from reports.preamble import preamble
 from reports.report import PURPOSES, Report
-from reports.site import index
-from reports.site import rows
+from reports.site import index, rows
 from reports.site.documents import Document
-from reports.tables import notes
+from reports.today import OLDER
 
 TABLES = [
     ("table.md", "tables in Markdown"),
@@ -38,7 +39,7 @@ TABLES = [
 ]
 """The files of tables that are made of a run, each with a few words on what it is."""
 Links = Sequence[tuple[str, str]]
-PAGE = Path(__file__).with_name("templates")
+TEMPLATES = Path(__file__).with_name("templates")
 PAGES = {"index.html": "Which LSTM is fastest?", "rows.html": "All rows"}
 """The pages of one run or several, each with its title."""
 SECTIONS = {
@@ -52,51 +53,33 @@ SECTIONS = {
 """The sections of the page, each with its title."""
 
 
-def _covered(found: Sequence[Machine], devices: set[str]) -> str:
+def _covered(machines: Sequence[Machine], devices: Sequence[str]) -> str:
     """Return what the numbers do not say."""
     kind = "machine" if "cuda" in devices else "CPU"
-    where = (
-        f"Only this {kind} was measured"
-        if len(found) == 1
-        else f"Only these {len(found)} {kind}s were measured"
-    )
+    only = f"this {kind} was" if len(machines) == 1 else f"these {len(machines)} {kind}s were"
     gpu = "" if "cuda" in devices else ", no GPU"
-    return f"{where}{gpu}. Another machine may give another order: measure there."
+    return f"Only {only} measured{gpu}. Another machine may give another order: measure there."
 
 
 def cite(run: Run) -> str:
     """Return a line by which a text can name a run."""
     commit = run.metadata.commit
-    return one_line(
-        f"lstm-bench, run {run.run_id}, {began(run.run_id)}, commit {(commit.id or 'unknown')[:12]}"
-        f"{' with changes' if commit.dirty else ''}, {processor_and_gpu(run)}"
-    )
+    commit_id = (commit.id or UNKNOWN)[:12]
+    if commit.dirty:
+        commit_id += " with changes"
+    machine = processor_and_gpu(run)
+    return f"lstm-bench, run {run.run_id}, {began(run.run_id)}, commit {commit_id}, {machine}"
 
 
 def repository() -> str:
     """Return the address of the suite: that of CITATION.cff, or of the repository whose CI builds this; or nothing."""
-    if known := re.search(
-        r'(?m)^repository-code: "?(.+?)"?$', (ROOT / "CITATION.cff").read_text(encoding="utf-8")
-    ):
-        return known[1]
-    server, name = (os.environ.get(f"GITHUB_{part}", "") for part in ("SERVER_URL", "REPOSITORY"))
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    cited = re.search(r'(?m)^repository-code: "?(.+?)"?$', citation)
+    if cited:
+        return cited[1]
+    server = os.environ.get("GITHUB_SERVER_URL")
+    name = os.environ.get("GITHUB_REPOSITORY")
     return f"{server}/{name}" if server and name else ""
-
-
-def _look(*scripts: str) -> Mapping[str, str]:
-    """Return the style of every page, with the colors of charts on a dark one, its script, and the hash of each.
-
-    By these hashes a Content-Security-Policy names the script and the style that may run.
-    """
-    own = (PAGE / "page.css").read_text(encoding="utf-8")
-    texts = {
-        "css": f"{own}@media screen and (prefers-color-scheme: dark) {{ {style.dark_rules()} }}\n"
-    }
-    texts["js"] = "".join((PAGE / name).read_text(encoding="utf-8") for name in scripts)
-    hashes = {name: hashlib.sha256(text.encode()).digest() for name, text in texts.items()}
-    return texts | {
-        f"{name}_hash": base64.b64encode(digest).decode() for name, digest in hashes.items()
-    }
 
 
 def _one_line(value: Any) -> Any:
@@ -114,24 +97,38 @@ def _broken(name: str) -> Markup:
     return escape(one_line(name)).replace("_", "_" + Markup("<wbr>"))
 
 
-TEMPLATES = jinja2.Environment(
+def _hash(text: str) -> str:
+    """Return what a Content-Security-Policy names a script or style by that may run."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+ENVIRONMENT = jinja2.Environment(
     autoescape=True,
     finalize=_one_line,
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
-    loader=jinja2.FileSystemLoader(PAGE),
+    loader=jinja2.FileSystemLoader(TEMPLATES),
 )
-TEMPLATES.filters |= {"address": _address, "broken": _broken}
+ENVIRONMENT.filters |= {"address": _address, "broken": _broken, "hash": _hash}
 
 
-def _rendered(template: str, links: Links, *scripts: str, **values: Any) -> str:
-    page = TEMPLATES.get_template(template)
-    return page.render(site=links, repository=repository(), **_look(*scripts), **values)
+def _rendered(name: str, links: Links, scripts: Sequence[str], **values: Any) -> str:
+    """Return a page in the look of all pages, with the colors of charts on a dark one."""
+    css, *texts = (
+        (TEMPLATES / file).read_text(encoding="utf-8") for file in ("page.css", *scripts)
+    )
+    return ENVIRONMENT.get_template(name).render(
+        site=links,
+        repository=repository(),
+        css=f"{css}{style.dark_rules()}\n",
+        js="".join(texts),
+        **values,
+    )
 
 
-def document(written: Document, links: Links) -> str:
+def document(page: Document, links: Links) -> str:
     """Return a document as a page of the site, without a script."""
-    return _rendered("document.html.j2", links, document=written)
+    return _rendered("document.html.j2", links, (), document=page)
 
 
 def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
@@ -139,34 +136,32 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
 
     The first run heads them. `links` are to other pages of the site, each with its title.
     """
-    found = by_machine(reports)
-    head = found[0].head
-    parts = [index.part(machine, head, folder) for machine in found]
-    present = {
-        "shapes": any(part["advised"] for part in parts),
-        "more": any(part["shown"] for part in parts),
-    }
-    devices = {device for report in reports for device in report.summary["device"].astype(str)}
-    standing = [(machine.label, report) for machine in found for report in machine.runs]
+    machines = by_machine(reports)
+    head = machines[0].head
+    parts = [index.part(machine, head, folder) for machine in machines]
+    sections = dict(SECTIONS)
+    if not any(part["advised"] for part in parts):
+        del sections["shapes"]
+    if not any(machine.shown for machine in machines):
+        del sections["more"]
+    devices = sorted(set(pd.concat(report.summary["device"] for report in reports)))
     links = (*PAGES.items(), *links)
     index_page = _rendered(
         "page.html.j2",
         links,
-        "common.js",
-        "page.js",
-        sections={name: title for name, title in SECTIONS.items() if present.get(name, True)},
+        ("common.js", "page.js"),
+        sections=sections,
         parts=parts,
         head=head,
         files=TABLES,
         reports=reports,
-        devices=sorted(devices),
-        shapes=list(dict.fromkeys(each.problem for part in parts for each in part["advised"])),
-        noises=[(machine.label, estimates.noise(machine.head.run)) for machine in found],
-        covered=_covered(found, devices),
+        devices=devices,
+        covered=_covered(machines, devices),
         best_of_tracks=index.best_of_tracks,
         of_tracks=index.of_tracks(head.baseline),
         purposes=PURPOSES,
-        notes=[line.partition(": ") for line in notes(head)],
+        columns=tables.columns(head),
+        slowed=slowed(head.run.metadata.variables),
         cite=cite,
         compared=index.compared,
         preamble=preamble,
@@ -174,13 +169,14 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
     rows_page = _rendered(
         "rows.html.j2",
         links,
-        "common.js",
-        "rows.js",
-        columns=rows.of_page(head.baseline, len(devices) > 1),
-        older=today.OLDER,
-        rows=list(rows.rows(standing)),
-        number=rows.number,
+        ("common.js", "rows.js"),
+        columns=rows.columns(head.baseline, len(devices) > 1),
+        older=OLDER,
+        rows=list(rows.rows(machines)),
+        sort_key=rows.sort_key,
+        style=tables.style,
+        command=rows.command,
         cite=cite,
     )
-    for name, text in zip(PAGES, (index_page, rows_page), strict=True):
-        write_text(folder / name, text)
+    write_text(folder / "index.html", index_page)
+    write_text(folder / "rows.html", rows_page)
