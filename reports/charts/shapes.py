@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from math import isfinite, log
+from math import inf, isfinite, log
 from typing import Any
 
 import altair as alt
@@ -41,29 +41,28 @@ def draw(
     label: str, mode: str, device: str, timed: Sequence[pd.DataFrame], baseline: str
 ) -> Drawing | None:
     """Return the chart of one purpose on one machine, of the rows with a time of each shape; None without a ratio."""
-    best = [best_of_frameworks(rows) for rows in timed[:MOST]]
-    rows = pd.concat(best) if best else pd.DataFrame()
+    rows = pd.concat([best_of_frameworks(at_shape) for at_shape in timed[:MOST]])
     if rows.empty:
         return None
     rows["verdict"] = rows["verdict"].where(~rows["older"], OLDER)
     drawn = rows[rows["ratio"] <= SLOWEST]
-    purpose = PURPOSES[mode]
     where = "" if device == "cpu" else f" on {device}"
     text = (
         f"Dot plot, a line for each shape: the time of the best implementation of each framework over {baseline}'s"
-        f" time, {purpose.lower()}{where} on {label}, on a logarithmic axis."
+        f" time, {PURPOSES[mode].lower()}{where} on {label}, on a logarithmic axis."
     )
     slower = len(rows) - len(drawn)
     if slower:
         text += f" {slower} slower than {SLOWEST:g} × are only in the table."
-    return dots(
-        drawn,
-        lines=[one_line(problem) for problem in rows["problem"].unique()],
-        sentences=labels(drawn, partial(_sentence, baseline)),
-        axis_title=f"time, × {one_line(baseline, 30)}",
-        name=file_name("shapes", mode, device, label),
-        title=f"{purpose}{where}, {label}",
-        alt_text=text,
+    sentences = labels(drawn, partial(_sentence, baseline))
+    lines = [one_line(problem) for problem in rows["problem"].unique()]
+    axis_title = f"time, × {one_line(baseline, 30)}"
+    return Drawing(
+        file_name("shapes", mode, device, label),
+        f"{PURPOSES[mode]}{where}, {label}",
+        text,
+        sentences,
+        partial(dots, drawn, lines, sentences, axis_title),
     )
 
 
@@ -77,69 +76,50 @@ def dots(
     lines: Sequence[str],
     sentences: Sequence[str],
     axis_title: str,
-    name: str,
-    title: str,
-    alt_text: str,
     names: int = NAMES,
-) -> Drawing:
-    """Return a dot plot of ratios, with their intervals.
+) -> Any:
+    """Return a dot plot of ratios, with their intervals, as a chart of Altair.
 
     Args:
         rows: with implementation, problem (the name of its line), verdict, ratio, ratio_low and ratio_high.
         lines: the names of the lines, from above.
         sentences: what the dot of each row says.
-        axis_title, name, title, alt_text: of the axis, and the drawing's.
+        axis_title: of the axis of ratios.
         names: the room for the names of lines, in pixels.
     """
     finite = rows["ratio_high"].map(isfinite)  # an interval of one replicate is not
+    left = min(FASTEST, rows["ratio"].min() / 1.3)
+    right = max(SLOWEST, rows["ratio"].max()) * 1.1
+    width = WIDTH - names - 16
     data = words(rows, "implementation", "problem", "verdict").assign(
-        ratio=rows["ratio"].astype(float),
+        ratio=rows["ratio"],
         low=rows["ratio_low"].where(finite),
         high=rows["ratio_high"].where(finite),
         sentence=sentences,
+        label=rows["implementation"].map(partial(one_line, limit=24)),
     )
-    left = min(FASTEST, float(data["ratio"].min()) / 1.3)
-    right = max(SLOWEST, float(data["ratio"].max())) * 1.1
-    width = WIDTH - names - 16
-    data["label"] = data["implementation"].map(lambda name: one_line(name, 24))
     data["side"] = _sides(data, width / log(right / left))
-    ticks = [2.0**k for k in range(-9, 13)]
-    x_axis = {
-        "scale": alt.Scale(type="log", domain=[left, right], nice=False, clamp=True),
-        "axis": alt.Axis(
-            values=[tick for tick in ticks if left <= tick <= right],
-            title=axis_title,
-            grid=True,
-            format="~g",
-        ),
-    }
-    chart = partial(_chart, data, x_axis, lines, width)
-    return Drawing(name, title, alt_text, sentences, chart)
-
-
-def _chart(data: pd.DataFrame, x_axis: dict[str, Any], lines: Sequence[str], width: int) -> Any:
-    cut = "indexof(datum.label, '-i')"
-    halves = f"[slice(datum.label, 0, {cut}), slice(datum.label, {cut} + 1)]"
-    in_two_lines = alt.Axis(labelExpr=f"{cut} > 0 ? {halves} : datum.label")
-    y = alt.Y("problem:N", scale=alt.Scale(domain=lines), title=None, axis=in_two_lines)
+    ticks = [2.0**k for k in range(-9, 13) if left <= 2.0**k <= right]
+    scale = alt.Scale(type="log", domain=[left, right], nice=False, clamp=True)
+    axis = alt.Axis(values=ticks, title=axis_title, grid=True, format="~g")
+    x = alt.X("ratio:Q", scale=scale, axis=axis)
+    two_lines = alt.Axis(labelExpr="split(replace(datum.label, '-i', '|i'), '|')")
+    y = alt.Y("problem:N", scale=alt.Scale(domain=lines), title=None, axis=two_lines)
     looks = alt.Scale(domain=[*LOOKS], range=[*LOOKS.values()])
     look = alt.Color("verdict:N", scale=looks, legend=None)
     hollow = alt.condition(f"datum.verdict == '{UNCLEAR}'", alt.value(style.PAPER), look)
-    x = alt.X("ratio:Q", **x_axis)
-    base = alt.Chart(data)
+    at_1 = alt.Chart(pd.DataFrame({"at": [1]})).mark_rule(color=style.SOFT, strokeWidth=1)
+    base = alt.Chart(data).encode(x=x, y=y)
     intervals = base.transform_filter("isValid(datum.low)").mark_rule()
     points = base.mark_point(filled=False, strokeWidth=1.8)
     layers = [
-        alt.Chart(pd.DataFrame({"at": [1]}))
-        .mark_rule(color=style.SOFT, strokeWidth=1)
-        .encode(x="at:Q"),
-        intervals.encode(x=alt.X("low:Q", **x_axis), x2="high:Q", y=y, color=look),
-        points.encode(x=x, y=y, color=look, fill=hollow, description="sentence:N"),
+        at_1.encode(x="at:Q"),
+        intervals.encode(x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q", color=look),
+        points.encode(color=look, fill=hollow, description="sentence:N"),
     ]
     for side, dy in (("above", -12), ("below", 14)):
-        on_side = base.transform_filter(f"datum.side == '{side}'")
-        names = on_side.mark_text(dy=dy, fontSize=style.SIZE - 1, color=style.INK)
-        layers.append(names.encode(x=x, y=y, text="label:N"))
+        on_side = base.transform_filter(f"datum.side == '{side}'").encode(text="label:N")
+        layers.append(on_side.mark_text(dy=dy, fontSize=style.SIZE - 1, color=style.INK))
     return alt.layer(*layers).properties(width=width, height=ROW * len(lines))
 
 
@@ -156,7 +136,7 @@ def _sides(data: pd.DataFrame, scale: float) -> list[str]:
         at = scale * log(row.ratio)
         side = "none"
         for free in ("below", "above"):
-            if ends.get((row.problem, free), -1e9) <= at - half:
+            if ends.get((row.problem, free), -inf) <= at - half:
                 side = free
         ends[row.problem, side] = at + half
         sides.append(side)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,7 @@ def _at(values: pd.Series, rows: pd.DataFrame) -> np.ndarray:
     return values.reindex(index).to_numpy()
 
 
-@functools.cache  # its chart, its tables, README and the questions all ask
+@cache  # its chart, its tables, README and the questions all ask
 def costs(report: Report) -> pd.DataFrame:
     """Return the row of each arm that has an option, with the ratio of its time to that without: cost, _low, _high.
 
@@ -94,8 +94,6 @@ def costs(report: Report) -> pd.DataFrame:
     times["cost"] = times["seconds"] / _at(seconds, same)
     times["over"] = times["seconds"] / _at(seconds, same.assign(implementation=report.baseline))
     times = times.dropna(subset="cost")
-    if times.empty:
-        return rows.head(0).assign(cost=[], over=[], operator=[])
     known = lasting(report.run)
     for name in ("cost", "over"):
         logs = times.assign(log=np.log(times[name])).dropna(subset="log")
@@ -103,16 +101,22 @@ def costs(report: Report) -> pd.DataFrame:
         rows = rows.merge(ratios, on=ARM, how="left")
     rows = rows.dropna(subset="cost")
     rows["without"] = _at(sound.set_index(ARM)["kernel"], rows.assign(problem=rows["same"]))
-    now = rows["kernel"].map(operator)
-    before = rows["without"].map(operator)
     # PyTorch warns once a process
-    warning = rows.groupby(["implementation", "option"])["warning"].transform("first")
-    other = np.where(warning.isna(), SILENTLY, WARNED)
-    # XLA names its fusions anew in each program; and what runs most in a loop says little
-    named = now.str.contains("::") & before.str.contains("::")
-    named &= rows["implementation"] == report.baseline
-    rows["operator"] = np.where(named, np.where(now == before, THE_SAME, other), UNKNOWN)
+    rows["warning"] = rows.groupby(["implementation", "option"])["warning"].transform("first")
+    rows["operator"] = [_operator(row, report.baseline) for row in rows.itertuples(index=False)]
     return rows
+
+
+def _operator(row: Any, baseline: str) -> str:
+    """Return what became of the operator that runs without an option: one of the words for that."""
+    now = operator(row.kernel)
+    before = operator(row.without)
+    # XLA names its fusions anew in each program; and what runs most in a loop says little
+    if row.implementation != baseline or "::" not in now or "::" not in before:
+        return UNKNOWN
+    if now == before:
+        return THE_SAME
+    return SILENTLY if pd.isna(row.warning) else WARNED
 
 
 def make(report: Report) -> Iterator[Drawing | Answer]:
@@ -161,16 +165,15 @@ def _drawn(baseline: str, rows: pd.DataFrame, mode: str) -> Drawing:
         ratio_high=rows["cost_high"],
     )
     is_baseline = rows["implementation"] == baseline
-    lines = pd.concat([rows[is_baseline], rows[~is_baseline]])["option"].unique()
-    return shapes.dots(
-        rows,
-        lines=[*lines],
-        sentences=labels(rows, _label),
-        axis_title="time, × without the option",
-        name=f"cliffs-{mode}",
-        title=f"{PURPOSES[mode]}: what an option costs",
-        alt_text="Dot plot, a line for each option: the time of an implementation over its time without the option.",
-        names=140,
+    lines = [*pd.concat([rows[is_baseline], rows[~is_baseline]])["option"].unique()]
+    sentences = labels(rows, _label)
+    axis_title = "time, × without the option"
+    return Drawing(
+        f"cliffs-{mode}",
+        f"{PURPOSES[mode]}: what an option costs",
+        "Dot plot, a line for each option: the time of an implementation over its time without the option.",
+        sentences,
+        partial(shapes.dots, rows, lines, sentences, axis_title, names=140),
     )
 
 

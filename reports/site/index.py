@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from reports.frames import began
 from reports.headline import Recommendation
 from reports.machines import Machine, together
 from reports.preamble import torch_and_jax
-from reports.report import PURPOSES, Report
+from reports.report import Report
 from reports.site.rows import address
 from reports.today import OLDER, file_of, is_today
 from reports.tracks import DEFAULT, LIMITS
@@ -31,14 +31,15 @@ def part(machine: Machine, head: Report, folder: Path) -> dict[str, Any]:
 
     `head` is the run that heads the page.
     """
-    baseline = machine.head.baseline
     advised = list(headline.recommendations(machine.head, together(machine.runs)))
     of_head = [each for each in advised if each.problem in set(machine.head.summary["problem"])]
     answer, exceptions = headline.answer(of_head)
+    timed: dict[tuple[str, str], list[pd.DataFrame]] = defaultdict(list)
+    for each in of_head:
+        timed[each.mode, each.device].append(each.timed)
     drawings = []
-    for mode, device in product(PURPOSES, dict.fromkeys(each.device for each in advised)):
-        timed = [each.timed for each in of_head if (each.mode, each.device) == (mode, device)]
-        drawing = shapes.draw(machine.label, mode, device, timed, baseline)
+    for (mode, device), rows in timed.items():
+        drawing = shapes.draw(machine.label, mode, device, rows, machine.head.baseline)
         if drawing:
             drawings.append(write(drawing, folder / "figures"))
     return {
