@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from math import inf, isfinite, log
+from math import inf, log
 from typing import Any
 
 import altair as alt
@@ -87,17 +87,13 @@ def dots(
         axis_title: of the axis of ratios.
         names: the room for the names of lines, in pixels.
     """
-    finite = rows["ratio_high"].map(isfinite)  # an interval of one replicate is not
     left = min(FASTEST, rows["ratio"].min() / 1.3)
     right = max(SLOWEST, rows["ratio"].max()) * 1.1
     width = WIDTH - names - 16
-    data = words(rows, "implementation", "problem", "verdict").assign(
-        ratio=rows["ratio"],
-        low=rows["ratio_low"].where(finite),
-        high=rows["ratio_high"].where(finite),
-        sentence=sentences,
-        label=rows["implementation"].map(partial(one_line, limit=24)),
-    )
+    data = words(rows, "implementation", "problem", "verdict")
+    data = data.join(rows[["ratio", "ratio_low", "ratio_high"]])
+    data["sentence"] = sentences
+    data["label"] = [one_line(name, 24) for name in rows["implementation"]]
     data["side"] = _sides(data, width / log(right / left))
     ticks = [2.0**k for k in range(-9, 13) if left <= 2.0**k <= right]
     scale = alt.Scale(type="log", domain=[left, right], nice=False, clamp=True)
@@ -108,13 +104,14 @@ def dots(
     looks = alt.Scale(domain=[*LOOKS], range=[*LOOKS.values()])
     look = alt.Color("verdict:N", scale=looks, legend=None)
     hollow = alt.condition(f"datum.verdict == '{UNCLEAR}'", alt.value(style.PAPER), look)
-    at_1 = alt.Chart(pd.DataFrame({"at": [1]})).mark_rule(color=style.SOFT, strokeWidth=1)
+    at_1 = alt.Chart().mark_rule(color=style.SOFT, strokeWidth=1)
     base = alt.Chart(data).encode(x=x, y=y)
-    intervals = base.transform_filter("isValid(datum.low)").mark_rule()
+    # the interval of one replicate is infinite
+    intervals = base.transform_filter("isValid(datum.ratio_high)").mark_rule()
     points = base.mark_point(filled=False, strokeWidth=1.8)
     layers = [
-        at_1.encode(x="at:Q"),
-        intervals.encode(x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q", color=look),
+        at_1.encode(x=alt.datum(1)),
+        intervals.encode(x="ratio_low:Q", x2="ratio_high:Q", color=look),
         points.encode(color=look, fill=hollow, description="sentence:N"),
     ]
     for side, dy in (("above", -12), ("below", 14)):

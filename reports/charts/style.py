@@ -21,7 +21,7 @@ DARK = {
 FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
 SIZE = 12
 """Of every text, in pixels."""
-_TEXT = {"labelFont": FONT, "titleFont": FONT, "labelFontSize": SIZE, "titleFontSize": SIZE}
+_TEXT = {"labelFontSize": SIZE, "titleFontSize": SIZE}
 CONFIG: dict[str, Any] = {
     "background": None,
     "font": FONT,

@@ -24,14 +24,13 @@ OPTIONS: Mapping[str, tuple[Any, str]] = {
     "resets": (False, "state starts anew"),
     "dropout": (False, "dropout, over {num_layers} layers"),
     "batch_first": (False, "batch first"),
-    "lengths": (False, "unequal packed rows"),
+    "lengths": (False, "{rows} packed rows"),
     "proj_size": (0, "projection to {proj_size}"),
     "bias": (True, "no bias"),
     "bidirectional": (False, "both directions"),
     "num_layers": (1, "{num_layers} layers"),
 }
 """The fields of a problem that are options, each with its value without the option, and with words for the option."""
-EVEN = "equal packed rows"
 THE_SAME = "the same"
 SILENTLY = "another, silently"
 WARNED = "another, with a warning"
@@ -53,8 +52,8 @@ def option_of(problem: str, others: Collection[str]) -> tuple[str, str] | None:
             changes["even"] = False
         without = whole.replace(**changes).id
         if without in others:
-            is_even = name == "lengths" and whole.even
-            return without, EVEN if is_even else words.format(**vars(whole))
+            rows = "equal" if whole.even else "unequal"
+            return without, words.format(**vars(whole), rows=rows)
     return None
 
 

@@ -27,9 +27,9 @@ def compared(report: Report, base: Literal["first", "last"] = "last") -> pd.Data
     rows["order"] = rows["versions"].str.replace(
         r"(\d+)", lambda number: number[0].zfill(9), regex=True
     )
-    rows["present"] = rows["implementation"] == rows["file"]  # again beside the release that it is
-    rows = rows.sort_values(["file", "order", "present"], kind="stable")
-    rows = rows.drop_duplicates([*BENCHMARK, "file", "versions"])
+    rows = rows.sort_values(["file", "order", "implementation"], kind="stable")
+    # the present one may be there again, under its file's name, beside the release that it is
+    rows = rows.drop_duplicates([*BENCHMARK, "file", "versions"], keep="last")
     rows["release"] = rows["implementation"].str.replace(r"^[^@]*@?", "", regex=True)
     rows["release"] = rows["release"].str.replace("==", " ")
     of_file = rows.groupby("file")

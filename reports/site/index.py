@@ -19,18 +19,13 @@ from reports.frames import began
 from reports.headline import Recommendation
 from reports.machines import Machine, together
 from reports.preamble import torch_and_jax
-from reports.report import Report
-from reports.site.rows import address
 from reports.today import OLDER, file_of, is_today
 from reports.tracks import DEFAULT, LIMITS
 from reports.verdict import BASELINE
 
 
-def part(machine: Machine, head: Report, folder: Path) -> dict[str, Any]:
-    """Return what the page says of one machine, by the names in its template, and write its dot plots.
-
-    `head` is the run that heads the page.
-    """
+def part(machine: Machine, folder: Path) -> dict[str, Any]:
+    """Return what the page says of one machine, by the names in its template, and write its dot plots."""
     advised = list(headline.recommendations(machine.head, together(machine.runs)))
     of_head = [each for each in advised if each.problem in set(machine.head.summary["problem"])]
     answer, exceptions = headline.answer(of_head)
@@ -50,7 +45,6 @@ def part(machine: Machine, head: Report, folder: Path) -> dict[str, Any]:
         "advised": advised,
         "drawings": drawings,
         "noise": estimates.noise(machine.head.run),
-        "row_of": lambda row: address(machine.runs[row.number], head, row),
     }
 
 

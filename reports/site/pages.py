@@ -25,40 +25,17 @@ from impls.core.text import one_line
 from reports import tables
 from reports.charts import style
 from reports.frames import Run, began
-from reports.machines import Machine, by_machine, processor_and_gpu
+from reports.machines import by_machine, processor_and_gpu
 from reports.preamble import preamble
 from reports.report import PURPOSES, Report
 from reports.site import index, rows
 from reports.site.documents import Document
 from reports.today import OLDER
 
-TABLES = [
-    ("table.md", "tables in Markdown"),
-    ("table.tex", "in LaTeX"),
-    ("summary.csv", "all numbers in CSV"),
-]
-"""The files of tables that are made of a run, each with a few words on what it is."""
 Links = Sequence[tuple[str, str]]
 TEMPLATES = Path(__file__).with_name("templates")
 PAGES = {"index.html": "Which LSTM is fastest?", "rows.html": "All rows"}
 """The pages of one run or several, each with its title."""
-SECTIONS = {
-    "shapes": "Shape by shape",
-    "more": "More questions",
-    "trust": "Can I trust it?",
-    "columns": "What the words mean",
-    "run": "Run it on yours",
-    "runs": "The data, and how to cite it",
-}
-"""The sections of the page, each with its title."""
-
-
-def _covered(machines: Sequence[Machine], devices: Sequence[str]) -> str:
-    """Return what the numbers do not say."""
-    kind = "machine" if "cuda" in devices else "CPU"
-    only = f"this {kind} was" if len(machines) == 1 else f"these {len(machines)} {kind}s were"
-    gpu = "" if "cuda" in devices else ", no GPU"
-    return f"Only {only} measured{gpu}. Another machine may give another order: measure there."
 
 
 def cite(run: Run) -> str:
@@ -138,25 +115,18 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
     """
     machines = by_machine(reports)
     head = machines[0].head
-    parts = [index.part(machine, head, folder) for machine in machines]
-    sections = dict(SECTIONS)
-    if not any(part["advised"] for part in parts):
-        del sections["shapes"]
-    if not any(machine.shown for machine in machines):
-        del sections["more"]
+    parts = [index.part(machine, folder) for machine in machines]
     devices = sorted(set(pd.concat(report.summary["device"] for report in reports)))
     links = (*PAGES.items(), *links)
     index_page = _rendered(
         "page.html.j2",
         links,
         ("common.js", "page.js"),
-        sections=sections,
+        machines=machines,
         parts=parts,
         head=head,
-        files=TABLES,
         reports=reports,
         devices=devices,
-        covered=_covered(machines, devices),
         best_of_tracks=index.best_of_tracks,
         of_tracks=index.of_tracks(head.baseline),
         purposes=PURPOSES,
@@ -164,6 +134,7 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
         slowed=slowed(head.run.metadata.variables),
         cite=cite,
         compared=index.compared,
+        address=rows.address,
         preamble=preamble,
     )
     rows_page = _rendered(

@@ -83,9 +83,9 @@ def test_a_dot_is_the_best_of_its_framework_and_the_baseline_is_the_line(tmp_pat
 def test_ratios_drawn_are_the_summarys_with_their_intervals(one):
     summary, drawing = one
     wanted = summary[(summary["mode"] == "train_step") & (summary["implementation"] != "base")]
-    (data,) = (rows for rows in specification(drawing)["datasets"].values() if "ratio" in rows[0])
-    shown = {row["implementation"]: [row["ratio"], row["low"], row["high"]] for row in data}
     ends = ["ratio", "ratio_low", "ratio_high"]
+    (data,) = (rows for rows in specification(drawing)["datasets"].values() if "ratio" in rows[0])
+    shown = {row["implementation"]: [row[end] for end in ends] for row in data}
     assert shown == {row.implementation: [getattr(row, end) for end in ends] for row in wanted.itertuples()}
 
 
