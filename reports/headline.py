@@ -46,7 +46,6 @@ class Recommendation:
 
     Attributes:
         baseline: the implementation that ratios are taken to.
-        shape: the problem, where its id is of this suite.
         where: such as `Training at t64-b1-i128-h128 on 2 cores (AMD EPYC)`.
         advice: what to use there, in a few sentences.
         timed: the rows with a time.
@@ -55,7 +54,6 @@ class Recommendation:
 
     baseline: str
     problem: str
-    shape: Problem | None
     mode: str
     device: str
     where: str
@@ -63,29 +61,25 @@ class Recommendation:
     timed: pd.DataFrame
     best: pd.Series | None
 
+    @property
+    def purpose(self) -> str:
+        """Such as `Training`, or `Training on cuda`."""
+        purpose = PURPOSES.get(self.mode, self.mode)
+        return purpose if self.device == "cpu" else f"{purpose} on {self.device}"
+
 
 def recommendations(report: Report, timed: pd.DataFrame) -> Iterator[Recommendation]:
     """Yield a Recommendation for each problem and purpose that rows have a time for: problems in the rows' order."""
+    baseline = report.baseline
     # training comes first
     ordered = timed.sort_values("mode", key=lambda mode: mode != "train_step", kind="stable")
     for problem in timed["problem"].unique():
-        shape = _shape(problem)
         at_problem = ordered[ordered["problem"] == problem]
         for (mode, device), rows in at_problem.groupby(["mode", "device"], sort=False):
             where = f"{PURPOSES.get(mode, mode)} at {problem} on {_machine(report.run, device)}"
             best = clearly_fastest(rows)
-            advice = _advice(rows, best, report.baseline) + _in_jax(rows)
-            yield Recommendation(
-                report.baseline, problem, shape, mode, device, where, advice, rows, best
-            )
-
-
-def _shape(problem: str) -> Problem | None:
-    """Return a problem by its id; None in a run whose problems have other ids."""
-    try:
-        return Problem.parse(problem)
-    except ValueError:
-        return None
+            advice = _advice(rows, best, baseline) + _in_jax(rows)
+            yield Recommendation(baseline, problem, mode, device, where, advice, rows, best)
 
 
 def _machine(run: Run, device: str) -> str:
@@ -169,14 +163,18 @@ def answer(advised: Sequence[Recommendation]) -> tuple[str, list[str]]:
     faster = [each for each in compared if each.best is not None]
     if not faster:
         return f"Use {baseline}. Nothing that was measured is clearly faster.", []
-    groups: dict[tuple[str, bool, str], list[Recommendation]] = defaultdict(list)
+    groups: dict[tuple[str, bool, str], list[tuple[int, pd.Series | None]]] = defaultdict(list)
     for each in compared:
-        groups[_kind(each)].append(each)
-    lines = [
-        f"{purpose}{_batches(group)}{variant}: {_fastest(group)}"
-        for (purpose, _, variant), group in groups.items()
-        if any(each.best is not None for each in group)
-    ]
+        batch, variant = _batch_and_variant(each.problem)
+        groups[each.purpose, batch <= SMALL, variant].append((batch, each.best))
+    lines = []
+    for (purpose, _, variant), group in groups.items():
+        bests = [best for _, best in group if best is not None]
+        batches = sorted(batch for batch, _ in group)
+        small_to_large = f", batch {span([*map(str, batches)])}" if batches[-1] else ""
+        if bests:
+            at = f"at {len(bests)} of {count(len(group), 'shape')}"
+            lines.append(f"{purpose}{small_to_large}{variant}: {_fastest(bests)}, {at}")
     if 2 * len(faster) > len(compared):
         start = (
             f"It depends on the shape. These are clearly faster than {baseline}, whose time is 1:"
@@ -187,35 +185,25 @@ def answer(advised: Sequence[Recommendation]) -> tuple[str, list[str]]:
     return start, lines
 
 
-def _kind(advised: Recommendation) -> tuple[str, bool, str]:
-    """Return what a line stands for: a purpose, whether its batches are small, and how else its problems differ."""
-    purpose = PURPOSES.get(advised.mode, advised.mode)
-    if advised.device != "cpu":
-        purpose += f" on {advised.device}"
-    shape = advised.shape
-    if shape is None:
-        return purpose, True, ""
+def _batch_and_variant(problem: str) -> tuple[int, str]:
+    """Return the batch of a problem, and how else it differs; 0 in a run whose problems have other ids."""
+    try:
+        shape = Problem.parse(problem)
+    except ValueError:
+        return 0, ""
     variant = ", rows of different lengths" if shape.lengths else ""
     if shape.dtype != "float32":
         variant += f", {shape.dtype}"
-    return purpose, shape.batch <= SMALL, variant
+    return shape.batch, variant
 
 
-def _batches(group: Sequence[Recommendation]) -> str:
-    """Return such as `, batch 1 to 4`; nothing where no problem's id is of this suite."""
-    batches = sorted(each.shape.batch for each in group if each.shape)
-    return f", batch {span([*map(str, batches)])}" if batches else ""
-
-
-def _fastest(group: Sequence[Recommendation]) -> str:
-    """Return such as `torch_cpp 0.54 to 0.82, at 3 of 4 shapes`: the three that are the fastest most often."""
+def _fastest(bests: Sequence[pd.Series]) -> str:
+    """Return such as `torch_cpp 0.54 to 0.82`: of the fastest at some shapes, the three that are it most often."""
     ratios: dict[str, list[float]] = defaultdict(list)
-    for each in group:
-        if each.best is not None:
-            ratios[each.best["implementation"]].append(each.best["ratio"])
+    for best in bests:
+        ratios[best["implementation"]].append(best["ratio"])
     names = sorted(ratios, key=lambda name: (-len(ratios[name]), name))[:3]
     fastest = [
         f"{name} {span([f'{ratio:.2f}' for ratio in sorted(ratios[name])])}" for name in names
     ]
-    number = sum(map(len, ratios.values()))
-    return f"{listed(fastest, 'or')}, at {number} of {count(len(group), 'shape')}"
+    return listed(fastest, "or")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,20 +45,18 @@ def by_machine(reports: Sequence[Report]) -> list[Machine]:
 
     A run stands if it has an arm at a benchmark that no run before it has on that machine.
     """
-    standing: dict[str, list[Report]] = defaultdict(list)
-    seen: dict[str, set[tuple[str, ...]]] = defaultdict(set)
-    for report in reports:
-        key = machine_label(report.run.metadata)
-        arms = set(report.summary[ARM].astype(str).itertuples(index=False, name=None))
-        if not arms <= seen[key]:
-            standing[key].append(report)
-            seen[key] |= arms
+    arms = []
+    for number, report in enumerate(reports):
+        machine = machine_label(report.run.metadata)
+        arms.append(report.summary[ARM].assign(machine=machine, number=number))
+    new = pd.concat(arms).drop_duplicates(["machine", *ARM])
     machines: dict[str, Machine] = {}
-    for runs in standing.values():
+    for _, rows in new.groupby("machine", sort=False):
+        runs = tuple(reports[number] for number in rows["number"].unique())
         label = processor_and_gpu(runs[0].run)
         if label in machines:
             label = f"{label} ({runs[0].name})"
-        machines[label] = Machine(label, tuple(runs))
+        machines[label] = Machine(label, runs)
     return list(machines.values())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 from math import inf, log
@@ -14,8 +15,8 @@ from benchmarks.words import interval
 from impls.core.text import one_line
 from reports.charts import style
 from reports.charts.drawing import WIDTH, Drawing, file_name, labels, words
+from reports.headline import Recommendation
 from reports.packages import packages_of
-from reports.report import PURPOSES
 from reports.today import OLDER
 from reports.verdict import BASELINE, FASTER, SLOWER, UNCLEAR
 
@@ -37,29 +38,27 @@ def best_of_frameworks(rows: pd.DataFrame, *by: str) -> pd.DataFrame:
     return others.assign(framework=packages_of(others).str[0]).drop_duplicates(["framework", *by])
 
 
-def draw(
-    label: str, mode: str, device: str, timed: Sequence[pd.DataFrame], baseline: str
-) -> Drawing | None:
-    """Return the chart of one purpose on one machine, of the rows with a time of each shape; None without a ratio."""
-    rows = pd.concat([best_of_frameworks(at_shape) for at_shape in timed[:MOST]])
+def draw(machine: str, advised: Sequence[Recommendation]) -> Drawing | None:
+    """Return the chart of what is recommended for one purpose on one machine; None where nothing has a ratio."""
+    rows = pd.concat([best_of_frameworks(each.timed) for each in advised[:MOST]])
     if rows.empty:
         return None
     rows["verdict"] = rows["verdict"].where(~rows["older"], OLDER)
     drawn = rows[rows["ratio"] <= SLOWEST]
-    where = "" if device == "cpu" else f" on {device}"
+    first = advised[0]
     text = (
-        f"Dot plot, a line for each shape: the time of the best implementation of each framework over {baseline}'s"
-        f" time, {PURPOSES[mode].lower()}{where} on {label}, on a logarithmic axis."
+        f"Dot plot, a line for each shape: the time of the best implementation of each framework over"
+        f" {first.baseline}'s time, {first.purpose.lower()} on {machine}, on a logarithmic axis."
     )
     slower = len(rows) - len(drawn)
     if slower:
         text += f" {slower} slower than {SLOWEST:g} × are only in the table."
-    sentences = labels(drawn, partial(_sentence, baseline))
+    sentences = labels(drawn, partial(_sentence, first.baseline))
     lines = [one_line(problem) for problem in rows["problem"].unique()]
-    axis_title = f"time, × {one_line(baseline, 30)}"
+    axis_title = f"time, × {one_line(first.baseline, 30)}"
     return Drawing(
-        file_name("shapes", mode, device, label),
-        f"{PURPOSES[mode]}{where}, {label}",
+        file_name("shapes", first.mode, first.device, machine),
+        f"{first.purpose}, {machine}",
         text,
         sentences,
         partial(dots, drawn, lines, sentences, axis_title),
@@ -125,7 +124,7 @@ def _sides(data: pd.DataFrame, scale: float) -> list[str]:
 
     `scale` has the pixels of a factor of e.
     """
-    ends: dict[tuple[str, str], float] = {}
+    ends: dict[tuple[str, str], float] = defaultdict(lambda: -inf)
     sides = []
     row: Any
     for row in data.itertuples(index=False):
@@ -133,7 +132,7 @@ def _sides(data: pd.DataFrame, scale: float) -> list[str]:
         at = scale * log(row.ratio)
         side = "none"
         for free in ("below", "above"):
-            if ends.get((row.problem, free), -inf) <= at - half:
+            if ends[row.problem, free] <= at - half:
                 side = free
         ends[row.problem, side] = at + half
         sides.append(side)

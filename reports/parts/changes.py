@@ -85,7 +85,7 @@ def compared(report: Report) -> pd.DataFrame:
     of_change = pd.DataFrame(pairs, columns=["question", "without", "implementation"])
     arms = of_change.merge(report.sound[[*ARM, "position", "where"]], on="implementation")
     rows = pair_ratios(report, arms, "without")
-    return rows.assign(verdict=verdicts(rows)) if len(rows) else rows
+    return rows.assign(verdict=verdicts(rows))
 
 
 def make(report: Report) -> Iterator[Answer]:

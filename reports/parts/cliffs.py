@@ -16,7 +16,7 @@ from reports.charts.drawing import Drawing, labels
 from reports.estimates import intervals, lasting
 from reports.frames import ARM, KEY
 from reports.report import PURPOSES, Answer, Report
-from reports.tables import ratio, word, words_of
+from reports.tables import ratio, words_of
 from reports.verdict import FASTER, SLOWER, UNCLEAR
 
 OPTIONS: Mapping[str, tuple[Any, str]] = {
@@ -47,10 +47,8 @@ def option_of(problem: str, others: Collection[str]) -> tuple[str, str] | None:
     for name, (plain, words) in OPTIONS.items():
         if getattr(whole, name) == plain or (name == "num_layers" and whole.dropout):
             continue
-        changes = {name: plain}
-        if name == "lengths":
-            changes["even"] = False
-        without = whole.replace(**changes).id
+        even = whole.even and name != "lengths"
+        without = whole.replace(**{name: plain}, even=even).id
         if without in others:
             rows = "equal" if whole.even else "unequal"
             return without, words.format(**vars(whole), rows=rows)
@@ -60,12 +58,6 @@ def option_of(problem: str, others: Collection[str]) -> tuple[str, str] | None:
 def operator(kernel: Any) -> str:
     """Return the name of a kernel's operator: `aten::mkldnn_rnn_layer` of `aten::mkldnn_rnn_layer_backward × 1`."""
     return "" if pd.isna(kernel) else str(kernel).partition(" ")[0].removesuffix("_backward")
-
-
-def _at(values: pd.Series, rows: pd.DataFrame) -> np.ndarray:
-    """Return the value of each row, by the columns that a series is indexed by; NaN where it has none."""
-    index = pd.MultiIndex.from_frame(rows[[*values.index.names]])
-    return values.reindex(index).to_numpy()
 
 
 @cache  # its chart, its tables, README and the questions all ask
@@ -87,19 +79,19 @@ def costs(report: Report) -> pd.DataFrame:
             pairs.append((problem, *option))
     rows = sound.merge(pd.DataFrame(pairs, columns=["problem", "same", "option"]), on="problem")
     records = report.run.records[[*KEY, "seconds"]].merge(sound[ARM], on=ARM)
-    seconds = records.set_index(KEY)["seconds"]
-    times = records.merge(rows[[*ARM, "same"]], on=ARM).assign(round=lambda rows: rows["run_id"])
-    same = times.assign(problem=times["same"])
-    times["cost"] = times["seconds"] / _at(seconds, same)
-    times["over"] = times["seconds"] / _at(seconds, same.assign(implementation=report.baseline))
-    times = times.dropna(subset="cost")
+    # the times of the same replicate without the option, and the baseline's; joined by all columns of one name
+    without = records.rename(columns={"problem": "same", "seconds": "seconds_without"})
+    base = without[without["implementation"] == report.baseline].drop(columns="implementation")
+    base = base.rename(columns={"seconds_without": "seconds_base"})
+    times = records.merge(rows[[*ARM, "same"]]).merge(without).merge(base, how="left")
     known = lasting(report.run)
-    for name in ("cost", "over"):
-        logs = times.assign(log=np.log(times[name])).dropna(subset="log")
-        ratios = intervals(logs, ARM, name, known.ratio if known else None)
+    for name, other in (("cost", "seconds_without"), ("over", "seconds_base")):
+        logs = times.assign(log=np.log(times["seconds"] / times[other]), round=times["run_id"])
+        lasts = known.ratio if known else None
+        ratios = intervals(logs.dropna(subset="log"), ARM, name, lasts)
         rows = rows.merge(ratios, on=ARM, how="left")
-    rows = rows.dropna(subset="cost")
-    rows["without"] = _at(sound.set_index(ARM)["kernel"], rows.assign(problem=rows["same"]))
+    kernels = sound[[*ARM, "kernel"]].rename(columns={"problem": "same", "kernel": "without"})
+    rows = rows.dropna(subset="cost").merge(kernels)
     # PyTorch warns once a process
     rows["warning"] = rows.groupby(["implementation", "option"])["warning"].transform("first")
     rows["operator"] = [_operator(row, report.baseline) for row in rows.itertuples(index=False)]
@@ -122,7 +114,7 @@ def make(report: Report) -> Iterator[Drawing | Answer]:
     """Yield for training and for inference a chart and a table of the costs of options, the largest first."""
     baseline = report.baseline
     columns = (
-        Column("option", "option", word("option"), words=True),
+        words_of("option"),
         words_of("problem"),
         words_of("implementation"),
         Column("cost", "time, × without it [95 %]", ratio("cost")),
@@ -155,10 +147,11 @@ def _sentence(baseline: str, rows: pd.DataFrame) -> str:
 
 def _drawn(baseline: str, rows: pd.DataFrame, mode: str) -> Drawing:
     """Return the chart: a line for each option, from the largest cost of the baseline down."""
-    verdict = np.where(rows["cost_high"] < 1, FASTER, UNCLEAR)
+    is_slower = rows["cost_low"] > 1
+    is_faster = rows["cost_high"] < 1
     rows = rows.assign(
         problem=rows["option"],
-        verdict=np.where(rows["cost_low"] > 1, SLOWER, verdict),
+        verdict=np.select([is_slower, is_faster], [SLOWER, FASTER], UNCLEAR),
         ratio=rows["cost"],
         ratio_low=rows["cost_low"],
         ratio_high=rows["cost_high"],

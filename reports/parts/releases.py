@@ -32,11 +32,10 @@ def compared(report: Report, base: Literal["first", "last"] = "last") -> pd.Data
     rows = rows.drop_duplicates([*BENCHMARK, "file", "versions"], keep="last")
     rows["release"] = rows["implementation"].str.replace(r"^[^@]*@?", "", regex=True)
     rows["release"] = rows["release"].str.replace("==", " ")
-    of_file = rows.groupby("file")
-    rows["base"] = of_file["implementation"].transform(base)
-    rows["base_release"] = of_file["release"].transform(base)
+    names = rows.groupby("file")[["implementation", "release"]]
+    rows[["base", "base_release"]] = names.transform(base)
     others = pair_ratios(report, rows[rows["implementation"] != rows["base"]], "base")
-    return others.assign(verdict=verdicts(others) if len(others) else "")
+    return others.assign(verdict=verdicts(others))
 
 
 def make(report: Report) -> Iterator[Answer]:

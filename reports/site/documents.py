@@ -75,7 +75,7 @@ def slug(heading: str) -> str:
 
 def _address(href: str, source: str, places: Mapping[str, str]) -> str | None:
     """Return where a link of a document leads in the site; None where the site does not have it."""
-    if re.match(r"https?:", href) or href.startswith("#"):
+    if re.match(r"https?:|#", href):
         return href
     path, mark, anchor = href.partition("#")
     target = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))

@@ -29,12 +29,12 @@ def part(machine: Machine, folder: Path) -> dict[str, Any]:
     advised = list(headline.recommendations(machine.head, together(machine.runs)))
     of_head = [each for each in advised if each.problem in set(machine.head.summary["problem"])]
     answer, exceptions = headline.answer(of_head)
-    timed: dict[tuple[str, str], list[pd.DataFrame]] = defaultdict(list)
+    of_purpose = defaultdict(list)
     for each in of_head:
-        timed[each.mode, each.device].append(each.timed)
+        of_purpose[each.purpose].append(each)
     drawings = []
-    for (mode, device), rows in timed.items():
-        drawing = shapes.draw(machine.label, mode, device, rows, machine.head.baseline)
+    for group in of_purpose.values():
+        drawing = shapes.draw(machine.label, group)
         if drawing:
             drawings.append(write(drawing, folder / "figures"))
     return {

@@ -134,7 +134,7 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
         slowed=slowed(head.run.metadata.variables),
         cite=cite,
         compared=index.compared,
-        address=rows.address,
+        row_id=rows.row_id,
         preamble=preamble,
     )
     rows_page = _rendered(
@@ -144,6 +144,8 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
         columns=rows.columns(head.baseline, len(devices) > 1),
         older=OLDER,
         rows=list(rows.rows(machines)),
+        head=head,
+        row_id=rows.row_id,
         sort_key=rows.sort_key,
         style=tables.style,
         command=rows.command,

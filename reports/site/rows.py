@@ -45,28 +45,19 @@ def columns(baseline: str, several_devices: bool) -> list[Column]:
     return [of_key[key] for key in COLUMNS if key != "device" or several_devices]
 
 
-def rows(machines: Sequence[Machine]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of all runs of some machines, each with what it is from; the first run heads the page.
-
-    `more` has the columns that stand where a row is opened.
-    """
+def rows(machines: Sequence[Machine]) -> Iterator[tuple[str, Report, list[Column], Any]]:
+    """Yield each row of all runs of some machines, after its machine, its run, and the columns of what it opens to."""
     for machine in machines:
         for report in machine.runs:
             for section in _sections(report):
                 more = [each for each in section.columns if each.key not in ALWAYS_SHOWN]
                 for row in section.rows:
-                    yield {
-                        "machine": machine.label,
-                        "report": report,
-                        "id": address(report, machines[0].head, row),
-                        "row": row,
-                        "more": more,
-                    }
+                    yield machine.label, report, more, row
 
 
 def _sections(report: Report) -> Iterator[Section]:
     """Yield the tables of a run; a row has whether it is of older code, and the times of its replicates in words."""
-    seconds = report.run.records.dropna(subset="seconds").groupby(ARM)["seconds"]
+    seconds = report.run.records.groupby(ARM)["seconds"]
     replicates = seconds.agg(lambda times: ", ".join(map(duration, times))).rename("replicates")
     summary = report.summary.join(replicates, on=ARM)
     summary["older"] = ~is_today(summary)
@@ -76,10 +67,10 @@ def _sections(report: Report) -> Iterator[Section]:
 def sort_key(row: Any, column: Column) -> str:
     """Return the number by which a column sorts a row of a summary; empty where it is not known."""
     value = getattr(row, str(column.sort))
-    return "" if pd.isna(value) else f"{float(value):.6g}"
+    return "" if pd.isna(value) else f"{value:.6g}"
 
 
-def address(report: Report, head: Report, row: Any) -> str:
+def row_id(report: Report, head: Report, row: Any) -> str:
     """Return the id of a row, such as `t64-b1-i128-h128/sequence/train_step/torch_lstm`, after the name of another run.
 
     What an address can't hold becomes a hyphen.

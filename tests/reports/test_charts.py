@@ -7,6 +7,7 @@ import pytest
 
 from reports.charts import shapes, style
 from reports.charts.drawing import WIDTH, specification, svg, write
+from reports.headline import Recommendation
 from reports.summary import summarise
 from tests.helpers.records import record, save
 
@@ -38,8 +39,12 @@ def rows(replicates=3, names=SECONDS, modes=MODES, **changes):
 def drawn(folder, records, mode="train_step"):
     """The summary of a run, and the dot plot of its shapes; None where there is none."""
     summary = summarise(save(folder, records)).assign(older=False)
-    timed = summary[(summary["mode"] == mode) & (summary["status"] == "ok")]
-    return summary, shapes.draw("a cpu", mode, "cpu", [timed], "base")
+    return summary, drawn_of(summary[(summary["mode"] == mode) & (summary["status"] == "ok")], mode)
+
+
+def drawn_of(timed, mode="train_step"):
+    """The dot plot of the rows of one shape."""
+    return shapes.draw("a cpu", [Recommendation("base", "p", mode, "cpu", "", "", timed, None)])
 
 
 def of_frameworks(records):
@@ -71,13 +76,13 @@ def test_a_dot_is_the_best_of_its_framework_and_the_baseline_is_the_line(tmp_pat
     records = rows(names=seconds, modes={"train_step": 1})
     records = [{**row, "versions": versions[row["implementation"]], "problem": "t8-b2-i4-h4"} for row in records]
     summary = summarise(save(tmp_path, records)).assign(older=False)
-    drawing = shapes.draw("a cpu", "train_step", "cpu", [summary], "base")
+    drawing = drawn_of(summary)
     assert [label.split(":")[0] for label in drawing.labels] == ["quick, t8-b2-i4-h4", "other, t8-b2-i4-h4"]
     assert "1 slower than 8" in drawing.alt
     words = {element.text for element in ET.fromstring(svg(drawing)).iter()}
     assert {"quick", "other", "t8-b2", "i4-h4"} <= words  # labelled directly
     assert drawing.chart().to_dict(validate=True)
-    assert shapes.draw("a cpu", "train_step", "cpu", [summary[summary["implementation"] == "base"]], "base") is None
+    assert drawn_of(summary[summary["implementation"] == "base"]) is None
 
 
 def test_ratios_drawn_are_the_summarys_with_their_intervals(one):
