@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from impls.core.contract import MODES, MODES_OF
 from impls.core.problem import Problem
+from impls.core.workloads import MODES, MODES_OF, WORKLOADS
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,16 @@ class Benchmark:
 
     @property
     def timed_problem(self) -> Problem:
-        """The problem whose arrays are loaded: for `cell`, a single time step of the problem."""
-        return self.problem.replace(seq_len=1) if self.workload == "cell" else self.problem
+        """The problem whose arrays are loaded: a single time step where all calls compute the same one."""
+        workload = WORKLOADS[self.workload]
+        if workload.one_step and not workload.carries_state:
+            return self.problem.replace(seq_len=1)
+        return self.problem
+
+    @property
+    def changes_state(self) -> bool:
+        """Whether each call changes the state, so that a result depends on how many calls were made before."""
+        return WORKLOADS[self.workload].changes_state(self.mode)
 
     @classmethod
     def parse(cls, text: str) -> Benchmark:

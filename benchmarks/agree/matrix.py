@@ -21,8 +21,8 @@ from benchmarks.runner.arm import Arm
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker import requests
-from impls.core.contract import MODES_OF, WORKLOADS
 from impls.core.problem import Problem
+from impls.core.workloads import MODES_OF, WORKLOADS
 
 LONGEST = (
     "torch_lstm_compiled",
@@ -57,7 +57,7 @@ class Matrix:
         for problem in problems:
             every = options.problems or problem.id in AGREE_PART_PROBLEMS
             if compared := [
-                workload for workload in workloads if every or workload in ("sequence", "model")
+                workload for workload in workloads if every or WORKLOADS[workload].agreed_everywhere
             ]:
                 self.benchmarks[problem.id] = [
                     Benchmark(problem, workload, MODES_OF[workload][0]) for workload in compared

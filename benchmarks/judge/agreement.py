@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,8 @@ from impls.core import reference
 from impls.core.contract import Prepared, result_names
 from impls.core.precision import TF32, current
 from impls.core.problem import Problem
-from impls.core.weights import MODELS, Array, Weights, make_inputs
+from impls.core.weights import Array, Weights, make_inputs
+from impls.core.workloads import WORKLOADS
 
 TOLERANCES = {
     "float32": 4e-5, "float64": 1e-12, "bfloat16": 6e-2, "float16": 8e-3, TF32: 8e-3, "autocast": 6e-2, "int8": 1e-1,
@@ -21,10 +21,6 @@ TOLERANCES = {
 
 In runs of float32 the largest error is 2.1e-5, of Flax in a step of `model`. The smallest injected fault makes 1e-4.
 """
-
-
-CLIPPING = 1e-6
-"""What PyTorch adds to the norm by which it clips; Optax adds nothing. It is the least tolerance of `train`."""
 
 
 PRECISION: str | None = None
@@ -36,19 +32,13 @@ def tolerance_of(dtype: str, workload: str = "sequence") -> float:
     tolerance = TOLERANCES[
         TF32 if dtype == "float32" and (PRECISION or current()) == TF32 else dtype
     ]
-    return max(tolerance, CLIPPING) if workload == "train" else tolerance
+    return max(tolerance, WORKLOADS[workload].least_tolerance)
 
 
 ADMISSION = (False, True)
 """At the admission a callable is checked on two sets of inputs. The second has h0 = c0 = 0."""
 REPLICATE = (False, False)
 """In a replicate, turns use two sets of inputs, and a result of either is checked."""
-
-STEPS: dict[str, tuple[int, ...]] = {**dict.fromkeys(MODELS, (1, 3)), "stream": (1, 3, 1003)}
-"""After how many calls on the same state a result is compared at the admission, where each call changes the state.
-
-A stream that loses its state now and then, at least every 1,000 calls, is found so.
-"""
 
 Results = Mapping[str, Array]
 
@@ -128,11 +118,6 @@ def compare(
     return largest
 
 
-def draw_seed() -> int:
-    """Return a seed of inputs that no file could have foreseen."""
-    return secrets.randbits(48)
-
-
 FEW = 8
 """With fewer numbers in a tensor, all of them may be small by chance."""
 OTHERS, FIRST_OTHER = 32, 2**20
@@ -155,12 +140,11 @@ def usual(problem: Problem, workload: str, weights: Weights, seed: int) -> dict[
     steps, directions = problem.seq_len * problem.batch, problem.directions
     states = problem.num_layers * directions * problem.batch * problem.hidden_size
     outputs = steps * directions * problem.hidden_size
-    if (
-        min(states, 4 * problem.hidden_size, steps * problem.input_size, outputs) >= FEW
-        or workload == "train"
-    ):
+    few = min(states, 4 * problem.hidden_size, steps * problem.input_size, outputs) < FEW
+    kind = WORKLOADS[workload]
+    if not few or kind.clipped_adam:  # whose results have sizes of their own
         return {}
-    run = reference.run_model if workload == "model" else reference.run_sequence
+    run = reference.run_model if kind.is_model else reference.run_sequence
     sizes: dict[str, float] = {}
     for k in range(OTHERS):
         results = run(problem, weights, make_inputs(problem, seed + FIRST_OTHER + k))
@@ -192,29 +176,15 @@ def expected(
 ) -> dict[str, Array]:
     """Return the reference's results by `SET/STEPS/NAME`: set of inputs, calls (1 if each call is the same), tensor.
 
-    With what `usual` returns. `steps` are the numbers of calls; None for STEPS.
+    With what `usual` returns. `steps` are the numbers of calls; None for those of the admission.
     """
     results = usual(problem, workload, weights, seed)
-    wanted = sorted(STEPS.get(workload, ()) if steps is None else steps)
+    wanted = sorted(WORKLOADS[workload].compared_after if steps is None else steps)
     for k, zero in enumerate(zero_states):
         inputs = make_inputs(problem, seed + k, zero)
-        if workload == "stream":
-            for step, after in reference.run_stream(problem, weights, inputs, wanted):
-                results |= {f"{k}/{step}/{name}": value for name, value in after.items()}
-            continue
-        if workload != "train":
-            run = reference.run_model if workload == "model" else reference.run_sequence
-            results |= {
-                f"{k}/1/{name}": value for name, value in run(problem, weights, inputs).items()
-            }
-        if workload in MODELS:
-            trained = reference.training(problem, weights, inputs, workload)
-            for step, after in zip(range(1, max(wanted, default=0) + 1), trained, strict=False):
-                if step in wanted:
-                    results |= {
-                        f"{k}/{step}/{name}": value
-                        for name, value in with_rounding(after, step).items()
-                    }
+        for calls, tensors in reference.run(problem, weights, inputs, workload, wanted):
+            for name, value in with_rounding(tensors, calls).items():
+                results[f"{k}/{calls}/{name}"] = value
     return results
 
 
@@ -235,11 +205,6 @@ def part_of(want: Mapping[str, Array], prefix: str, workload: str, mode: str) ->
     return {name: want[f"{prefix}/{name}"] for name in names if name in wanted}
 
 
-def updates(workload: str, mode: str) -> bool:
-    """Whether each call changes the state, so that a result depends on how many calls were made before."""
-    return workload == "stream" or (workload in MODELS and mode == "train_step")
-
-
 def check(
     prepared: Prepared,
     problem: Problem,
@@ -258,14 +223,15 @@ def check(
         make_inputs(problem, seed + k, zero, timed=inference) for k, zero in enumerate(ADMISSION)
     ]
     states = [prepared.load(inputs) for inputs in sets]
-    stepping = updates(workload, mode)
+    compared_after = WORKLOADS[workload].compared_after
+    stepping = WORKLOADS[workload].changes_state(mode)
     errors = []
     # the first set again, after the second has been loaded and run: no result of the second may be left over
     for turn, k in enumerate((0, 1, 0)):
         prepared.make_ready(mode, states[k])
         # what changes its state is compared from a fresh one, after some numbers of calls
         state = prepared.load(sets[k]) if stepping else states[k]
-        most = STEPS[workload][1 if turn else -1] if stepping else 1
+        most = compared_after[1 if turn else -1] if stepping else 1
         for steps in range(1, most + 1):
             result = call(state)
             where = f"{workload}/{mode}, inputs {k}{' again' if turn == 2 else ''}"

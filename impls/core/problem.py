@@ -140,12 +140,6 @@ class Problem:
         return [name for name in VARIANTS if getattr(self, name)]
 
     @property
-    def not_streamed(self) -> list[str]:
-        """What it has that a `stream` has not: a call of that knows one step, and nothing of those that follow."""
-        names = ("bidirectional", "lengths", "batch_first", "resets")
-        return [name for name in names if getattr(self, name)]
-
-    @property
     def id(self) -> str:
         """The id, such as `t64-b16-i128-h128`, with a suffix for each field that is not at its default."""
         text = f"t{self.seq_len}-b{self.batch}-i{self.input_size}-h{self.hidden_size}"

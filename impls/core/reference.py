@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from impls.core import workloads
 from impls.core.adam import Adam
-from impls.core.contract import LEARNING_RATE, MODES, MODES_OF, Prepared
+from impls.core.contract import LEARNING_RATE, Prepared
 from impls.core.problem import Problem
-from impls.core.weights import MODELS, Array, Inputs, Weights, layers, shapes
+from impls.core.weights import Array, Inputs, Weights, layers, shapes
 
 Results = dict[str, Array]
 
@@ -326,27 +327,53 @@ def run_model(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     return {"prediction": prediction, "loss": np.array((miss**2).mean()), **kept}
 
 
+def sgd_moves(grads: Results) -> Results:
+    """Return by how much a step of plain SGD makes each parameter smaller."""
+    return {name: LEARNING_RATE * grad for name, grad in grads.items()}
+
+
 def training(
     problem: Problem, weights: Weights, inputs: Inputs, workload: str
 ) -> Iterator[Results]:
     """Yield what each step of one of MODELS returns: its loss, and param_NAME after it.
 
-    The update is plain SGD for `model`. For `train` it is Adam's, with size_param_NAME too.
+    The update is plain SGD's. With clipped_adam it is Adam's, and there is size_param_NAME too.
     """
-    params, adam = dict(weights), Adam(weights)
+    params = dict(weights)
+    adam = Adam(weights) if workloads.WORKLOADS[workload].clipped_adam else None
     for target in itertools.cycle(inputs.targets(workload)):
         results = run_model(problem, params, replace(inputs, target=target))
         grads = {name: results[f"grad_{name}"] for name in weights}
-        if workload == "train":
-            moves = adam.moves(grads)
-        else:
-            moves = {name: LEARNING_RATE * grad for name, grad in grads.items()}
+        moves = adam.moves(grads) if adam is not None else sgd_moves(grads)
         params = {name: value - moves[name] for name, value in params.items()}
-        yield {
-            "loss": results["loss"],
-            **{f"param_{name}": value for name, value in params.items()},
-            **{f"size_param_{name}": adam.sizes[name] for name in weights if workload == "train"},
-        }
+        step = {"loss": results["loss"]}
+        for name, value in params.items():
+            step[f"param_{name}"] = value
+            if adam is not None:
+                step[f"size_param_{name}"] = adam.sizes[name]
+        yield step
+
+
+def run(
+    problem: Problem, weights: Weights, inputs: Inputs, workload: str, calls: Sequence[int]
+) -> Iterator[tuple[int, Results]]:
+    """Yield numbers of calls, and all that any mode of a workload returns in the last of so many.
+
+    Modes that do not change the state are among the results of one call. `calls` are increasing, and of those that do.
+    """
+    kind = workloads.WORKLOADS[workload]
+    if kind.carries_state:
+        yield from run_stream(problem, weights, inputs, calls)
+        return
+    if not kind.is_model:
+        yield 1, run_sequence(problem, weights, inputs)
+        return
+    if "forward" in kind.modes:
+        yield 1, run_model(problem, weights, inputs)
+    steps = training(problem, weights, inputs, workload)
+    for number, results in zip(range(1, max(calls, default=0) + 1), steps, strict=False):
+        if number in calls:
+            yield number, results
 
 
 # The reference is an implementation too, so that `python -m impls evaluate reference` works. It is never timed.
@@ -360,19 +387,18 @@ VARIANTS = ("lengths", "proj_size", "batch_first", "dropout", "resets")
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py. It always computes in float64."""
+    kind = workloads.WORKLOADS[workload]
 
     def load(inputs: Inputs) -> dict[str, Any]:
         steps = training(problem, weights, inputs, workload)
         return {"inputs": inputs, "weights": weights, "steps": steps, "calls": 0}
 
-    def run(state: dict[str, Any]) -> Results:
-        if workload in MODELS:
+    def compute(state: dict[str, Any]) -> Results:
+        if kind.is_model:
             return run_model(problem, state["weights"], state["inputs"])
         return run_sequence(problem, state["weights"], state["inputs"])
 
     def train_step(state: dict[str, Any]) -> Results:
-        if workload not in MODELS:
-            return run(state)
         results: Results = next(state["steps"])
         state["weights"] = {name: results[f"param_{name}"] for name in weights}
         return results
@@ -388,8 +414,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         )
         return results
 
-    first = step if workload == "stream" else run
-    modes = dict(zip(MODES, (first, run, run, train_step), strict=True))
-    return Prepared(
-        load, lambda _, result: result, **{mode: modes[mode] for mode in MODES_OF[workload]}
-    )
+    modes = dict.fromkeys(kind.modes, step if kind.carries_state else compute)
+    if kind.is_model:
+        modes["train_step"] = train_step
+    return Prepared(load, lambda _, result: result, **modes)

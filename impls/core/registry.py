@@ -10,7 +10,7 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -18,10 +18,11 @@ from typing import Annotated, Any
 import msgspec
 
 import impls
-from impls.core.contract import DEVICES, TRACKS, USUAL_WORKLOADS, WORKLOADS
+from impls.core.contract import DEVICES, TRACKS
 from impls.core.files import check_name, read_regular
 from impls.core.precision import TF32, current
 from impls.core.problem import DTYPES, VARIANTS, Problem
+from impls.core.workloads import WORKLOADS
 
 FOLDER = Path(__file__).resolve().parent.parent
 """impls/, of the tree or snapshot that this file is in."""
@@ -37,17 +38,19 @@ ASKED = re.compile(r"\w[\w.-]*(\[[\w,-]+\])?(([=!~]=|[<>]=?)[\w.*+!]+(,(?=\W)|$)
 """A requirement that such a name may have: no option, no address."""
 DEFAULT_DTYPES = ("float32", "float64")
 """Those of an implementation that sets no DTYPES."""
+USUAL_WORKLOADS = tuple(name for name, workload in WORKLOADS.items() if workload.usual)
+"""Those of an implementation that sets no WORKLOADS."""
 
 
-def _one_of(names: tuple[str, ...]) -> msgspec.Meta:
+def _one_of(names: Iterable[str]) -> msgspec.Meta:
     return msgspec.Meta(pattern=rf"^({'|'.join(names)})$")
 
 
 Track = Annotated[str, _one_of(TRACKS)]
 Device = Annotated[str, _one_of(DEVICES)]
 DType = Annotated[str, _one_of(DTYPES)]
-Variant = Annotated[str, _one_of(tuple(VARIANTS))]
-Workload = Annotated[str, _one_of(WORKLOADS)]
+Variant = Annotated[str, _one_of(VARIANTS)]
+WorkloadName = Annotated[str, _one_of(WORKLOADS)]
 SOME = msgspec.Meta(min_length=1)
 Requirement = Annotated[str, msgspec.Meta(pattern=r"^\s*[^-\s]")]  # no option of pip
 
@@ -59,7 +62,7 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     track: Track
     devices: Annotated[tuple[Device, ...], SOME] = DEVICES
     dtypes: Annotated[tuple[DType, ...], SOME] = DEFAULT_DTYPES
-    workloads: Annotated[tuple[Workload, ...], SOME] = USUAL_WORKLOADS
+    workloads: Annotated[tuple[WorkloadName, ...], SOME] = USUAL_WORKLOADS
     variants: tuple[Variant, ...] = ()
     limits: dict[Annotated[str, msgspec.Meta(pattern="^[a-z-]+$")], str] = {}
     optional: bool = False
@@ -83,10 +86,8 @@ class Implementation(Constants, frozen=True, kw_only=True):
         for variant in problem.variants:
             if variant not in self.variants:
                 return f"no {variant}: {VARIANTS[variant]}"
-        # in half precision, a step of Adam is smaller than what a parameter can change by
-        dtypes = tuple(
-            name for name in self.dtypes if workload != "train" or name in DEFAULT_DTYPES
-        )
+        named = WORKLOADS[workload]
+        dtypes = [dtype for dtype in self.dtypes if dtype in named.dtypes]
         for kind, value, known in (
             ("device", device, self.devices),
             ("dtype", problem.dtype, dtypes),
@@ -96,10 +97,11 @@ class Implementation(Constants, frozen=True, kw_only=True):
                 return f"only for {kind} {', '.join(known)}, not {value}"
         if problem.dtype == "int8" and not problem.bias:
             return "no int8 without a bias: PyTorch cannot quantize such an LSTM"
-        if workload == "train" and current() == TF32:
-            return "no training loop in TF32: with its tolerance, a wrong optimizer would pass"
-        if workload == "stream" and problem.not_streamed:
-            return f"no {problem.not_streamed[0]} in a stream: a call takes one step"
+        if not named.in_tf32 and current() == TF32:
+            return f"no {workload} in TF32: with its tolerance, a wrong optimizer would pass"
+        for field in named.excludes:
+            if getattr(problem, field):
+                return f"no {field} in a {workload}: a call takes a part of the sequence"
         return None
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import secrets
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,15 +19,13 @@ import numpy as np
 
 from impls.core.files import check_regular
 from impls.core.problem import FORMATS, Problem, rounded, stored
+from impls.core.workloads import WORKLOADS
 
 OUTPUT_SIZE = 10
 """Width O of the linear layer of MODELS."""
 
-MODELS = ("model", "train")
-"""The workloads whose LSTM is followed by a linear layer and a loss."""
-
 LOUD = 16.0
-"""By how much every second target of `train` is larger: one of the two gradients is clipped, so that the two differ."""
+"""By how much every second target is larger where gradients are clipped: one of two is clipped, so that they differ."""
 
 HALF_STEPS = 32
 """In half precision, weights remember at most so many steps: a sum of 64 gradients in bfloat16 is off by 0.09."""
@@ -67,7 +66,9 @@ class Inputs:
 
     def targets(self, workload: str) -> tuple[Array, ...]:
         """Return the targets (B, O) that the steps of a workload take in turn."""
-        return (self.target, LOUD * self.target) if workload == "train" else (self.target,)
+        if WORKLOADS[workload].clipped_adam:
+            return self.target, LOUD * self.target
+        return (self.target,)
 
     @property
     def extra(self) -> Array | None:
@@ -95,7 +96,7 @@ def shapes(problem: Problem, workload: str = "sequence") -> dict[str, tuple[int,
             named[f"bias_hh_{suffix}"] = (gates,)
         if problem.proj_size:
             named[f"weight_hr_{suffix}"] = (problem.proj_size, problem.hidden_size)
-    if workload in MODELS:
+    if WORKLOADS[workload].is_model:
         named["fc.weight"] = (OUTPUT_SIZE, problem.directions * problem.state_size)
         named["fc.bias"] = (OUTPUT_SIZE,)
     return named
@@ -147,6 +148,11 @@ def lengths(problem: Problem) -> Array:
     rows = np.arange(1, problem.batch + 1)
     spread: Array = -(-problem.seq_len * rows // problem.batch)
     return np.full_like(rows, problem.seq_len) if problem.even else spread
+
+
+def draw_seed() -> int:
+    """Return a seed of inputs that no file could have foreseen."""
+    return secrets.randbits(48)
 
 
 def make_inputs(
