@@ -1,18 +1,13 @@
-"""A plain LSTM in NumPy, forward and backward by hand, with the input projection and the weight gradients batched.
-
-How layers and directions are joined, and the batched products of the backward, are the reference's.
-"""
+"""A plain LSTM in NumPy, forward and backward by hand, with the input projection and the weight gradients batched."""
 
 import time
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from impls.api import Array, Inputs, Prepared, Problem, Ran, Weights, added, longest
-from impls.core import reference
+from impls.api import Array, Inputs, Prepared, Problem, Ran, Weights, added, layers, longest
 
 FRAMEWORK = "numpy"
 TRACK = "default"
@@ -25,13 +20,12 @@ OPTIONAL = True
 
 @dataclass
 class Tape:
-    """What a layer keeps for its backward: x (T, B, I); h and c, T + 1 arrays (B, H); the gates, T arrays (B, 4H).
+    """What one direction of one layer keeps for its backward: x (T, B, I), and lists over the time steps.
 
-    inside (T, B, 1) is false at the steps that are beyond a row's length.
+    h and c have T + 1 arrays (B, H), the initial states first; gates has T arrays (B, 4H): i, f, g and o.
     """
 
     x: Array
-    inside: Array
     h: list[Array]
     c: list[Array]
     gates: list[Array]
@@ -42,22 +36,35 @@ def sigmoid(z: Array) -> Array:
     return 1 / (1 + np.exp(-z))  # type: ignore[no-any-return]
 
 
-def masks(inside: Array) -> list[Any]:
-    """Return for each step which rows are within their length, shape (B, 1); None where all of all steps are."""
-    return [None] * len(inside) if inside.all() else list(inside)
+def masks(steps: int, lengths: Array | None) -> Any:
+    """Return for each step which rows are within their length, shape (B, 1); without lengths, None for each."""
+    if lengths is None:
+        return [None] * steps
+    return np.arange(steps)[:, None, None] < lengths[:, None]
+
+
+def in_direction(suffix: str, array: Array, lengths: Array | None) -> Array:
+    """Return (T, B, ·) as a direction goes through it: in reverse, with each row turned round within its length."""
+    if not suffix.endswith("_reverse"):
+        return array
+    if lengths is None:
+        return array[::-1]
+    steps = np.arange(len(array))[:, None]
+    source = np.where(steps < lengths, lengths - 1 - steps, steps)
+    return np.take_along_axis(array, source[:, :, None], axis=0)
 
 
 def layer_forward(
-    x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias: Array, inside: Array, keep: bool = True
+    x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias: Any, lengths: Array | None, keep: bool
 ) -> tuple[Array, Tape]:
     """One direction of one layer: x (T, B, I), h and c (B, H) → output (T, B, H) and the tape.
 
     Without `keep`, the tape has no gates, and only the last c.
     """
-    tape = Tape(x, inside, [h], [c], [])
+    tape = Tape(x, [h], [c], [])
     hidden = h.shape[1]
     recurrent = weight_hh.T if len(x) == 1 else np.ascontiguousarray(weight_hh.T)
-    lives = masks(inside)
+    lives = masks(len(x), lengths)
     for from_x, live in zip(x @ weight_ih.T + bias, lives, strict=True):
         z = from_x + h @ recurrent
         z[:, : 2 * hidden] = sigmoid(z[:, : 2 * hidden])
@@ -66,7 +73,11 @@ def layer_forward(
         i, f, g, o = np.split(z, 4, axis=1)
         next_c = f * c + i * g
         next_h = o * np.tanh(next_c)
-        h, c = (next_h, next_c) if live is None else (np.where(live, next_h, h), np.where(live, next_c, c))
+        if live is not None:
+            next_h = np.where(live, next_h, h)
+            next_c = np.where(live, next_c, c)
+        h = next_h
+        c = next_c
         tape.h.append(h)
         if keep:
             tape.c.append(c)
@@ -74,15 +85,18 @@ def layer_forward(
     if not keep:
         tape.c[0] = c
     output = np.stack(tape.h[1:])
-    return output if lives[0] is None else output * inside, tape
+    return output if lengths is None else output * lives, tape
 
 
 def layer_backward(
-    tape: Tape, d_output: Array, d_h: Array, d_c: Array, weight_ih: Array, weight_hh: Array
+    tape: Tape, d_output: Array, d_h: Array, d_c: Array, weight_ih: Array, weight_hh: Array, lengths: Array | None
 ) -> dict[str, Array]:
-    """Return the gradients of one direction of one layer, as reference.layer_backward does."""
+    """Return the gradients of x, h0, c0, weight_ih, weight_hh and bias of one direction of one layer.
+
+    d_output (T, B, H), and d_h and d_c (B, H) of the last states, are the cotangents.
+    """
     steps = np.empty((*d_output.shape[:2], 4 * d_h.shape[1]), d_h.dtype)
-    lives = masks(tape.inside)
+    lives = masks(len(steps), lengths)
     for t in reversed(range(len(steps))):
         i, f, g, o = np.split(tape.gates[t], 4, axis=1)
         tanh_c = np.tanh(tape.c[t + 1])
@@ -95,16 +109,89 @@ def layer_backward(
         d_g[:] = d_here * i * (1 - g * g)
         d_o[:] = d_h * tanh_c * o * (1 - o)
         if live is None:
-            d_h, d_c = steps[t] @ weight_hh, d_here * f
+            d_h = steps[t] @ weight_hh
+            d_c = d_here * f
         else:
             steps[t] *= live
-            d_h, d_c = np.where(live, steps[t] @ weight_hh, d_h), np.where(live, d_here * f, d_c)
-    return reference.batched_gradients(tape, steps, d_h, d_c, weight_ih)
+            d_h = np.where(live, steps[t] @ weight_hh, d_h)
+            d_c = np.where(live, d_here * f, d_c)
+    rows = steps.reshape(-1, steps.shape[2])
+    return {
+        "x": steps @ weight_ih,
+        "h0": d_h,
+        "c0": d_c,
+        "weight_ih": rows.T @ tape.x.reshape(len(rows), -1),
+        "weight_hh": rows.T @ np.concatenate(tape.h[:-1]),
+        "bias": rows.sum(axis=0),
+    }
+
+
+def run_forward(
+    problem: Problem, weights: Weights, inputs: dict[str, Array], lengths: Array | None, keep: bool
+) -> tuple[dict[str, Array], list[Tape]]:
+    """Return output (T, B, D·H), h_n and c_n (L·D, B, H), and the tapes for `run_backward` where they are to `keep`."""
+    x = inputs["x"]
+    tapes: list[Tape] = []
+    outputs: list[Array] = []
+    for k, (_, suffix, _) in enumerate(layers(problem)):
+        bias = weights[f"bias_ih_{suffix}"] + weights[f"bias_hh_{suffix}"] if problem.bias else 0
+        output, tape = layer_forward(
+            in_direction(suffix, x, lengths),
+            inputs["h0"][k],
+            inputs["c0"][k],
+            weights[f"weight_ih_{suffix}"],
+            weights[f"weight_hh_{suffix}"],
+            bias,
+            lengths,
+            keep,
+        )
+        tapes.append(tape)
+        outputs.append(in_direction(suffix, output, lengths))
+        if len(outputs) == problem.directions:
+            x = np.concatenate(outputs, axis=2)
+            outputs = []
+    h_n = np.stack([tape.h[-1] for tape in tapes])
+    c_n = np.stack([tape.c[-1] for tape in tapes])
+    return {"output": x, "h_n": h_n, "c_n": c_n}, tapes
+
+
+def run_backward(
+    problem: Problem, weights: Weights, inputs: dict[str, Array], lengths: Array | None, tapes: list[Tape]
+) -> dict[str, Array]:
+    """Return grad_NAME of every weight, of x (T, B, I), h0 and c0 (L·D, B, H)."""
+    results = {"grad_h0": np.empty_like(inputs["h0"]), "grad_c0": np.empty_like(inputs["c0"])}
+    d_output = inputs["d_output"]
+    parts: list[Array] = []
+    d_x: Any = 0
+    for k, (_, suffix, _) in reversed(list(enumerate(layers(problem)))):
+        if not parts:  # the last direction of a layer
+            parts = np.split(d_output, problem.directions, axis=2)
+            d_x = 0
+        gradients = layer_backward(
+            tapes[k],
+            in_direction(suffix, parts.pop(), lengths),
+            inputs["d_h_n"][k],
+            inputs["d_c_n"][k],
+            weights[f"weight_ih_{suffix}"],
+            weights[f"weight_hh_{suffix}"],
+            lengths,
+        )
+        d_x = d_x + in_direction(suffix, gradients["x"], lengths)
+        results["grad_h0"][k] = gradients["h0"]
+        results["grad_c0"][k] = gradients["c0"]
+        results[f"grad_weight_ih_{suffix}"] = gradients["weight_ih"]
+        results[f"grad_weight_hh_{suffix}"] = gradients["weight_hh"]
+        if problem.bias:
+            results[f"grad_bias_ih_{suffix}"] = gradients["bias"]
+            results[f"grad_bias_hh_{suffix}"] = gradients["bias"]
+        if not parts:
+            d_output = d_x
+    return {**results, "grad_x": d_x}
 
 
 @dataclass
 class State:
-    """Weights and inputs in the problem's dtype, lengths where there are any, what was kept, a stream's calls."""
+    """Weights and inputs in the problem's dtype, lengths where rows differ in them, what was kept, a stream's calls."""
 
     weights: dict[str, Array]
     inputs: dict[str, Array]
@@ -153,32 +240,31 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
 
     def load(inputs: Inputs) -> State:
         names = ("x", "h0", "c0", "d_output", "d_h_n", "d_c_n")
-        return State(own, {name: np.array(getattr(inputs, name), problem.dtype) for name in names}, inputs.lengths)
+        arrays = {name: np.array(getattr(inputs, name), problem.dtype) for name in names}
+        differ = inputs.lengths is not None and inputs.lengths.min() < problem.seq_len
+        return State(own, arrays, inputs.lengths if differ else None)
 
-    def run(state: State, keep: bool) -> tuple[dict[str, Array], list[Tape]]:
-        x, h0, c0 = (state.inputs[name] for name in ("x", "h0", "c0"))
-        layer = partial(layer_forward, keep=keep)
+    def run(state: State, inputs: dict[str, Array], keep: bool) -> tuple[dict[str, Array], list[Tape]]:
         with np.errstate(over="ignore"):  # of exp, in sigmoid
-            return reference.forward(problem, state.weights, x, h0, c0, state.lengths, layer=layer)
+            return run_forward(problem, state.weights, inputs, state.lengths, keep)
 
     def forward(state: State) -> dict[str, Array]:
-        return run(state, keep=False)[0]
+        return run(state, state.inputs, keep=False)[0]
 
     def step(state: State) -> dict[str, Array]:
-        x, at = state.inputs["x"], state.calls % problem.seq_len
-        results, _ = run(replace(state, inputs=state.inputs | {"x": x[at : at + 1]}), keep=False)
+        at = state.calls % problem.seq_len
+        results, _ = run(state, state.inputs | {"x": state.inputs["x"][at : at + 1]}, keep=False)
         state.inputs |= {"h0": results["h_n"], "c0": results["c_n"]}
         state.calls += 1
         return results
 
     def forward_train(state: State) -> dict[str, Array]:
         state.tapes = []  # their memory can be used again
-        outputs, state.tapes = run(state, keep=True)
+        outputs, state.tapes = run(state, state.inputs, keep=True)
         return outputs
 
     def backward(state: State) -> dict[str, Array]:
-        d_output, d_h_n, d_c_n = (state.inputs[name] for name in ("d_output", "d_h_n", "d_c_n"))
-        return reference.backward(problem, state.weights, state.tapes, d_output, d_h_n, d_c_n, layer=layer_backward)
+        return run_backward(problem, state.weights, state.inputs, state.lengths, state.tapes)
 
     def train_step(state: State) -> dict[str, Array]:
         return {**forward_train(state), **backward(state)}
