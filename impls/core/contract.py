@@ -12,6 +12,7 @@ An implementation is a Python file. It has constants, which are read without run
     OPTIONAL = True                                   # optional: it runs only where it is named, or with all
     REQUIRES = ("keras>=3.12", "jax>=0.8")            # optional: an environment with these and what a worker needs
     ENVIRONMENT = {"KERAS_BACKEND": "jax"}            # optional: variables that are set before Python starts
+    COMPILE_MINUTES = 10                              # optional: how long it compiles in `agree`; not in the digest
 
     def prepare(problem, weights, device, workload) -> Prepared: ...
 

@@ -31,6 +31,8 @@ BUILT_IN = {"peak": "families/peak.py", "reference": "core/reference.py"}
 IMPORTED = re.compile(r"^\s*from impls\.(families(?:\.| import )\w+|native)", re.MULTILINE)
 """The modules of families/ that a file imports, or all of native/."""
 CODE = (".py", ".h", ".cpp")
+NOT_MEASURED = re.compile(rb"^COMPILE_MINUTES = \d+ *(#.*)?\n", re.MULTILINE)
+"""The line that says when a file runs. What is measured does not depend on it, so it is not in the digest."""
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 VERSION = re.compile(r"(.+\.py|[^@]+)@((?!.*\.py$).*)", re.DOTALL)
 """Such as `torch_lstm@torch==2.11.*`: the name or path of a file, and requirements."""
@@ -66,6 +68,7 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     variants: tuple[Variant, ...] = ()
     limits: dict[Annotated[str, msgspec.Meta(pattern="^[a-z-]+$")], str] = {}
     optional: bool = False
+    compile_minutes: int = 0
     requires: tuple[Requirement, ...] = ()
     environment: dict[Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_]\w*$")], str] = {}
 
@@ -192,6 +195,7 @@ def _digest(path: Path, source: bytes) -> str:
     So it changes where what is measured may have changed: torch_cpp's is also that of the C++ which it compiles.
     """
     root = path.parent.parent if path.parent.name == "families" else path.parent
+    source = NOT_MEASURED.sub(b"", source)
     files, new = {path: source}, [source]
     if path.with_suffix(".cpp").is_file():
         files[path.with_suffix(".cpp")] = path.with_suffix(".cpp").read_bytes()
