@@ -22,11 +22,12 @@ import psutil
 from benchmarks import ROOT, machine
 from benchmarks.options import GIB
 from impls.core import command_line, reference, registry
+from impls.core.case_files import check_range, most_bytes, read_weights
 from impls.core.files import check_name, read_regular
 from impls.core.precision import IEEE, VARIABLE
 from impls.core.problem import Problem
 from impls.core.registry import Implementation
-from impls.core.weights import check_range, most_bytes, read_weights, shapes
+from impls.core.weights import shapes
 
 LONG_MINUTES = 10
 """What compiles so long is not in the set `common`."""

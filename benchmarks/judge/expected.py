@@ -11,7 +11,8 @@ import numpy as np
 
 from benchmarks.cases import Benchmark
 from benchmarks.judge import agreement, extremes
-from impls.core.weights import Array, Weights, complete, read_weights
+from impls.core.case_files import complete, read_weights
+from impls.core.weights import Array, Weights
 
 Key = tuple[str, str, bool]
 """The id of a problem, a workload, and whether it is about extreme numbers."""

@@ -12,9 +12,10 @@ from benchmarks.cases import Benchmark
 from benchmarks.judge import agreement
 from impls import jax_scan_vjp_sharded, torch_cell_compiled
 from impls.core import evaluate, reference, registry
+from impls.core.case_files import Case
 from impls.core.contract import Unsupported
 from impls.core.problem import Problem
-from impls.core.weights import Case, make_inputs, make_weights
+from impls.core.weights import make_inputs, make_weights
 from impls.core.workloads import MODES, MODES_OF
 from impls.families import jax as jax_family
 from impls.families.torch import FlatLSTM, prepare_module
