@@ -115,13 +115,16 @@ class Implementation(Constants, frozen=True, kw_only=True):
     @property
     def own(self) -> bool:
         """Whether it is a file of this tree."""
-        return self.path.parent == FOLDER or self.path in [
-            FOLDER / path for path in BUILT_IN.values()
-        ]
+        return self.path.parent == FOLDER or self.is_built_in
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether it is one of BUILT_IN."""
+        return self.path == FOLDER / BUILT_IN.get(self.name, "")
 
     @property
     def text(self) -> str:
-        """What `resolve` finds it by, from anywhere."""
+        """What `resolve` gets it by, from anywhere."""
         if self.own and self.path.stem.isidentifier():
             return self.name
         return f"{self.path}{self.name.removeprefix(self.path.stem)}"
@@ -129,7 +132,7 @@ class Implementation(Constants, frozen=True, kw_only=True):
     @property
     def is_peak(self) -> bool:
         """Whether it is this tree's peak, which computes no LSTM. A file from elsewhere cannot claim that."""
-        return self.own and self.name == "peak"
+        return self.is_built_in and self.name == "peak"
 
     @property
     def is_lstm(self) -> bool:
@@ -161,30 +164,23 @@ def _name_set_by(node: ast.AST) -> str | None:
 def _constants(tree: ast.Module) -> dict[str, Any]:
     """Return the constants of a file; ValueError where one is set in another way than `NAME = literal`, at the top."""
     constants: dict[str, Any] = {}
-    plain: list[ast.AST] = []
+    names = [_name_set_by(node) for node in _run_on_import(tree)]
     for statement in tree.body:
-        if isinstance(statement, ast.Assign):
-            targets = statement.targets
-        elif isinstance(statement, ast.AnnAssign):
-            targets = [statement.target]
-        else:
-            continue
-        target, value = targets[0], statement.value
-        if (
-            len(targets) > 1
-            or value is None
-            or not isinstance(target, ast.Name)
-            or target.id not in NAMES
-        ):
-            continue
-        try:
-            constants[target.id] = ast.literal_eval(value)
-        except ValueError:
-            raise ValueError(f"{target.id} = {ast.unparse(value)}") from None
-        plain.append(target)
-    for node in _run_on_import(tree):
-        name = _name_set_by(node)
-        if name in NAMES and node not in plain:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                pass
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                pass
+            case _:
+                continue
+        if name in NAMES:
+            try:
+                constants[name] = ast.literal_eval(value)
+            except ValueError:
+                raise ValueError(f"{name} = {ast.unparse(value)}") from None
+            names.remove(name)
+    for name in NAMES:
+        if name in names:
             raise ValueError(f"{name} is set in another way")
     return constants
 
@@ -195,21 +191,20 @@ def _digest(path: Path, source: bytes) -> str:
     So it changes where what is measured may have changed: torch_cpp's is also that of the C++ which it compiles.
     """
     root = path.parent.parent if path.parent.name == "families" else path.parent
-    source = NOT_MEASURED.sub(b"", source)
-    files, new = {path: source}, [source]
-    if path.with_suffix(".cpp").is_file():
-        files[path.with_suffix(".cpp")] = path.with_suffix(".cpp").read_bytes()
-    while new:
-        for name in IMPORTED.findall(new.pop().decode(errors="replace")):
+    files = {path: NOT_MEASURED.sub(b"", source)}
+    compiled = path.with_suffix(".cpp")
+    if compiled.is_file():
+        files[compiled] = compiled.read_bytes()
+    unread = [source]
+    while unread:
+        for name in IMPORTED.findall(unread.pop().decode(errors="replace")):
             module = root.joinpath(*re.split(r"\.| import ", name))
-            for file in (
-                sorted(module.glob("*.*")) if module.is_dir() else [module.with_suffix(".py")]
-            ):
+            for file in (module.with_suffix(".py"), *sorted(module.glob("*.*"))):
                 if file not in files and file.is_file() and file.suffix in CODE:
                     files[file] = file.read_bytes()
-                    new.append(files[file])
-    parts = (files[file] for file in sorted(files, key=lambda file: file.name))
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+                    unread.append(files[file])
+    by_name = sorted(files, key=lambda file: file.name)
+    return hashlib.sha256(b"\0".join(files[file] for file in by_name)).hexdigest()[:16]
 
 
 def read(path: Path) -> Implementation:
@@ -252,11 +247,10 @@ def survey(folder: Path = FOLDER) -> tuple[dict[str, Implementation], dict[str, 
     Returns:
         Two dictionaries by name: the implementations, and the reasons why files cannot be read.
     """
-    implementations, broken = {}, {}
+    implementations: dict[str, Implementation] = {}
+    broken: dict[str, str] = {}
     built_in = [folder / path for path in BUILT_IN.values()]
-    for path in sorted(
-        [*folder.glob("*.py"), *filter(Path.is_file, built_in)], key=lambda path: path.stem
-    ):
+    for path in sorted([*folder.glob("*.py"), *built_in], key=lambda path: path.stem):
         if path.is_file() and re.search(rb"^FRAMEWORK\s*[:=]", path.read_bytes(), re.MULTILINE):
             try:
                 implementations[path.stem] = read(path)
@@ -280,10 +274,12 @@ def catalogue(folder: Path = FOLDER) -> dict[str, Implementation]:
 def shared_files(folder: Path = FOLDER) -> dict[str, bytes]:
     """Return every file of impls/ that is no implementation, by its path: implementations may import it."""
     implementations, broken = survey(folder)
-    own = {folder / f"{name}.py" for name in (*implementations, *broken)}
-    files = (path for path in folder.rglob("*") if path.suffix in CODE)
-    shared = (path for path in files if path not in own and path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in shared}
+    shared: dict[str, bytes] = {}
+    for path in folder.rglob("*"):
+        is_one = path.parent == folder and path.stem in {*implementations, *broken}
+        if path.suffix in CODE and path.is_file() and not is_one:
+            shared[path.relative_to(folder).as_posix()] = path.read_bytes()
+    return shared
 
 
 def read_foreign(path: Path) -> Implementation:
@@ -296,11 +292,13 @@ def read_foreign(path: Path) -> Implementation:
     real = os.path.realpath(path)
     check_name(real)
     implementation = read(Path(real))  # a link goes by the name of its file
-    if not implementation.own and implementation.track in BUILT_IN:
+    if implementation.own:
+        return implementation
+    if implementation.track in BUILT_IN:
         raise ValueError(
             f"{path}: TRACK is {implementation.track!r}, which is this suite's own; it must be default or tuned"
         )
-    if not implementation.own and implementation.name in BUILT_IN:
+    if implementation.name in BUILT_IN:
         raise ValueError(
             f"{path}: {implementation.name} is the name of this suite's own; rename the file"
         )
@@ -313,26 +311,38 @@ def resolve(text: str) -> Implementation:
     Raises:
         ValueError: where there is none; the message has one line.
     """
-    if found := VERSION.fullmatch(text):
-        each, asked = resolve(found[1]), re.split(r",(?=[A-Za-z])(?![^\[]*\])", found[2])
-        for wrong in (part for part in asked if not ASKED.fullmatch(part)):
-            raise ValueError(f"{wrong!r} is no package with its version, such as torch==2.11.*")
-        if not each.is_lstm:
-            raise ValueError(f"{each.name} runs in the present environment only")
-        requires = (*(each.requires or (each.framework,)), *asked)
-        return msgspec.structs.replace(each, name=f"{each.name}@{found[2]}", requires=requires)
+    release = VERSION.fullmatch(text)
+    if release:
+        return _released(resolve(release[1]), release[2])
     if text.endswith(".py"):
         return read_foreign(Path(text))
     path = FOLDER / BUILT_IN.get(text, f"{text}.py")
-    if (
-        "/" not in text and path.is_file()
-    ):  # a run resolves many names again and again: no other file is read
+    # a run resolves many names again and again: no other file is read
+    if "/" not in text and path.is_file():
         return read(path)
-    known = catalogue()
-    close = difflib.get_close_matches(text, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+    names = catalogue()
+    hint = f"known: {', '.join(names)}"
+    for close in difflib.get_close_matches(text, names, n=1):
+        hint = f"did you mean {close}?"
     raise ValueError(
         f"no implementation is called {text!r}; {hint} (or give the path of a .py file)"
+    )
+
+
+def _released(implementation: Implementation, requirements: str) -> Implementation:
+    """Return an implementation in an environment with these requirements, which commas separate."""
+    asked = re.split(r",(?=[A-Za-z])(?![^\[]*\])", requirements)
+    for requirement in asked:
+        if not ASKED.fullmatch(requirement):
+            raise ValueError(
+                f"{requirement!r} is no package with its version, such as torch==2.11.*"
+            )
+    if not implementation.is_lstm:
+        raise ValueError(f"{implementation.name} runs in the present environment only")
+    return msgspec.structs.replace(
+        implementation,
+        name=f"{implementation.name}@{requirements}",
+        requires=(*(implementation.requires or (implementation.framework,)), *asked),
     )
 
 
@@ -342,11 +352,11 @@ def load(implementation: Implementation) -> ModuleType:
     A file from elsewhere is imported under a mangled name. Its folder comes last on the path: the file can import the
     modules beside it, and they hide no other module.
     """
-    if implementation.path.parent == FOLDER / "core":
+    folder = implementation.path.parent
+    if folder == FOLDER / "core":
         return importlib.import_module(f"impls.core.{implementation.name}")
-    ours = implementation.path.parent == Path(
-        os.path.realpath(impls.__path__[0])
-    )  # of this tree, or of a gate's side
+    # of this tree, or of a gate's side
+    ours = folder == Path(os.path.realpath(impls.__path__[0]))
     if ours and implementation.path.stem.isidentifier():
         return importlib.import_module(f"impls.{implementation.name}")
     mangled = f"_implementation_{implementation.name}_{implementation.digest}"
@@ -355,7 +365,7 @@ def load(implementation: Implementation) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[mangled] = module
-    if str(implementation.path.parent) not in sys.path:
-        sys.path.append(str(implementation.path.parent))
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
     spec.loader.exec_module(module)
     return module
