@@ -1,7 +1,7 @@
 """A plain LSTM in NumPy, forward and backward by hand, with the input projection and the weight gradients batched."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -36,11 +36,11 @@ def sigmoid(z: Array) -> Array:
     return 1 / (1 + np.exp(-z))  # type: ignore[no-any-return]
 
 
-def masks(steps: int, lengths: Array | None) -> Any:
-    """Return for each step which rows are within their length, shape (B, 1); without lengths, None for each."""
+def masks(steps: int, lengths: Array | None) -> Array | None:
+    """Return for each step which rows are within their length, shape (T, B, 1); None where there are no lengths."""
     if lengths is None:
-        return [None] * steps
-    return np.arange(steps)[:, None, None] < lengths[:, None]
+        return None
+    return np.arange(steps)[:, None, None] < lengths[:, None]  # type: ignore[no-any-return]
 
 
 def in_direction(suffix: str, array: Array, lengths: Array | None) -> Array:
@@ -54,141 +54,6 @@ def in_direction(suffix: str, array: Array, lengths: Array | None) -> Array:
     return np.take_along_axis(array, source[:, :, None], axis=0)
 
 
-def layer_forward(
-    x: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias: Any, lengths: Array | None, keep: bool
-) -> tuple[Array, Tape]:
-    """One direction of one layer: x (T, B, I), h and c (B, H) → output (T, B, H) and the tape.
-
-    Without `keep`, the tape has no gates, and only the last c.
-    """
-    tape = Tape(x, [h], [c], [])
-    hidden = h.shape[1]
-    recurrent = weight_hh.T if len(x) == 1 else np.ascontiguousarray(weight_hh.T)
-    lives = masks(len(x), lengths)
-    for from_x, live in zip(x @ weight_ih.T + bias, lives, strict=True):
-        z = from_x + h @ recurrent
-        z[:, : 2 * hidden] = sigmoid(z[:, : 2 * hidden])
-        z[:, 2 * hidden : 3 * hidden] = np.tanh(z[:, 2 * hidden : 3 * hidden])
-        z[:, 3 * hidden :] = sigmoid(z[:, 3 * hidden :])
-        i, f, g, o = np.split(z, 4, axis=1)
-        next_c = f * c + i * g
-        next_h = o * np.tanh(next_c)
-        if live is not None:
-            next_h = np.where(live, next_h, h)
-            next_c = np.where(live, next_c, c)
-        h = next_h
-        c = next_c
-        tape.h.append(h)
-        if keep:
-            tape.c.append(c)
-            tape.gates.append(z)
-    if not keep:
-        tape.c[0] = c
-    output = np.stack(tape.h[1:])
-    return output if lengths is None else output * lives, tape
-
-
-def layer_backward(
-    tape: Tape, d_output: Array, d_h: Array, d_c: Array, weight_ih: Array, weight_hh: Array, lengths: Array | None
-) -> dict[str, Array]:
-    """Return the gradients of x, h0, c0, weight_ih, weight_hh and bias of one direction of one layer.
-
-    d_output (T, B, H), and d_h and d_c (B, H) of the last states, are the cotangents.
-    """
-    steps = np.empty((*d_output.shape[:2], 4 * d_h.shape[1]), d_h.dtype)
-    lives = masks(len(steps), lengths)
-    for t in reversed(range(len(steps))):
-        i, f, g, o = np.split(tape.gates[t], 4, axis=1)
-        tanh_c = np.tanh(tape.c[t + 1])
-        live = lives[t]
-        d_h = d_h + (d_output[t] if live is None else d_output[t] * live)
-        d_here = d_c + d_h * o * (1 - tanh_c * tanh_c)
-        d_i, d_f, d_g, d_o = np.split(steps[t], 4, axis=1)
-        d_i[:] = d_here * g * i * (1 - i)
-        d_f[:] = d_here * tape.c[t] * f * (1 - f)
-        d_g[:] = d_here * i * (1 - g * g)
-        d_o[:] = d_h * tanh_c * o * (1 - o)
-        if live is None:
-            d_h = steps[t] @ weight_hh
-            d_c = d_here * f
-        else:
-            steps[t] *= live
-            d_h = np.where(live, steps[t] @ weight_hh, d_h)
-            d_c = np.where(live, d_here * f, d_c)
-    rows = steps.reshape(-1, steps.shape[2])
-    return {
-        "x": steps @ weight_ih,
-        "h0": d_h,
-        "c0": d_c,
-        "weight_ih": rows.T @ tape.x.reshape(len(rows), -1),
-        "weight_hh": rows.T @ np.concatenate(tape.h[:-1]),
-        "bias": rows.sum(axis=0),
-    }
-
-
-def run_forward(
-    problem: Problem, weights: Weights, inputs: dict[str, Array], lengths: Array | None, keep: bool
-) -> tuple[dict[str, Array], list[Tape]]:
-    """Return output (T, B, D·H), h_n and c_n (L·D, B, H), and the tapes for `run_backward` where they are to `keep`."""
-    x = inputs["x"]
-    tapes: list[Tape] = []
-    outputs: list[Array] = []
-    for k, (_, suffix, _) in enumerate(layers(problem)):
-        bias = weights[f"bias_ih_{suffix}"] + weights[f"bias_hh_{suffix}"] if problem.bias else 0
-        output, tape = layer_forward(
-            in_direction(suffix, x, lengths),
-            inputs["h0"][k],
-            inputs["c0"][k],
-            weights[f"weight_ih_{suffix}"],
-            weights[f"weight_hh_{suffix}"],
-            bias,
-            lengths,
-            keep,
-        )
-        tapes.append(tape)
-        outputs.append(in_direction(suffix, output, lengths))
-        if len(outputs) == problem.directions:
-            x = np.concatenate(outputs, axis=2)
-            outputs = []
-    h_n = np.stack([tape.h[-1] for tape in tapes])
-    c_n = np.stack([tape.c[-1] for tape in tapes])
-    return {"output": x, "h_n": h_n, "c_n": c_n}, tapes
-
-
-def run_backward(
-    problem: Problem, weights: Weights, inputs: dict[str, Array], lengths: Array | None, tapes: list[Tape]
-) -> dict[str, Array]:
-    """Return grad_NAME of every weight, of x (T, B, I), h0 and c0 (L·D, B, H)."""
-    results = {"grad_h0": np.empty_like(inputs["h0"]), "grad_c0": np.empty_like(inputs["c0"])}
-    d_output = inputs["d_output"]
-    parts: list[Array] = []
-    d_x: Any = 0
-    for k, (_, suffix, _) in reversed(list(enumerate(layers(problem)))):
-        if not parts:  # the last direction of a layer
-            parts = np.split(d_output, problem.directions, axis=2)
-            d_x = 0
-        gradients = layer_backward(
-            tapes[k],
-            in_direction(suffix, parts.pop(), lengths),
-            inputs["d_h_n"][k],
-            inputs["d_c_n"][k],
-            weights[f"weight_ih_{suffix}"],
-            weights[f"weight_hh_{suffix}"],
-            lengths,
-        )
-        d_x = d_x + in_direction(suffix, gradients["x"], lengths)
-        results["grad_h0"][k] = gradients["h0"]
-        results["grad_c0"][k] = gradients["c0"]
-        results[f"grad_weight_ih_{suffix}"] = gradients["weight_ih"]
-        results[f"grad_weight_hh_{suffix}"] = gradients["weight_hh"]
-        if problem.bias:
-            results[f"grad_bias_ih_{suffix}"] = gradients["bias"]
-            results[f"grad_bias_hh_{suffix}"] = gradients["bias"]
-        if not parts:
-            d_output = d_x
-    return {**results, "grad_x": d_x}
-
-
 @dataclass
 class State:
     """Weights and inputs in the problem's dtype, lengths where rows differ in them, what was kept, a stream's calls."""
@@ -198,6 +63,129 @@ class State:
     lengths: Array | None = None
     tapes: list[Tape] = field(default_factory=list)
     calls: int = 0
+
+
+def layer_forward(state: State, k: int, suffix: str, x: Array, keep: bool) -> tuple[Array, Tape]:
+    """One direction of one layer, the one at k of h_n's first axis: x (T, B, I) → output (T, B, H) and the tape.
+
+    Without `keep`, the tape has no gates, and only the last c.
+    """
+    x = in_direction(suffix, x, state.lengths)
+    h = state.inputs["h0"][k]
+    c = state.inputs["c0"][k]
+    tape = Tape(x, [h], [c], [])
+    hidden = h.shape[1]
+    from_x = x @ state.weights[f"weight_ih_{suffix}"].T
+    if f"bias_ih_{suffix}" in state.weights:
+        from_x += state.weights[f"bias_ih_{suffix}"] + state.weights[f"bias_hh_{suffix}"]
+    recurrent = state.weights[f"weight_hh_{suffix}"].T
+    if len(x) > 1:
+        recurrent = np.ascontiguousarray(recurrent)
+    lives = masks(len(x), state.lengths)
+    for t in range(len(x)):
+        z = from_x[t] + h @ recurrent
+        z[:, : 2 * hidden] = sigmoid(z[:, : 2 * hidden])
+        z[:, 2 * hidden : 3 * hidden] = np.tanh(z[:, 2 * hidden : 3 * hidden])
+        z[:, 3 * hidden :] = sigmoid(z[:, 3 * hidden :])
+        i, f, g, o = np.split(z, 4, axis=1)
+        next_c = f * c + i * g
+        next_h = o * np.tanh(next_c)
+        if lives is not None:
+            next_h = np.where(lives[t], next_h, h)
+            next_c = np.where(lives[t], next_c, c)
+        h = next_h
+        c = next_c
+        tape.h.append(h)
+        if keep:
+            tape.c.append(c)
+            tape.gates.append(z)
+    if not keep:
+        tape.c[0] = c
+    output = np.stack(tape.h[1:])
+    if lives is not None:
+        output *= lives
+    return in_direction(suffix, output, state.lengths), tape
+
+
+def layer_backward(state: State, k: int, suffix: str, d_output: Array) -> dict[str, Array]:
+    """Return the gradients of x, h0, c0, weight_ih, weight_hh and bias of one direction of one layer.
+
+    d_output (T, B, H) is the cotangent of its output.
+    """
+    tape = state.tapes[k]
+    weight_hh = state.weights[f"weight_hh_{suffix}"]
+    d_h = state.inputs["d_h_n"][k]
+    d_c = state.inputs["d_c_n"][k]
+    steps = np.empty((*d_output.shape[:2], 4 * d_h.shape[1]), d_h.dtype)
+    lives = masks(len(steps), state.lengths)
+    d_output = in_direction(suffix, d_output, state.lengths)
+    if lives is not None:
+        d_output = d_output * lives
+    for t in reversed(range(len(steps))):
+        i, f, g, o = np.split(tape.gates[t], 4, axis=1)
+        tanh_c = np.tanh(tape.c[t + 1])
+        d_h = d_h + d_output[t]
+        d_here = d_c + d_h * o * (1 - tanh_c * tanh_c)
+        d_i, d_f, d_g, d_o = np.split(steps[t], 4, axis=1)
+        d_i[:] = d_here * g * i * (1 - i)
+        d_f[:] = d_here * tape.c[t] * f * (1 - f)
+        d_g[:] = d_here * i * (1 - g * g)
+        d_o[:] = d_h * tanh_c * o * (1 - o)
+        before_d_h = steps[t] @ weight_hh
+        before_d_c = d_here * f
+        if lives is not None:
+            steps[t] *= lives[t]
+            before_d_h = np.where(lives[t], before_d_h, d_h)
+            before_d_c = np.where(lives[t], before_d_c, d_c)
+        d_h = before_d_h
+        d_c = before_d_c
+    rows = steps.reshape(-1, steps.shape[2])
+    return {
+        "x": in_direction(suffix, steps @ state.weights[f"weight_ih_{suffix}"], state.lengths),
+        "h0": d_h,
+        "c0": d_c,
+        "weight_ih": rows.T @ tape.x.reshape(len(rows), -1),
+        "weight_hh": rows.T @ np.concatenate(tape.h[:-1]),
+        "bias": rows.sum(axis=0),
+    }
+
+
+def run_forward(problem: Problem, state: State, x: Array, keep: bool) -> tuple[dict[str, Array], list[Tape]]:
+    """Return output (T, B, D·H), h_n and c_n (L·D, B, H), and the tapes for `run_backward` where they are to `keep`."""
+    tapes: list[Tape] = []
+    outputs: list[Array] = []
+    with np.errstate(over="ignore"):  # of exp, in sigmoid
+        for k, (_, suffix, _) in enumerate(layers(problem)):
+            output, tape = layer_forward(state, k, suffix, x, keep)
+            tapes.append(tape)
+            outputs.append(output)
+            if len(outputs) == problem.directions:
+                x = np.concatenate(outputs, axis=2)
+                outputs = []
+    h_n = np.stack([tape.h[-1] for tape in tapes])
+    c_n = np.stack([tape.c[-1] for tape in tapes])
+    return {"output": x, "h_n": h_n, "c_n": c_n}, tapes
+
+
+def run_backward(problem: Problem, state: State) -> dict[str, Array]:
+    """Return grad_NAME of every weight, of x (T, B, I), h0 and c0 (L·D, B, H), from the tapes."""
+    results = {"grad_h0": np.empty_like(state.inputs["h0"]), "grad_c0": np.empty_like(state.inputs["c0"])}
+    d_x: Any = state.inputs["d_output"]
+    parts: list[Array] = []
+    for k, (_, suffix, _) in reversed(list(enumerate(layers(problem)))):
+        if not parts:  # the last direction of a layer
+            parts = np.split(d_x, problem.directions, axis=2)
+            d_x = 0
+        gradients = layer_backward(state, k, suffix, parts.pop())
+        d_x = d_x + gradients["x"]
+        results["grad_h0"][k] = gradients["h0"]
+        results["grad_c0"][k] = gradients["c0"]
+        results[f"grad_weight_ih_{suffix}"] = gradients["weight_ih"]
+        results[f"grad_weight_hh_{suffix}"] = gradients["weight_hh"]
+        if problem.bias:
+            results[f"grad_bias_ih_{suffix}"] = gradients["bias"]
+            results[f"grad_bias_hh_{suffix}"] = gradients["bias"]
+    return {**results, "grad_x": d_x}
 
 
 def watching(events: list[tuple[str, Ran]]) -> type[Array]:
@@ -239,32 +227,26 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     own = {name: np.array(value, problem.dtype) for name, value in weights.items()}
 
     def load(inputs: Inputs) -> State:
-        names = ("x", "h0", "c0", "d_output", "d_h_n", "d_c_n")
-        arrays = {name: np.array(getattr(inputs, name), problem.dtype) for name in names}
-        differ = inputs.lengths is not None and inputs.lengths.min() < problem.seq_len
-        return State(own, arrays, inputs.lengths if differ else None)
-
-    def run(state: State, inputs: dict[str, Array], keep: bool) -> tuple[dict[str, Array], list[Tape]]:
-        with np.errstate(over="ignore"):  # of exp, in sigmoid
-            return run_forward(problem, state.weights, inputs, state.lengths, keep)
+        arrays = {name: np.array(value, problem.dtype) for name, value in inputs.arrays().items()}
+        return State(own, arrays, None if problem.even else inputs.lengths)
 
     def forward(state: State) -> dict[str, Array]:
-        return run(state, state.inputs, keep=False)[0]
+        return run_forward(problem, state, state.inputs["x"], keep=False)[0]
 
     def step(state: State) -> dict[str, Array]:
         at = state.calls % problem.seq_len
-        results, _ = run(state, state.inputs | {"x": state.inputs["x"][at : at + 1]}, keep=False)
+        results, _ = run_forward(problem, state, state.inputs["x"][at : at + 1], keep=False)
         state.inputs |= {"h0": results["h_n"], "c0": results["c_n"]}
         state.calls += 1
         return results
 
     def forward_train(state: State) -> dict[str, Array]:
         state.tapes = []  # their memory can be used again
-        outputs, state.tapes = run(state, state.inputs, keep=True)
+        outputs, state.tapes = run_forward(problem, state, state.inputs["x"], keep=True)
         return outputs
 
     def backward(state: State) -> dict[str, Array]:
-        return run_backward(problem, state.weights, state.inputs, state.lengths, state.tapes)
+        return run_backward(problem, state)
 
     def train_step(state: State) -> dict[str, Array]:
         return {**forward_train(state), **backward(state)}
@@ -279,14 +261,15 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         def watched(arrays: dict[str, Array]) -> dict[str, Array]:
             return {name: array.view(kind) for name, array in arrays.items()}
 
-        seen = State(watched(state.weights), watched(state.inputs), state.lengths)
+        seen = replace(state, weights=watched(state.weights), inputs=watched(state.inputs))
         prepared.make_ready(mode, seen)
         events.clear()
         prepared.call(mode)(seen)
         library = blas()
         return longest(added(events)) + (f" ({library})" if library else "")
 
-    prepared = Prepared(load, to_numpy, forward, forward_train, backward, train_step, kernel)
     if workload == "stream":
         prepared = Prepared(load, to_numpy, step, kernel=kernel)
+    else:
+        prepared = Prepared(load, to_numpy, forward, forward_train, backward, train_step, kernel)
     return prepared

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -244,27 +244,6 @@ def run_sequence(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     return {**outputs, **gradients}
 
 
-def run_stream(
-    problem: Problem, weights: Weights, inputs: Inputs, calls: Iterable[int]
-) -> Iterator[tuple[int, Results]]:
-    """Yield each of increasing numbers of calls, and the results of the last of so many: output (1, B, P), h_n, c_n.
-
-    A call is a step. It takes the next x (B, I), after the last one the first again, and goes on from h and c.
-    """
-    h = inputs.h0
-    c = inputs.c0
-    done = 0
-    results: Results = {}
-    for wanted in calls:
-        while done < wanted:  # x at most once at a time
-            at = done % len(inputs.x)
-            results, _ = forward(problem, weights, inputs.x[at : at + wanted - done], h, c)
-            h = results["h_n"]
-            c = results["c_n"]
-            done += len(results["output"])
-        yield wanted, {**results, "output": results["output"][-1:]}
-
-
 def run_model(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     """Return prediction (B, O), loss () and grad_NAME of every parameter, of MODELS."""
     directions = problem.directions
@@ -286,51 +265,67 @@ def run_model(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     return {"prediction": prediction, "loss": np.array((miss**2).mean()), **results}
 
 
-def sgd_moves(grads: Results) -> Results:
-    """Return by how much a step of plain SGD makes each parameter smaller."""
-    return {name: LEARNING_RATE * grad for name, grad in grads.items()}
+def streaming(problem: Problem, weights: Weights, inputs: Inputs) -> Iterator[Results]:
+    """Yield what each call of a stream returns: output (1, B, P), h_n and c_n.
+
+    A call is a step. It takes the next x (B, I), after the last one the first again, and goes on from h and c.
+    """
+    h = inputs.h0
+    c = inputs.c0
+    for x in itertools.cycle(inputs.x):
+        results, _ = forward(problem, weights, x[None], h, c)
+        h = results["h_n"]
+        c = results["c_n"]
+        yield results
 
 
 def training(
     problem: Problem, weights: Weights, inputs: Inputs, workload: str
 ) -> Iterator[Results]:
-    """Yield what each step of one of MODELS returns: its loss, and param_NAME after it.
+    """Yield what each step of a model returns: its loss, and param_NAME after it.
 
     The update is plain SGD's. With clipped_adam it is Adam's, and there is size_param_NAME too.
     """
     params = dict(weights)
-    adam = Adam(weights) if workloads.WORKLOADS[workload].clipped_adam else None
+    adam = Adam(weights)
+    clipped_adam = workloads.WORKLOADS[workload].clipped_adam
     for target in itertools.cycle(inputs.targets(workload)):
         results = run_model(problem, params, replace(inputs, target=target))
         grads = {name: results[f"grad_{name}"] for name in weights}
-        moves = adam.moves(grads) if adam is not None else sgd_moves(grads)
-        params = {name: value - moves[name] for name, value in params.items()}
+        moves = adam.moves(grads) if clipped_adam else sgd_moves(grads)
         step = {"loss": results["loss"]}
-        for name, value in params.items():
-            step[f"param_{name}"] = value
-            if adam is not None:
+        for name in weights:
+            params[name] = params[name] - moves[name]
+            step[f"param_{name}"] = params[name]
+            if clipped_adam:
                 step[f"size_param_{name}"] = adam.sizes[name]
         yield step
 
 
+def sgd_moves(grads: Results) -> Results:
+    """Return by how much a step of plain SGD makes each parameter smaller."""
+    return {name: LEARNING_RATE * grad for name, grad in grads.items()}
+
+
 def run(
-    problem: Problem, weights: Weights, inputs: Inputs, workload: str, calls: Sequence[int]
+    problem: Problem, weights: Weights, inputs: Inputs, workload: str, calls: Collection[int]
 ) -> Iterator[tuple[int, Results]]:
     """Yield numbers of calls, and all that any mode of a workload returns in the last of so many.
 
-    Modes that do not change the state are among the results of one call. `calls` are increasing, and of those that do.
+    Modes that do not change the state are among the results of one call. `calls` are of those that do.
     """
     kind = workloads.WORKLOADS[workload]
     if kind.carries_state:
-        yield from run_stream(problem, weights, inputs, calls)
-        return
-    if not kind.is_model:
+        steps = streaming(problem, weights, inputs)
+    elif kind.is_model:
+        if "forward" in kind.modes:
+            yield 1, run_model(problem, weights, inputs)
+        steps = training(problem, weights, inputs, workload)
+    else:
         yield 1, run_sequence(problem, weights, inputs)
         return
-    if "forward" in kind.modes:
-        yield 1, run_model(problem, weights, inputs)
-    steps = training(problem, weights, inputs, workload)
-    for number, results in zip(range(1, max(calls, default=0) + 1), steps, strict=False):
+    for number in range(1, max(calls, default=0) + 1):
+        results = next(steps)
         if number in calls:
             yield number, results
 

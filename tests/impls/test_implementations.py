@@ -181,7 +181,7 @@ def test_a_stream_does_not_drift_away_in_100_000_steps(name):
     weights, inputs = make_weights(problem), make_inputs(problem)
     prepared, done, errors = prepared_for(name, problem, "stream"), 0, []
     state = prepared.load(inputs)
-    for calls, want in reference.run_stream(problem, weights, inputs, (100, 1_000, 10_000, 100_000)):
+    for calls, want in reference.run(problem, weights, inputs, "stream", (100, 1_000, 10_000, 100_000)):
         for _ in range(calls - done):
             result = prepared.forward(state)
         got, done = prepared.to_numpy("forward", result), calls
