@@ -28,11 +28,11 @@ class Benchmark:
 
     @property
     def timed_problem(self) -> Problem:
-        """The problem whose arrays are loaded: a single time step where all calls compute the same one."""
+        """The problem whose arrays are loaded: no more time steps than are computed."""
         workload = WORKLOADS[self.workload]
-        if workload.one_step and not workload.carries_state:
-            return self.problem.replace(seq_len=1)
-        return self.problem
+        if workload.steps is None or workload.carries_state:
+            return self.problem
+        return self.problem.replace(seq_len=workload.steps)
 
     @property
     def changes_state(self) -> bool:

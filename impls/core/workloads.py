@@ -19,7 +19,7 @@ class Workload:
         they are compared on some of them.
     is_model: a linear layer and a loss follow the LSTM, and train_step updates every parameter.
     clipped_adam: that update is Adam's, with clipped gradients. Without, it is plain SGD's.
-    one_step: a call computes a single time step.
+    steps: a call computes so many time steps; None for the whole sequence.
     carries_state: each call takes the next part of x, and goes on from the h and c that the call before left.
     timed_by_call: each call is timed by itself. The peak beside it has a single thread.
     compared_after: the numbers of calls on the same state after which a result is compared, for the modes whose calls
@@ -35,7 +35,7 @@ class Workload:
     agreed_everywhere: bool = False
     is_model: bool = False
     clipped_adam: bool = False
-    one_step: bool = False
+    steps: int | None = None
     carries_state: bool = False
     timed_by_call: bool = False
     compared_after: tuple[int, ...] = ()
@@ -50,7 +50,7 @@ class Workload:
 
 
 WORKLOADS = {
-    "cell": Workload(usual=True, one_step=True),
+    "cell": Workload(usual=True, steps=1),
     "sequence": Workload(usual=True, agreed_everywhere=True),
     "model": Workload(usual=True, agreed_everywhere=True, is_model=True, compared_after=(1, 3)),
     "train": Workload(
@@ -64,7 +64,7 @@ WORKLOADS = {
     ),
     "stream": Workload(
         modes=("forward",),
-        one_step=True,
+        steps=1,
         carries_state=True,
         timed_by_call=True,
         compared_after=(1, 3, 1003),  # so a state that is lost at least every 1,000 calls shows
