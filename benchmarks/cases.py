@@ -28,11 +28,11 @@ class Benchmark:
 
     @property
     def timed_problem(self) -> Problem:
-        """The problem whose arrays are loaded: no more time steps than are computed."""
+        """The problem whose arrays are loaded: without time steps that no call computes."""
         workload = WORKLOADS[self.workload]
-        if workload.steps is None or workload.carries_state:
+        if workload.carries_state:
             return self.problem
-        return self.problem.replace(seq_len=workload.steps)
+        return self.problem.replace(seq_len=workload.steps_of(self.problem.seq_len))
 
     @property
     def changes_state(self) -> bool:

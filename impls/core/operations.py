@@ -19,7 +19,7 @@ def operations(problem: Problem, workload: str, mode: str) -> int:
     lengths, only their own steps count.
     """
     kind = WORKLOADS[workload]
-    steps = kind.steps or problem.seq_len
+    steps = kind.steps_of(problem.seq_len)
     rows = int(lengths(problem).sum()) if problem.lengths and steps > 1 else steps * problem.batch
     per_column = 2 * rows * 4 * problem.hidden_size
     widths = [(layer, width) for layer, _, width in layers(problem)]

@@ -19,7 +19,7 @@ class Workload:
         they are compared on some of them.
     is_model: a linear layer and a loss follow the LSTM, and train_step updates every parameter.
     clipped_adam: that update is Adam's, with clipped gradients. Without, it is plain SGD's.
-    steps: a call computes so many time steps; None for the whole sequence.
+    steps: a call computes so many time steps at most; None for the whole sequence.
     carries_state: each call takes the next part of x, and goes on from the h and c that the call before left.
     timed_by_call: each call is timed by itself. The peak beside it has a single thread.
     compared_after: the numbers of calls on the same state after which a result is compared, for the modes whose calls
@@ -43,6 +43,10 @@ class Workload:
     dtypes: tuple[str, ...] = DTYPES
     in_tf32: bool = True
     excludes: tuple[str, ...] = ()
+
+    def steps_of(self, seq_len: int) -> int:
+        """Return how many time steps of a sequence a call computes."""
+        return min(self.steps or seq_len, seq_len)
 
     def changes_state(self, mode: str) -> bool:
         """Whether each call changes the state, so that a result depends on how many calls were made before."""
