@@ -62,11 +62,10 @@ class Preset:
 
 def pairs_of(workloads: Sequence[str], modes: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """Return pairs of workload and mode: by default of a sequence, and all modes of a workload."""
-    return tuple(
-        (workload, mode)
-        for workload in workloads or ("sequence",)
-        for mode in modes or MODES_OF[workload]
-    )
+    pairs: list[tuple[str, str]] = []
+    for workload in workloads or ("sequence",):
+        pairs += [(workload, mode) for mode in modes or MODES_OF[workload]]
+    return tuple(pairs)
 
 
 SEQUENCE = tuple(("sequence", mode) for mode in MODES)

@@ -80,7 +80,7 @@ def layer_forward(state: State, k: int, suffix: str, x: Array, keep: bool) -> tu
         from_x += state.weights[f"bias_ih_{suffix}"] + state.weights[f"bias_hh_{suffix}"]
     recurrent = state.weights[f"weight_hh_{suffix}"].T
     if len(x) > 1:
-        recurrent = np.ascontiguousarray(recurrent)
+        recurrent = recurrent.copy()
     lives = masks(len(x), state.lengths)
     for t in range(len(x)):
         z = from_x[t] + h @ recurrent
@@ -107,8 +107,8 @@ def layer_forward(state: State, k: int, suffix: str, x: Array, keep: bool) -> tu
     return in_direction(suffix, output, state.lengths), tape
 
 
-def layer_backward(state: State, k: int, suffix: str, d_output: Array) -> dict[str, Array]:
-    """Return the gradients of x, h0, c0, weight_ih, weight_hh and bias of one direction of one layer.
+def layer_backward(state: State, k: int, suffix: str, d_output: Array, results: dict[str, Array]) -> Array:
+    """Return the gradient of x (T, B, I) of one direction of one layer; put the others into the results.
 
     d_output (T, B, H) is the cotangent of its output.
     """
@@ -140,14 +140,15 @@ def layer_backward(state: State, k: int, suffix: str, d_output: Array) -> dict[s
         d_h = before_d_h
         d_c = before_d_c
     rows = steps.reshape(-1, steps.shape[2])
-    return {
-        "x": in_direction(suffix, steps @ state.weights[f"weight_ih_{suffix}"], state.lengths),
-        "h0": d_h,
-        "c0": d_c,
-        "weight_ih": rows.T @ tape.x.reshape(len(rows), -1),
-        "weight_hh": rows.T @ np.concatenate(tape.h[:-1]),
-        "bias": rows.sum(axis=0),
-    }
+    results["grad_h0"][k] = d_h
+    results["grad_c0"][k] = d_c
+    results[f"grad_weight_ih_{suffix}"] = rows.T @ tape.x.reshape(len(rows), -1)
+    results[f"grad_weight_hh_{suffix}"] = rows.T @ np.concatenate(tape.h[:-1])
+    if f"bias_ih_{suffix}" in state.weights:
+        bias = rows.sum(axis=0)
+        results[f"grad_bias_ih_{suffix}"] = bias
+        results[f"grad_bias_hh_{suffix}"] = bias
+    return in_direction(suffix, steps @ state.weights[f"weight_ih_{suffix}"], state.lengths)
 
 
 def run_forward(problem: Problem, state: State, x: Array, keep: bool) -> tuple[dict[str, Array], list[Tape]]:
@@ -176,15 +177,7 @@ def run_backward(problem: Problem, state: State) -> dict[str, Array]:
         if not parts:  # the last direction of a layer
             parts = np.split(d_x, problem.directions, axis=2)
             d_x = 0
-        gradients = layer_backward(state, k, suffix, parts.pop())
-        d_x = d_x + gradients["x"]
-        results["grad_h0"][k] = gradients["h0"]
-        results["grad_c0"][k] = gradients["c0"]
-        results[f"grad_weight_ih_{suffix}"] = gradients["weight_ih"]
-        results[f"grad_weight_hh_{suffix}"] = gradients["weight_hh"]
-        if problem.bias:
-            results[f"grad_bias_ih_{suffix}"] = gradients["bias"]
-            results[f"grad_bias_hh_{suffix}"] = gradients["bias"]
+        d_x = d_x + layer_backward(state, k, suffix, parts.pop(), results)
     return {**results, "grad_x": d_x}
 
 

@@ -115,12 +115,7 @@ class Implementation(Constants, frozen=True, kw_only=True):
     @property
     def own(self) -> bool:
         """Whether it is a file of this tree."""
-        return self.path.parent == FOLDER or self.is_built_in
-
-    @property
-    def is_built_in(self) -> bool:
-        """Whether it is one of BUILT_IN."""
-        return self.path == FOLDER / BUILT_IN.get(self.name, "")
+        return self.path.parent in (FOLDER, FOLDER / "core", FOLDER / "families")
 
     @property
     def text(self) -> str:
@@ -132,7 +127,7 @@ class Implementation(Constants, frozen=True, kw_only=True):
     @property
     def is_peak(self) -> bool:
         """Whether it is this tree's peak, which computes no LSTM. A file from elsewhere cannot claim that."""
-        return self.is_built_in and self.name == "peak"
+        return self.own and self.name == "peak"
 
     @property
     def is_lstm(self) -> bool:
