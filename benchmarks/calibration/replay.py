@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import math
 import multiprocessing
 import os
 import random
 import signal
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -19,20 +18,13 @@ import numpy as np
 
 from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.regression import decision
-from benchmarks.regression.decision import BORROWED, FEWEST, SMALLEST_SD, Evidence, GateKey, Rule
-from benchmarks.statistics.intervals import first_moments
-from benchmarks.statistics.moderation import moderated
+from benchmarks.regression.decision import FEWEST, MARGIN, Evidence, GateKey, LogRatios, Rule
+from benchmarks.regression.log_ratios import TIME, log_ratio
 
-MARGIN = 0.02
-"""That of all gates of a calibration."""
-AT_ONCE = 200
-"""How many gates are replayed at once: as many as a processor's caches hold."""
-TIME = "time"
+AT_ONCE = 400
+"""How many gates are replayed at once; more would take memory and not be faster."""
 Key = TypeVar("Key", bound=Hashable)
 T = TypeVar("T")
-Sides = tuple[str, str]
-Order = tuple[Sequence[int], Sequence[bool]]
-"""Replicates in the order in which a gate gets them, and for each whether base and its copy swap their labels in it."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +37,11 @@ class Head:
     side: str = COPY
     shift: float = 0.0
 
-    @property
-    def slowed(self) -> bool:
-        """Whether it is slower than base."""
-        return bool(self.shift) or self.side != COPY
-
-    def sides(self, swapped: bool) -> Sides:
-        """Return the labels of the two sides in the pool, base first; `swapped` as in Order."""
-        base, copy = (COPY, BASE) if swapped else (BASE, COPY)
-        return base, copy if self.side == COPY else self.side
+    def sides(self, swapped: bool) -> tuple[str, str]:
+        """Return the labels of the two sides in the pool, base first; `swapped` as in Draw."""
+        if not swapped:
+            return BASE, self.side
+        return COPY, BASE if self.side == COPY else self.side
 
 
 @dataclass(frozen=True)
@@ -67,90 +55,76 @@ class Case:
     head: Head = Head()
     alone: bool = False
 
-    def draw(self, benchmarks: Sequence[str], rng: random.Random) -> dict[str, Head]:
-        """Return the head of each benchmark of a gate."""
-        heads, target = dict.fromkeys(benchmarks, Head()), None
-        if self.head.slowed:
-            target = rng.choice(benchmarks)
-            heads[target] = self.head
-        if not self.alone:
-            return heads
-        only = GateKey(target or rng.choice(benchmarks)).implementation
-        return {name: head for name, head in heads.items() if GateKey(name).implementation == only}
+    def draw(
+        self, benchmarks: Sequence[str], rng: random.Random
+    ) -> tuple[dict[str, Head], str | None]:
+        """Return the head of each benchmark of a gate, and which benchmark is slowed."""
+        heads = dict.fromkeys(benchmarks, Head())
+        slowed = self.head != Head()
+        if not (self.alone or slowed):
+            return heads, None
+        target = rng.choice(benchmarks)
+        heads[target] = self.head
+        if self.alone:
+            only = GateKey(target).implementation
+            heads = {
+                name: head for name, head in heads.items() if GateKey(name).implementation == only
+            }
+        return heads, target if slowed else None
 
 
 @dataclass(frozen=True)
-class Gate:
-    """The result of a replayed gate: the benchmarks and metrics that are slower, and how many replicates it took."""
+class Draw:
+    """A gate to be replayed.
 
-    slower: frozenset[tuple[str, str]]
-    replicates: int
+    heads: what is compared, by benchmark.
+    target: the slowed benchmark, which it should find; None where none is.
+    order: the replicates, in the order in which the gate gets them.
+    swapped: whether base and its copy swap their labels in each of them.
+    """
 
-    def found(self, heads: Mapping[str, Head]) -> bool:
-        """Whether it called what is slowed slower, by its time; where nothing is slowed, whether it raised an alarm."""
-        slowed = {(name, TIME) for name, head in heads.items() if head.slowed}
-        return bool(slowed & self.slower if slowed else self.slower)
+    heads: Mapping[str, Head]
+    target: str | None
+    order: Sequence[int]
+    swapped: Sequence[bool]
 
 
 def run_gates(
     rules: Sequence[Rule], logs: np.ndarray, base: np.ndarray, head: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Decide many gates whose replicates are there already, as if each had measured one after the other.
+    """Decide many gates, as if each had measured one replicate after the other.
 
     Args:
         rules: that of each metric.
-        logs: log ratios, shape (gates, metrics, benchmarks, replicates); with the last replicate a gate ends.
+        logs: log ratios, shape (metrics, gates, benchmarks, replicates); with the last replicate a gate ends.
         base, head: both sides' values, of the same shape.
 
     Returns:
-        What is slower, shape (gates, metrics, benchmarks), and how many replicates each gate took.
+        What is slower, shape (metrics, gates, benchmarks), and how many replicates each gate took.
     """
-    most, shape = logs.shape[-1], logs.shape[:3]
-    n = np.full(shape, min(FEWEST, most) - 1)
-    mean, variance, worse_by = np.zeros(shape), np.zeros(shape), np.full(shape, np.inf)
-    limits = np.array([(rule.margin, rule.floor, rule.level(shape[2])) for rule in rules]).T
-    with_floor = limits[1][:, None] > 0
-    slower, dropped, unsettled = np.zeros(shape, bool), np.zeros(shape, bool), np.ones(shape, bool)
+    _, gates, benchmarks, most = logs.shape
+    dropped = np.zeros(logs.shape[:3], bool)
+    n = np.full((gates, benchmarks), min(FEWEST, most) - 1)
+    unsettled = np.ones(n.shape, bool)
+
+    def evidence(m: int, some: np.ndarray) -> Evidence:
+        ratios = LogRatios(rules[m], logs[m, some], base[m, some], head[m, some], n[some])
+        return ratios.evidence(benchmarks)
+
     while unsettled.any():
         n += unsettled
-        active = np.any(unsettled, axis=(1, 2), keepdims=True)[..., 0]
-        needed = np.asarray(
-            active & ~np.all(dropped, axis=2)
-        )  # each metric of a gate moderates itself
-        grown = unsettled & needed[:, :, None]
-        mean[grown], variance[grown] = first_moments(logs[grown], n[grown])
-        grown &= with_floor & ~dropped
-        worse_by[grown] = _first_medians(head[grown], n[grown]) - _first_medians(
-            base[grown], n[grown]
-        )
-        gates, metrics = np.nonzero(needed)
-        moderate, freedom = moderated(
-            np.maximum(variance[needed], SMALLEST_SD**2), n[needed] - 1.0, BORROWED
-        )
-        of_rules = np.repeat(limits[:, metrics, None], shape[2], axis=2)
-        every = Evidence(
-            mean[needed], np.sqrt(moderate), freedom, n[needed], worse_by[needed], *of_rules
-        )
-        left = ~dropped[needed] & (every.n < most)
-        futile, wanting = np.zeros(left.shape, bool), np.zeros(left.shape, bool)
-        futile[left], wanting[left] = every[left].futile(), every[left].wanting()
-        dropped[needed] |= futile
-        more = np.zeros(shape, bool)
-        more[needed] = wanting & ~futile
-        unsettled = np.broadcast_to(more.any(axis=1, keepdims=True), shape)
-        tested = ~dropped[needed] & ~np.any(unsettled, axis=(1, 2), keepdims=True)[gates, :, 0]
-        found = np.zeros(left.shape, bool)
-        found[tested] = every[tested].slower()
-        slower[needed] = found
-    return slower, n.max(axis=(1, 2))
-
-
-def _first_medians(values: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Return the median of the first n values of each row, as first_moments does."""
-    medians = np.empty(n.shape)
-    for size in np.unique(n).tolist():
-        medians[n == size] = np.median(values[n == size, :size], axis=-1)
-    return medians
+        measuring = unsettled.any(axis=1)
+        unsettled[:] = False
+        for m in range(len(rules)):
+            some = measuring & ~dropped[m].all(axis=1)
+            if some.any():  # start and memory are soon dropped everywhere
+                dropped[m, some], needed = evidence(m, some).look(dropped[m, some], most)
+                unsettled[some] |= needed
+    slower = np.zeros(dropped.shape, bool)
+    for m in range(len(rules)):
+        some = ~dropped[m].all(axis=1)
+        slower[m, some] = evidence(m, some).slower()
+    return slower & ~dropped, n.max(axis=1)
 
 
 class Replay:
@@ -159,79 +133,84 @@ class Replay:
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self.rules = decision.rules(MARGIN)
-        self._values = functools.cache(self._values_of)
+        self.time = [rule.metric for rule in self.rules].index(TIME)
+        self._columns = functools.cache(self._columns_of)
 
-    def _values_of(self, benchmark: str, sides: Sides) -> np.ndarray:
-        """Return log ratio, base's value and head's by metric and replicate, shape (3, metrics, replicates).
-
-        They are NaN without a side.
-        """
-        columns = np.full((3, len(self.rules), len(self.pool.replicates)), np.nan)
-        for k, replicate in enumerate(self.pool.replicates):
-            of_side = replicate.values.get(benchmark, {})
-            for m, rule in enumerate(self.rules) if set(sides) <= set(of_side) else ():
-                before, now = (of_side[side][rule.metric] for side in sides)
-                log = (
-                    replicate.log_ratio(benchmark, *sides)
-                    if rule.metric == TIME
-                    else math.log(now / before)
-                )
-                columns[:, m, k] = log, before, now
+    def _columns_of(self, benchmark: str, side: str) -> np.ndarray:
+        """Return log ratio, base's value and head's: shape (swapped, replicates, 3, metrics); NaN without a side."""
+        columns = np.full((2, len(self.pool.replicates), 3, len(self.rules)), np.nan)
+        for swapped in (False, True):
+            base, head = Head(side).sides(swapped)
+            for k, replicate in enumerate(self.pool.replicates):
+                measured = replicate.sides.get(benchmark, {})
+                if base not in measured or head not in measured:
+                    continue
+                for m, rule in enumerate(self.rules):
+                    columns[int(swapped), k, :, m] = (
+                        log_ratio(rule.metric, measured[base], measured[head]),
+                        measured[base].values[rule.metric],
+                        measured[head].values[rule.metric],
+                    )
         return columns
 
-    def gates(self, drawn: Sequence[tuple[Mapping[str, Head], Order]]) -> list[Gate]:
-        """Replay gates, all of as many benchmarks and replicates. Each is settled when its replicates end."""
-        lots = (drawn[first : first + AT_ONCE] for first in range(0, len(drawn), AT_ONCE))
-        return [gate for lot in lots for gate in self._at_once(lot)]
+    def count(self, draws: Sequence[Draw]) -> tuple[int, int]:
+        """Replay gates, all of as many benchmarks and replicates. Each is settled when its replicates end.
 
-    def _at_once(self, drawn: Sequence[tuple[Mapping[str, Head], Order]]) -> Iterator[Gate]:
-        """Yield the results of gates."""
-        kinds = {(name, head.side) for heads, _ in drawn for name, head in heads.items()}
-        place = {kind: number for number, kind in enumerate(sorted(kinds))}
-        both = (False, True)
-        table = np.array(
-            [[self._values(name, Head(side).sides(swap)) for swap in both] for name, side in place]
-        )
-        kind = np.array(
-            [[place[name, head.side] for name, head in heads.items()] for heads, _ in drawn]
-        )
-        shift = np.array([[head.shift for head in heads.values()] for heads, _ in drawn])
-        replicates, swapped = (np.array([order[k] for _, order in drawn], int) for k in (0, 1))
-        # shape: gates, benchmarks, replicates, 3, metrics
-        values = table[kind[:, :, None], swapped[:, None], :, :, replicates[:, None]]
-        logs, base, head = np.ascontiguousarray(values.transpose(3, 0, 4, 1, 2))
-        logs[:, [rule.metric for rule in self.rules].index(TIME)] += shift[:, :, None]
-        for (heads, _), slower, used in zip(
-            drawn, *run_gates(self.rules, logs, base, head), strict=True
-        ):
-            names, metrics = list(heads), [rule.metric for rule in self.rules]
-            yield Gate(
-                frozenset((names[b], metrics[m]) for m, b in np.argwhere(slower).tolist()),
-                int(used),
-            )
+        Returns:
+            How many call their target slower, by its time; of those without a target, how many raise an alarm. And the
+            number of replicates that they all take.
+        """
+        hits = 0
+        used = 0
+        for first in range(0, len(draws), AT_ONCE):
+            some = draws[first : first + AT_ONCE]
+            slower, replicates = run_gates(self.rules, *self._values(some))
+            used += int(replicates.sum())
+            for k, draw in enumerate(some):
+                if draw.target is None:
+                    hits += int(slower[:, k].any())
+                else:
+                    hits += int(slower[self.time, k, list(draw.heads).index(draw.target)])
+        return hits, used
+
+    def _values(self, draws: Sequence[Draw]) -> np.ndarray:
+        """Return log ratio, base's value and head's of gates: shape (3, metrics, gates, benchmarks, replicates)."""
+        rows: dict[tuple[str, str], int] = {}
+        row, shift = [], []
+        for draw in draws:
+            heads = draw.heads.items()
+            row.append([rows.setdefault((name, head.side), len(rows)) for name, head in heads])
+            shift.append([head.shift for _, head in heads])
+        table = np.array([self._columns(*side) for side in rows])
+        order = np.array([draw.order for draw in draws])
+        swapped = np.array([draw.swapped for draw in draws], int)
+        # shape (gates, benchmarks, replicates, 3, metrics)
+        values = table[np.array(row)[:, :, None], swapped[:, None], order[:, None]]
+        values[..., 0, self.time] += np.array(shift)[:, :, None]
+        return np.ascontiguousarray(values.transpose(3, 4, 0, 1, 2))
 
 
 def count_all(
-    pool: Pool, counts: Mapping[Key, Callable[[Replay], T]], advance: Callable[[int, int], None]
+    pool: Pool, counts: Mapping[Key, Callable[[Pool], T]], advance: Callable[[int, int], None]
 ) -> dict[Key, T]:
     """Return the result of each count on the replicates of a pool, by its key.
 
     On each processor a process does a count at a time. The results do not depend on their number: each count has a seed
     of its own. `advance` gets how many counts are done, and how many there are.
     """
-    ignoring = signal.SIGINT, signal.SIG_IGN  # this process alone gets Ctrl-C
-    spawning = multiprocessing.get_context(
-        "spawn"
-    )  # a fork could stop at a lock that a thread of this one holds
-    with ProcessPoolExecutor(
-        len(os.sched_getaffinity(0)), spawning, signal.signal, ignoring
-    ) as executor:
+    executor = ProcessPoolExecutor(
+        len(os.sched_getaffinity(0)),
+        # a fork could stop at a lock that a thread of this one holds
+        multiprocessing.get_context("spawn"),
+        signal.signal,
+        (signal.SIGINT, signal.SIG_IGN),  # this process alone gets Ctrl-C
+    )
+    with executor:
         try:
-            counted = {key: executor.submit(_count, pool, count) for key, count in counts.items()}
-            executor.submit(
-                int
-            )  # it notices the death of a process only if the process is older than the last task
-            for done, future in enumerate(as_completed(counted.values()), 1):
+            futures = {key: executor.submit(count, pool) for key, count in counts.items()}
+            # it notices the death of a process only if the process is older than the last task
+            executor.submit(int)
+            for done, future in enumerate(as_completed(futures.values()), 1):
                 future.result()
                 advance(done, len(counts))
         except BrokenProcessPool:
@@ -242,8 +221,4 @@ def count_all(
             for process in multiprocessing.active_children():  # a count takes minutes
                 process.kill()
             raise
-    return {key: future.result() for key, future in counted.items()}
-
-
-def _count(pool: Pool, count: Callable[[Replay], T]) -> T:
-    return count(Replay(pool))
+    return {key: future.result() for key, future in futures.items()}

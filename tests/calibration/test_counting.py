@@ -16,8 +16,8 @@ from tests.helpers.pools import simulated
 pytestmark = pytest.mark.process
 
 
-def process_and_size(replay, more):
-    return os.getpid(), len(replay.pool.replicates) + more
+def process_and_size(pool, more):
+    return os.getpid(), len(pool.replicates) + more
 
 
 def failing(_):
