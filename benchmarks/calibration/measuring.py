@@ -106,7 +106,8 @@ def real_gate(kind: str, subject: Subject, advance: Advance) -> RealGate:
     slowed = ""
     head: Changes = {}
     if KINDS[kind]:
-        name, mode = rng.choice(subject.pairs)
+        name = rng.choice(subject.names)
+        mode = rng.choice(subject.modes)
         slowed = GateKey.of(name, subject.benchmarks[mode])
         head = {name: partial(inject, share=KINDS[kind], modes=[mode])}
     with session_of(subject, {"base": {}, "head": head}, advance, rng) as session:

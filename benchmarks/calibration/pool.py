@@ -20,7 +20,7 @@ from benchmarks.options import new_run_id
 from benchmarks.processors import Machine
 from benchmarks.record import COMPARED, Record, read_records, write_records
 from benchmarks.regression.decision import GateKey
-from benchmarks.regression.log_ratios import TIME, Measured, log_ratio
+from benchmarks.regression.log_ratios import TIME, Measured, compare
 from benchmarks.words import listed
 
 BASE, COPY = "base", "twin"
@@ -106,16 +106,6 @@ class Replicate:
     round: str
     sides: dict[str, dict[str, Measured]]
 
-    @classmethod
-    def of(cls, records: Sequence[Record]) -> Replicate:
-        """Return the replicate of its records, without those that failed."""
-        sides: dict[str, dict[str, Measured]] = defaultdict(dict)
-        for record in records:
-            if record.status == "ok":
-                key = GateKey.of(record.implementation, record.benchmark)
-                sides[key][str(record.side)] = Measured.of(record)
-        return cls(records[0].run_id, dict(sides))
-
 
 @dataclass(frozen=True)
 class Pool:
@@ -127,19 +117,22 @@ class Pool:
 
     @classmethod
     def load(cls, folder: Path) -> Pool:
-        """Read every replicate of a folder; a file holds one, or those of a published pool."""
-        records: dict[tuple[str, int], list[Record]] = defaultdict(list)
-        for path in sorted(folder.glob(REPLICATES)):
+        """Read every replicate of a folder, without what failed. A file holds one, or those of a published pool."""
+        replicates: dict[tuple[str, int], Replicate] = {}
+        for path in folder.glob(REPLICATES):
             for record in read_records(path):
-                records[record.run_id, record.replicate].append(record)
-        # the id of a round begins with its time
-        replicates = [Replicate.of(records[key]) for key in sorted(records)]
+                number = record.run_id, record.replicate  # the id of a round begins with its time
+                replicate = replicates.setdefault(number, Replicate(record.run_id, {}))
+                if record.status == "ok":
+                    key = GateKey.of(record.implementation, record.benchmark)
+                    sides = replicate.sides.setdefault(key, {})
+                    sides[str(record.side)] = Measured.of(record)
         works = {}
-        for path in sorted(folder.glob("round-*.json")):
+        for path in folder.glob("round-*.json"):
             begun = json_files.read(path, Round)
             if begun.work:
                 works[begun.described.run.run_id] = begun.work
-        return cls(replicates, works, identity_of(folder))
+        return cls([replicates[key] for key in sorted(replicates)], works, identity_of(folder))
 
     def holding(self, sides: Iterable[str]) -> list[int]:
         """Return the indices of the replicates that hold all these sides in every benchmark."""
@@ -167,4 +160,4 @@ class Pool:
     def logs(self, replicates: Iterable[int], side: str, benchmark: str) -> np.ndarray:
         """Return the log ratios of a side's times to base's in some replicates."""
         measured = [self.replicates[k].sides[benchmark] for k in replicates]
-        return np.array([log_ratio(TIME, of_side[BASE], of_side[side]) for of_side in measured])
+        return np.array([compare(TIME, of_side[BASE], of_side[side])[0] for of_side in measured])

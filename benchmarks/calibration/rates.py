@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import functools
 import math
+import multiprocessing
+import os
 import random
-from collections import Counter
-from collections.abc import Callable, Sequence
+import signal
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
+import click
 import numpy as np
 from scipy import stats
 
 from benchmarks.calibration.assumptions import several, variance_within
 from benchmarks.calibration.pool import COPY, Pool
-from benchmarks.calibration.replay import Case, Draw, Head, Replay
-from benchmarks.regression.decision import MOST, TESTED
+from benchmarks.calibration.replay import Draw, Replay
+from benchmarks.regression.decision import MOST, TESTED, GateKey
 
 RESAMPLES = 2000
 """How often the rounds are drawn anew for a bound where nothing has to be replayed for it."""
@@ -40,20 +46,45 @@ class Rate:
     remark: str = ""
 
 
+Rates = Mapping[str, Mapping[str, Rate | None]]
+"""What was counted, by row of the table, and by slowdown or what is counted beside it."""
+Counts = dict[tuple[str, str], Callable[[Pool], Rate | None]]
+"""What gives each of them."""
+
+
 @dataclass(frozen=True)
 class Count:
     """A count over gates of a replay.
 
     replicates: the indices of those that have what is compared.
-    case: what a gate compares.
     gates: how many there are, in all rounds together.
     seed: of all draws.
+    side: what is compared with base at one benchmark, which is drawn for each gate; by default, it is not slowed.
+    shift: what is added to its log ratios, for a slowdown of exactly that size.
+    alone: whether a gate compares only the benchmarks of the slowed implementation, or of one that is drawn.
     """
 
     replicates: Sequence[int]
-    case: Case
     gates: int
     seed: int
+    side: str = COPY
+    shift: float = 0.0
+    alone: bool = False
+
+    def compared(
+        self, benchmarks: Sequence[str], rng: random.Random
+    ) -> tuple[dict[str, float], str | None]:
+        """Return the shift of each benchmark of a gate, and which benchmark is slowed."""
+        shifts = dict.fromkeys(benchmarks, 0.0)
+        slowed = self.side != COPY or self.shift > 0
+        if not (slowed or self.alone):
+            return shifts, None
+        target = rng.choice(benchmarks)
+        if self.alone:
+            own = GateKey(target).implementation
+            shifts = {name: 0.0 for name in benchmarks if GateKey(name).implementation == own}
+        shifts[target] = self.shift
+        return shifts, target if slowed else None
 
     def within_rounds(self, pool: Pool) -> Rate | None:
         """Replay gates each of which has all its replicates from one round, as a real gate.
@@ -66,7 +97,7 @@ class Count:
         long = [replicates for replicates in rounds if len(replicates) >= LONG_ENOUGH]
         if not long:
             return None
-        replay = Replay(pool)
+        replay = Replay(pool, self.replicates, self.side)
         rng = random.Random(self.seed)
         gates = math.ceil(self.gates / len(long))
         hits = np.zeros(len(long), int)
@@ -87,7 +118,7 @@ class Count:
         """
         if len(self.replicates) < TESTED:
             return None
-        replay = Replay(pool)
+        replay = Replay(pool, self.replicates, self.side)
         rng = random.Random(self.seed)
         numbers = np.random.default_rng(self.seed)
         by_round = pool.by_round(self.replicates)
@@ -126,9 +157,9 @@ class Count:
         """
         draws = []
         for _ in range(gates):
-            heads, target = self.case.draw(replay.pool.benchmarks, rng)
+            shifts, slowed = self.compared(replay.benchmarks, rng)
             order = sample()
-            draws.append(Draw(heads, target, order, [rng.random() < 0.5] * len(order)))
+            draws.append(Draw(shifts, slowed, order, [rng.random() < 0.5] * len(order)))
         return replay.count(draws)
 
     def simulated(self, pool: Pool, share: float, freedom: float = math.inf) -> Rate:
@@ -149,15 +180,15 @@ class Count:
             spreads[name] = math.sqrt(variance_within(logs))
         draws = []
         for _ in range(self.gates):
-            names, _ = self.case.draw(pool.benchmarks, rng)
+            names, _ = self.compared(pool.benchmarks, rng)
             lasting = share
             if math.isfinite(freedom):
                 lasting *= (freedom - 2) / (2 * rng.gammavariate(freedom / 2, 1.0))
             sd = math.sqrt(lasting)
-            heads = {name: Head(shift=rng.gauss(0.0, sd * spreads[name])) for name in names}
+            shifts = {name: rng.gauss(0.0, sd * spreads[name]) for name in names}
             order = rng.choices(self.replicates, k=MOST)
-            draws.append(Draw(heads, None, order, [rng.random() < 0.5 for _ in order]))
-        hits, used = Replay(pool).count(draws)
+            draws.append(Draw(shifts, None, order, [rng.random() < 0.5 for _ in order]))
+        hits, used = Replay(pool, self.replicates, self.side).count(draws)
         low, high = by_chance(hits, self.gates)
         return Rate(hits / self.gates, low, high, used / self.gates, self.gates)
 
@@ -173,3 +204,38 @@ def by_chance(hits: int, trials: int) -> tuple[float, float]:
     """Return the one-sided 95 % limits of a chance, lower and upper, by Clopper and Pearson."""
     limits = stats.binomtest(hits, trials).proportion_ci(confidence_level=0.9, method="exact")
     return float(limits.low), float(limits.high)
+
+
+def count_all(pool: Pool, counts: Counts, advance: Callable[[int, int], None]) -> Rates:
+    """Return the result of each count on the replicates of a pool.
+
+    On each processor a process does a count at a time. The results do not depend on their number: each count has a seed
+    of its own. `advance` gets how many counts are done, and how many there are.
+    """
+    executor = ProcessPoolExecutor(
+        len(os.sched_getaffinity(0)),
+        # a fork could stop at a lock that a thread of this one holds
+        multiprocessing.get_context("spawn"),
+        signal.signal,
+        (signal.SIGINT, signal.SIG_IGN),  # this process alone gets Ctrl-C
+    )
+    with executor:
+        try:
+            futures = {key: executor.submit(count, pool) for key, count in counts.items()}
+            # it notices the death of a process only if the process is older than the last task
+            executor.submit(int)
+            for done, future in enumerate(as_completed(futures.values()), 1):
+                future.result()
+                advance(done, len(counts))
+        except BrokenProcessPool:
+            raise click.ClickException(
+                "a process that replays gates has died; memory may be too small"
+            ) from None
+        except BaseException:
+            for process in multiprocessing.active_children():  # a count takes minutes
+                process.kill()
+            raise
+    rates: dict[str, dict[str, Rate | None]] = defaultdict(dict)
+    for (row, column), future in futures.items():
+        rates[row][column] = future.result()
+    return rates

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import msgspec
@@ -14,9 +13,8 @@ from benchmarks import processors
 from benchmarks.calibration import assumptions
 from benchmarks.calibration.injection import SHARES
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
-from benchmarks.calibration.rates import Count, Rate
+from benchmarks.calibration.rates import Count, Counts, Rate, Rates, count_all
 from benchmarks.calibration.real_gates import RealGate, gates_summed_up
-from benchmarks.calibration.replay import Case, Head, count_all
 from benchmarks.regression.decision import TESTED, GateKey
 from benchmarks.tables import markdown_table
 from benchmarks.words import count, markdown_cell, span
@@ -53,10 +51,6 @@ LASTING = "lasting"
 """What is counted beside each slowdown."""
 SIDES = tuple(map(name_of, SHARES))
 """The slowdowns."""
-Key = tuple[str, str]
-"""A row, and a slowdown or what is counted beside it."""
-Rates = Mapping[str, Mapping[str, Rate | None]]
-"""What was counted, by row, and by slowdown or what is counted beside it."""
 
 
 class Calibration(msgspec.Struct, frozen=True):
@@ -76,10 +70,7 @@ def counted(pool: Pool, advance: Callable[[int, int], None]) -> Rates:
     """Return all that is counted over gates, by count_all; nothing where the pool is too small."""
     if len(pool.holding([BASE, COPY])) < TESTED:
         return {}
-    rates: dict[str, dict[str, Rate | None]] = defaultdict(dict)
-    for (row, column), rate in count_all(pool, counts_of(pool), advance).items():
-        rates[row][column] = rate
-    return rates
+    return count_all(pool, counts_of(pool), advance)
 
 
 def answer(rates: Rates) -> str:
@@ -131,32 +122,29 @@ def calibration(pool: Pool, rates: Rates, others: Rates) -> Calibration:
     return Calibration(where, dates, len(rounds), rates, others)
 
 
-def counts_of(pool: Pool) -> dict[Key, Callable[[Pool], Rate | None]]:
+def counts_of(pool: Pool) -> Counts:
     """Return every count over gates that the tables need. Each has a seed of its own."""
-    counts: dict[Key, Callable[[Pool], Rate | None]] = {}
+    counts: Counts = {}
     replicates = pool.holding([BASE, COPY])
     between = assumptions.between_rounds(pool, replicates)
     rows = {EXACT: False}
     if len({GateKey(name).implementation for name in pool.benchmarks}) > 1:
         rows[OF_ONE] = True
     for row, alone in rows.items():
-        same = Case(alone=alone)
         for share, side in zip(SHARES, SIDES, strict=True):
             gates, again = OFTEN.get(share, (GATES, AGAIN))
-            slower = Case(Head(shift=math.log1p(share)), alone)
-            find = Count(replicates, slower, gates, seed=2).across_rounds
-            counts[row, side] = partial(find, again=again)
-        counts[row, ALARMS] = Count(replicates, same, ALARM_GATES, seed=1).within_rounds
+            exact = Count(replicates, gates, seed=2, shift=math.log1p(share), alone=alone)
+            counts[row, side] = partial(exact.across_rounds, again=again)
+        counts[row, ALARMS] = Count(replicates, ALARM_GATES, seed=1, alone=alone).within_rounds
         if between and len(pool.by_round(replicates)) >= ENOUGH:
-            simulate = Count(replicates, same, SIMULATED, seed=5).simulated
-            counts[row, BOUND] = partial(simulate, share=between.bound, freedom=TAIL)
+            simulated = Count(replicates, SIMULATED, seed=5, alone=alone).simulated
+            counts[row, BOUND] = partial(simulated, share=between.bound, freedom=TAIL)
             if not alone:
                 for share in LASTS:
-                    counts[LASTING, percent(share)] = partial(simulate, share=share)
+                    counts[LASTING, percent(share)] = partial(simulated, share=share)
     for side in SIDES:
-        replicates = pool.holding([BASE, COPY, side])
-        find = Count(replicates, Case(Head(side)), GATES, seed=3).across_rounds
-        counts[INJECTED, side] = partial(find, again=AGAIN)
+        injected = Count(pool.holding([BASE, COPY, side]), GATES, seed=3, side=side)
+        counts[INJECTED, side] = partial(injected.across_rounds, again=AGAIN)
     return counts
 
 

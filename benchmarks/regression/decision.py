@@ -198,14 +198,6 @@ class Evidence(Means):
         far = (self.mean < least) | (self.worse_by < self.rule.floor / 2)
         return np.asarray((self.n >= FEWEST) & far)
 
-    def wanting(self) -> np.ndarray:
-        """Whether each that is not futile needs another replicate."""
-        wanting = np.asarray((self.n < FEWEST) | ~self.slower(CERTAIN))
-        late = wanting & (self.n >= TESTED)
-        planned = self[late]
-        wanting[late] = planned.power(self.rule.margin, planned.n) < POWER
-        return wanting
-
     def look(self, dropped: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
         """Look at the evidence after a replicate.
 
@@ -216,10 +208,11 @@ class Evidence(Means):
         Returns:
             What is futile by now, and what needs another replicate.
         """
-        needed = ~dropped & (self.n < most)
-        futile = needed & self.futile()
-        needed &= ~futile
-        needed[needed] = self[needed].wanting()
+        sampled = ~dropped & (self.n < most)
+        futile = sampled & self.futile()
+        needed = sampled & ~futile & ((self.n < FEWEST) | ~self.slower(CERTAIN))
+        late = needed & (self.n >= TESTED)
+        needed[late] = self[late].power(self.rule.margin, self.n[late]) < POWER
         return dropped | futile, needed
 
     def verdicts(self, dropped: np.ndarray) -> np.ndarray:
@@ -255,12 +248,12 @@ class Sampling:
         """Drop what is futile, and return the benchmarks that need another replicate."""
         unsettled = set[GateKey]()
         for ratios in measured:
-            every = ratios.evidence(self.benchmarks)
-            dropped, needed = every.look(self.dropped_of(ratios), self.most)
-            for k, key in enumerate(ratios.keys):
-                if dropped[k]:
+            evidence = ratios.evidence(self.benchmarks)
+            looked = evidence.look(self.dropped_of(ratios), self.most)
+            for key, dropped, needed in zip(ratios.keys, *looked, strict=True):
+                if dropped:
                     self.dropped.add((key, ratios.rule.metric))
-                if needed[k]:
+                if needed:
                     unsettled.add(key)
         return unsettled
 
@@ -321,10 +314,10 @@ def verdicts(measured: Sequence[LogRatios], sampling: Sampling) -> list[Finding]
     """Return the Finding of each benchmark and metric, once sampling has ended."""
     findings = []
     for ratios in measured:
-        every = ratios.evidence(sampling.benchmarks)
+        evidence = ratios.evidence(sampling.benchmarks)
         dropped = sampling.dropped_of(ratios)
-        words = every.verdicts(dropped)
-        low, high = t_interval(every)
+        words = evidence.verdicts(dropped)
+        low, high = t_interval(evidence)
         base = first_medians(ratios.base, ratios.n)
         head = first_medians(ratios.head, ratios.n)
         for k, key in enumerate(ratios.keys):
@@ -332,10 +325,10 @@ def verdicts(measured: Sequence[LogRatios], sampling: Sampling) -> list[Finding]
                 benchmark=key,
                 metric=ratios.rule.metric,
                 verdict=str(words[k]),
-                ratio=math.exp(every.mean[k]),
+                ratio=math.exp(evidence.mean[k]),
                 low=_ratio(low[k]),
                 high=_ratio(high[k]),
-                smallest=smallest(every[k], sampling.most),
+                smallest=smallest(evidence[k], sampling.most),
                 replicates=int(ratios.n[k]),
                 tests=sampling.benchmarks,
                 base=float(base[k]),

@@ -11,7 +11,6 @@ import numpy as np
 
 from benchmarks.record import Record
 from benchmarks.regression.decision import GateKey, LogRatios, Rule
-from benchmarks.statistics.intervals import padded
 from benchmarks.worker.timing import Turn
 
 MIB = 2**20
@@ -54,11 +53,16 @@ def block_logs(turns: Iterable[Turn]) -> np.ndarray:
     return np.log([shortest[block] for block in sorted(shortest)])
 
 
-def log_ratio(metric: str, base: Measured, head: Measured) -> float:
-    """Return the log ratio of head to base by a metric; that of times is the median over the blocks."""
+def compare(metric: str, base: Measured, head: Measured) -> tuple[float, float, float]:
+    """Return the log ratio of head to base by a metric, base's value and head's.
+
+    The log ratio of times is the median over the blocks.
+    """
+    before = base.values[metric]
+    now = head.values[metric]
     if metric == TIME:
-        return float(np.median(head.logs - base.logs))
-    return math.log(head.values[metric] / base.values[metric])
+        return float(np.median(head.logs - base.logs)), before, now
+    return math.log(now / before), before, now
 
 
 def of_records(records: Iterable[Record], rules: Sequence[Rule]) -> list[LogRatios]:
@@ -76,17 +80,18 @@ def of_records(records: Iterable[Record], rules: Sequence[Rule]) -> list[LogRati
     for (key, _), sides in replicates.items():
         if len(sides) == len(SIDES):
             pairs[key].append(sides)
+    most = max(map(len, pairs.values()), default=0)
     measured = []
     for rule in rules:
-        logs, base, head, keys = [], [], [], []
+        keys: list[GateKey] = []
+        n = []
+        values = np.zeros((3, len(pairs), most))
         for key, of_benchmark in pairs.items():
-            before = [sides["base"].values[rule.metric] for sides in of_benchmark]
-            after = [sides["head"].values[rule.metric] for sides in of_benchmark]
-            if not np.isnan([before, after]).any():
-                logs.append([log_ratio(rule.metric, **sides) for sides in of_benchmark])
-                base.append(before)
-                head.append(after)
+            rows = np.array([compare(rule.metric, **sides) for sides in of_benchmark])
+            if not np.isnan(rows).any():
+                values[:, len(keys), : len(rows)] = rows.T
+                n.append(len(rows))
                 keys.append(key)
-        values, n = padded(logs)
-        measured.append(LogRatios(rule, values, padded(base)[0], padded(head)[0], n, keys))
+        logs, base, head = values[:, : len(keys)]
+        measured.append(LogRatios(rule, logs, base, head, np.array(n, int), keys))
     return measured

@@ -5,6 +5,7 @@ A value comes from a replicate, which is a set of fresh processes.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,15 +34,6 @@ class Means:
     def error(self) -> np.ndarray:
         """The standard error of each mean."""
         return np.asarray(self.sd / np.sqrt(self.n))
-
-
-def padded(groups: Sequence[np.ndarray | Sequence[float]]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the values of each group, filled up with zeros, shape (groups, most), and how many it has."""
-    n = np.array([len(group) for group in groups], int)
-    values = np.zeros((len(n), n.max(initial=0)))
-    for row, group in zip(values, groups, strict=True):
-        row[: len(group)] = group
-    return values, n
 
 
 def first_means(
@@ -83,7 +75,9 @@ def means(
     groups: Sequence[np.ndarray | Sequence[float]], most_freedom: float = MOST_FREEDOM
 ) -> Means:
     """Return the mean of each group, at least one value each; their variances moderate each other."""
-    return first_means(*padded(groups), most_freedom=most_freedom)
+    n = np.array([len(group) for group in groups], int)
+    filled = itertools.zip_longest(*groups, fillvalue=0.0)
+    return first_means(np.array(list(filled)).T, n, most_freedom=most_freedom)
 
 
 def t_interval(groups: Means) -> tuple[np.ndarray, np.ndarray]:
@@ -108,9 +102,9 @@ def p_values(groups: Means, sign: int = 0) -> np.ndarray:
 
 def holm(p: np.ndarray) -> np.ndarray:
     """Return p-values with Holm's correction for multiple comparisons. NaN stays NaN, and is no comparison."""
+    number = np.count_nonzero(~np.isnan(p))
+    order = np.argsort(p)[:number]  # NaN would come last
+    steps = p[order] * np.arange(number, 0, -1)
     adjusted = np.full(len(p), np.nan)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known])]
-    steps = p[order] * (len(order) - np.arange(len(order)))
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps))
     return adjusted

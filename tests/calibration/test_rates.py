@@ -10,18 +10,13 @@ import pytest
 from benchmarks.calibration import assumptions, rates
 from benchmarks.calibration.pool import BASE, COPY, Replicate
 from benchmarks.calibration.rates import Count, by_chance
-from benchmarks.calibration.replay import Case, Head, run_gates
+from benchmarks.calibration.replay import RULES, Replay, run_gates
 from benchmarks.regression import decision
 from benchmarks.regression.decision import MOST, LogRatios, Sampling
 from benchmarks.regression.log_ratios import Measured
 from tests.helpers.pools import NAMES, simulated
 
-SAME = Case()
-RULES = decision.rules(0.02)
-
-
-def exactly(shift):
-    return Case(Head(shift=shift))
+EXACTLY_2 = math.log1p(0.02)
 
 
 @pytest.fixture(autouse=True)
@@ -30,17 +25,17 @@ def few_draws(monkeypatch):
     monkeypatch.setattr(rates, "DRAWS", 2)
 
 
-def rate(pool, case, gates=150):
-    return Count(range(len(pool.replicates)), case, gates, 0).across_rounds(pool, 1)
+def rate(pool, gates=150, **slowed):
+    return Count(range(len(pool.replicates)), gates, 0, **slowed).across_rounds(pool, 1)
 
 
 def alarms_within_rounds(pool, gates=160):
-    return Count(range(len(pool.replicates)), SAME, gates, 0).within_rounds(pool)
+    return Count(range(len(pool.replicates)), gates, 0).within_rounds(pool)
 
 
 def simulated_alarms(pool, gates):
     held = range(len(pool.replicates))
-    return Count(held, SAME, gates, 0).simulated(pool, assumptions.between_rounds(pool, held).bound)
+    return Count(held, gates, 0).simulated(pool, assumptions.between_rounds(pool, held).bound)
 
 
 def shifted(pool, shifts):
@@ -60,11 +55,11 @@ def with_slower_copy(pool, by):
 
 def test_a_steady_pool_gives_no_alarm_and_finds_what_was_injected():
     steady = simulated(40, 0.006)
-    assert rate(steady, SAME).rate <= 0.01
+    assert rate(steady).rate <= 0.01
     for side, least in (("+2%", 0.9), ("+3%", 0.99)):
-        assert rate(steady, Case(Head(side))).rate >= least
-    assert rate(steady, exactly(0.0198)).rate >= 0.9
-    assert rate(steady, exactly(0.005)).rate <= 0.02
+        assert rate(steady, side=side).rate >= least
+    assert rate(steady, shift=0.0198).rate >= 0.9
+    assert rate(steady, shift=0.005).rate <= 0.02
 
 
 def test_what_is_slowed_is_found_by_its_time_alone():
@@ -72,8 +67,8 @@ def test_what_is_slowed_is_found_by_its_time_alone():
     for replicate in pool.replicates:
         for sides in replicate.sides.values():
             sides[COPY].values["start"] = 0.3
-    assert rate(pool, SAME).rate > 0.3  # where the copy is head
-    assert rate(pool, exactly(1e-4)).rate == 0
+    assert rate(pool).rate > 0.3  # where the copy is head
+    assert rate(pool, shift=1e-4).rate == 0
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -105,7 +100,7 @@ def test_gates_that_are_replayed_together_decide_as_each_real_one_does(seed):
 
 
 def test_drift_between_replicates_does_not_fool_the_gate():
-    assert rate(simulated(44, 0.004, drift=0.1), SAME, 60).rate <= 0.02
+    assert rate(simulated(44, 0.004, drift=0.1), 60).rate <= 0.02
 
 
 def test_what_lasts_for_a_round_is_an_alarm_within_rounds():
@@ -114,7 +109,7 @@ def test_what_lasts_for_a_round_is_an_alarm_within_rounds():
     assert alarms_within_rounds(steady).rate <= 0.02
     found = alarms_within_rounds(apart)
     assert found.rate > 0.1
-    assert rate(apart, SAME).rate < found.rate / 2
+    assert rate(apart).rate < found.rate / 2
     assert alarms_within_rounds(simulated(40, 0.004, rounds=4)) is None
 
 
@@ -129,13 +124,12 @@ def test_limits_of_gates_from_several_rounds_come_from_drawing_the_rounds_anew(m
     """Half of the rounds find it, half do not. With one round, limits are what chance makes them."""
     monkeypatch.setattr(rates, "DRAWS", 20)
     pool = shifted(simulated(32, 0.003, rounds=4), [-0.02] * 16 + [0.02] * 16)
-    case = exactly(math.log1p(0.02))
-    found = Count(range(32), case, 20, 0).across_rounds(pool, 4)
+    found = Count(range(32), 20, 0, shift=EXACTLY_2).across_rounds(pool, 4)
     least, most = by_chance(round(20 * found.rate), 20)
     assert found.high - found.low > 1.5 * (most - least)
-    alone = Count(range(8), case, 20, 0).across_rounds(pool, 4)
+    alone = Count(range(8), 20, 0, shift=EXACTLY_2).across_rounds(pool, 4)
     assert (alone.low, alone.high) == by_chance(round(20 * alone.rate), 20)
-    assert Count(range(7), case, 20, 0).across_rounds(pool, 4) is None
+    assert Count(range(7), 20, 0, shift=EXACTLY_2).across_rounds(pool, 4) is None
 
 
 def test_never_seen_is_not_at_most_zero():
@@ -147,19 +141,22 @@ def test_a_gate_of_one_implementation_compares_what_is_slowed_or_a_random_one_an
     benchmarks = sorted(set().union(*own.values()))
     rng, drawn = random.Random(1), []
     for _ in range(60):
-        heads, target = Case(alone=True).draw(benchmarks, rng)
-        assert target is None
-        drawn.append(set(heads))
-        heads, target = Case(Head(shift=0.02), alone=True).draw(benchmarks, rng)
-        assert set(heads) == own[target[0]]
-        assert [name for name, head in heads.items() if head.shift] == [target]
+        shifts, slowed = Count((), 1, 0, alone=True).compared(benchmarks, rng)
+        assert slowed is None
+        drawn.append(set(shifts))
+        shifts, slowed = Count((), 1, 0, shift=0.02, alone=True).compared(benchmarks, rng)
+        assert set(shifts) == own[slowed[0]]
+        assert [name for name, shift in shifts.items() if shift] == [slowed]
     assert all(one in own.values() for one in drawn)
     assert all(one in drawn for one in own.values())
 
 
 def test_base_and_its_copy_swap_their_labels_and_a_slower_side_keeps_its_own():
-    assert [Head(COPY).sides(swapped) for swapped in (False, True)] == [(BASE, COPY), (COPY, BASE)]
-    assert [Head("+2%").sides(swapped) for swapped in (False, True)] == [(BASE, "+2%"), (COPY, "+2%")]
+    pool = simulated(1, 0.01)
+    sides = pool.replicates[0].sides[NAMES[0]]
+    pairs = (BASE, COPY), (COPY, BASE), (BASE, "+2%"), (COPY, "+2%")
+    wanted = [np.median(sides[head].logs - sides[base].logs) for base, head in pairs]
+    assert Replay(pool, [0], "+2%").table[:, 0, 0, 0, 0].tolist() == wanted
 
 
 def test_simulated_gates_raise_alarms_where_rounds_differ_and_none_where_they_are_alike():
@@ -175,7 +172,7 @@ def test_simulated_gates_raise_alarms_where_rounds_differ_and_none_where_they_ar
 
 def test_alarms_grow_with_what_lasts_for_a_gate_and_with_its_tail():
     """The same variance in few gates gives alarms where the test allows for it in each of them."""
-    pool, count = simulated(66, 0.01, rounds=6), Count(range(66), SAME, 2000, 0)
+    pool, count = simulated(66, 0.01, rounds=6), Count(range(66), 2000, 0)
     none, some, much = (count.simulated(pool, share).rate for share in (0.0, 0.04, 0.3))
     assert none <= some < much / 20
     assert some + 0.003 < count.simulated(pool, 0.04, freedom=3).rate < much / 5
@@ -185,7 +182,7 @@ def test_alarms_grow_with_what_lasts_for_a_gate_and_with_its_tail():
 def test_a_difference_that_lasted_in_a_pool_does_not_count_twice_in_simulated_gates():
     """It is in the variance between rounds. Without that, the gates have the noise of the replicates alone."""
     pool = with_slower_copy(simulated(66, 0.006, rounds=6), 0.006)
-    assert Count(range(66), SAME, 200, 0).simulated(pool, 0.0).rate <= 0.01
+    assert Count(range(66), 200, 0).simulated(pool, 0.0).rate <= 0.01
     assert simulated_alarms(pool, 60).rate > 0.1
 
 

@@ -18,7 +18,7 @@ from benchmarks.cases import Benchmark
 from benchmarks.judge import agreement
 from benchmarks.options import Options
 from benchmarks.record import harmless, read_records
-from benchmarks.regression.log_ratios import Measured, log_ratio
+from benchmarks.regression.log_ratios import Measured, compare
 from benchmarks.runner.arm import Arm
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, version_of
@@ -126,7 +126,7 @@ def test_an_equal_copy_measures_as_equal_and_a_slower_one_as_that_much_slower(se
     measured = {(row.side, row.replicate): Measured.of(row) for row in rows}
 
     def change(label):
-        logs = [log_ratio("time", measured["base", k], measured[label, k]) for k in range(REPLICATES)]
+        logs = [compare("time", measured["base", k], measured[label, k])[0] for k in range(REPLICATES)]
         return math.exp(statistics.fmean(logs)) - 1
 
     off, slower = change("copy"), change("slow")

@@ -10,7 +10,7 @@ from scipy import stats
 from benchmarks.calibration.replay import run_gates
 from benchmarks.regression import decision
 from benchmarks.regression.decision import FEWEST, MOST, TESTED, Evidence, LogRatios, Rule, Sampling
-from benchmarks.statistics.intervals import p_values, padded
+from benchmarks.statistics.intervals import p_values
 
 TIME = Rule("time", 0.02)
 SDS = (0.004, 0.006, 0.008, 0.015, 0.003, 0.01)
@@ -32,7 +32,8 @@ def gates(logs):
 
 def of(*groups, rule=TIME, base=1.0, head=1.0):
     """Return the log ratios of benchmarks b, c and so on, whose sides have these values in each replicate."""
-    logs, n = padded(groups)
+    n = np.array([len(group) for group in groups])
+    logs = np.array([np.resize(group, n.max()) for group in groups])
     keys = [decision.GateKey(chr(ord("b") + number)) for number in range(len(groups))]
     return LogRatios(rule, logs, np.full(logs.shape, base), np.full(logs.shape, head), n, keys)
 

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.record import Record
 from benchmarks.regression.decision import TESTED, Sampling, rules, verdicts
-from benchmarks.regression.log_ratios import Measured, block_logs, log_ratio, of_records
+from benchmarks.regression.log_ratios import Measured, block_logs, compare, of_records
 from benchmarks.worker.timing import Turn
 from tests.helpers.records import record
 
@@ -30,9 +30,9 @@ def turns(*seconds):
     ],
 )
 def test_a_log_ratio_is_the_median_over_blocks_of_the_shorter_turns(base, head, ratio):
-    before, now = (Measured(block_logs(turns(*seconds)), {}) for seconds in (base, head))
-    assert log_ratio("time", before, now) == pytest.approx(math.log(ratio))
-    assert log_ratio("time", now, before) == pytest.approx(-math.log(ratio))
+    before, now = (Measured(block_logs(turns(*seconds)), {"time": 1.0}) for seconds in (base, head))
+    assert compare("time", before, now) == (pytest.approx(math.log(ratio)), 1.0, 1.0)
+    assert compare("time", now, before) == (pytest.approx(-math.log(ratio)), 1.0, 1.0)
 
 
 def row(side, replicate, seconds=1.0, **changes):
