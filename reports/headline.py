@@ -108,11 +108,11 @@ def _advice(rows: pd.DataFrame, best: pd.Series | None, baseline: str) -> str:
     if near:
         sentences.append(f"{listed(near)} may be as fast.")
     if best["track"] != DEFAULT:
-        plain = rows[(rows["verdict"] == FASTER) & (rows["track"] == DEFAULT)]
-        if plain.empty:
+        plain = clearly_fastest(rows[rows["track"] == DEFAULT])
+        if plain is None:
             sentences.append(f"Without custom code, use {baseline}.")
         else:
-            takes = _takes(plain.sort_values("ratio").iloc[0], baseline)
+            takes = _takes(plain, baseline)
             sentences.append(f"Of what the frameworks' documentation tells you to write, {takes}.")
     return " ".join(sentences)
 
@@ -138,11 +138,9 @@ def clearly_fastest(rows: pd.DataFrame) -> pd.Series | None:
     if faster.empty:
         return None
     best = faster.iloc[0]
-    simpler = faster["implementation"].map(best["implementation"].startswith)
-    same_track = faster["track"] == best["track"]
-    near = faster[simpler & same_track & (faster["fastest"] == UNCLEAR)]
+    near = faster[(faster["track"] == best["track"]) & (faster["fastest"] == UNCLEAR)]
     for _, row in near.iterrows():
-        if len(row["implementation"]) < len(best["implementation"]):
+        if best["implementation"].startswith(row["implementation"]):
             best = row
     return best
 

@@ -11,12 +11,12 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from benchmarks.words import interval
 from impls.core.text import one_line
 from reports.charts import style
 from reports.charts.drawing import WIDTH, Drawing, file_name, labels, words
 from reports.headline import Recommendation
 from reports.packages import packages_of
+from reports.tables import ratio
 from reports.today import OLDER
 from reports.verdict import BASELINE, FASTER, SLOWER, UNCLEAR
 
@@ -53,7 +53,12 @@ def draw(machine: str, advised: Sequence[Recommendation]) -> Drawing | None:
     slower = len(rows) - len(drawn)
     if slower:
         text += f" {slower} slower than {SLOWEST:g} × are only in the table."
-    sentences = labels(drawn, partial(_sentence, first.baseline))
+    sentences = labels(
+        drawn,
+        lambda row: (
+            f"{row.implementation}, {row.problem}: {ratio()(row)} × {first.baseline}, {row.verdict}"
+        ),
+    )
     lines = [one_line(problem) for problem in rows["problem"].unique()]
     axis_title = f"time, × {one_line(first.baseline, 30)}"
     return Drawing(
@@ -63,11 +68,6 @@ def draw(machine: str, advised: Sequence[Recommendation]) -> Drawing | None:
         sentences,
         partial(dots, drawn, lines, sentences, axis_title),
     )
-
-
-def _sentence(baseline: str, row: Any) -> str:
-    ratio = interval(row.ratio, row.ratio_low, row.ratio_high)
-    return f"{row.implementation}, {row.problem}: {ratio} × {baseline}, {row.verdict}"
 
 
 def dots(

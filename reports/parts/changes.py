@@ -12,7 +12,7 @@ from benchmarks.words import span
 from reports.frames import ARM
 from reports.report import PURPOSES, Answer, Report, in_order, pair_ratios
 from reports.tables import WHERE, ratio, words_of
-from reports.verdict import BASELINE, FASTER, SLOWER, UNCLEAR, verdicts
+from reports.verdict import FASTER, SLOWER, UNCLEAR, verdicts
 
 
 @dataclass(frozen=True)
@@ -118,18 +118,16 @@ def _ratios(rows: pd.DataFrame) -> Iterator[str]:
 
 def _worth(report: Report, rows: pd.DataFrame) -> Iterator[str]:
     """Yield for training and inference whether what has the change beats the baseline, which is there anyway."""
-    sound = report.sound
-    changed = sound[sound["ratio"].notna() & (sound["verdict"] != BASELINE)]
-    changed = changed[changed["implementation"].isin(rows["implementation"])]
+    changed = report.sound[report.sound["implementation"].isin(rows["implementation"])]
     for mode, purpose in PURPOSES.items():
-        found = set(changed.loc[changed["mode"] == mode, "verdict"])
-        if found == {SLOWER}:
+        answers = {FASTER, SLOWER, UNCLEAR} & set(changed.loc[changed["mode"] == mode, "verdict"])
+        if answers == {SLOWER}:
             answer = f"no, if {report.baseline} does what you need: it is faster without, at every shape here"
-        elif found == {FASTER}:
+        elif answers == {FASTER}:
             answer = f"yes, it is faster than {report.baseline} at every shape here"
-        elif FASTER in found:
+        elif FASTER in answers:
             answer = "it depends on the shape"
         else:
             answer = f"no, nothing with it is clearly faster than {report.baseline}"
-        if found:
+        if answers:
             yield f"{purpose}: {answer}."

@@ -57,7 +57,7 @@ def option_of(problem: str, others: Collection[str]) -> tuple[str, str] | None:
 
 def operator(kernel: Any) -> str:
     """Return the name of a kernel's operator: `aten::mkldnn_rnn_layer` of `aten::mkldnn_rnn_layer_backward × 1`."""
-    return "" if pd.isna(kernel) else str(kernel).partition(" ")[0].removesuffix("_backward")
+    return str(kernel).partition(" ")[0].removesuffix("_backward")
 
 
 @cache  # its chart, its tables, README and the questions all ask

@@ -19,7 +19,7 @@ from reports.headline import Recommendation
 from reports.machines import Machine, together
 from reports.preamble import torch_and_jax
 from reports.today import OLDER, file_of, is_today
-from reports.tracks import DEFAULT, LIMITS
+from reports.tracks import DEFAULT
 from reports.verdict import BASELINE
 
 
@@ -50,22 +50,22 @@ def part(machine: Machine, folder: Path) -> dict[str, Any]:
 def _measured(machine: Machine) -> str:
     """Return such as `Measured on 2026-11-25: 12 implementations of today's code, each of which agrees with …`."""
     run = machine.head.run
-    records = pd.concat([report.run.records for report in machine.runs])
-    timed = records[(records["status"] == "ok") & ~records["track"].isin(LIMITS)]
+    summary = pd.concat([report.summary for report in machine.runs])
+    timed = summary[summary["status"] == "ok"]
     files = file_of(timed["implementation"])
     older = files.nunique() - files[is_today(timed)].nunique()
     code = f" ({older} by {OLDER})" if older else " of today's code"
     what = f"{count(files.nunique(), 'implementation')}{code}"
     agrees = "each of which agrees with a float64 reference"
     sentences = [f"Measured on {began(run.run_id)}: {what}, {agrees}."]
-    failed = records[~records["status"].isin(harmless(run.metadata.machine.gpu))]
+    failed = summary[~summary["status"].isin(harmless(run.metadata.machine.gpu))]
     if len(failed):
         names = sorted(failed["implementation"].unique())
         sentences.append(f"{listed(names)} failed: see all rows.")
     versions = torch_and_jax(run)
     if versions:
         sentences.append(f"{versions}.")
-    if "cuda" not in set(records["device"]):
+    if "cuda" not in set(summary["device"]):
         sentences.append("On the CPU, no GPU.")
     return " ".join(sentences)
 
@@ -89,9 +89,11 @@ def best_of_tracks(advised: Recommendation) -> list[Any]:
 
 def of_tracks(baseline: str) -> list[Column]:
     """Return the columns of a table of these."""
-    columns = [Column("implementation", "implementation", _name_and_track, words=True)]
-    columns += [each for each in tables.of_summary(baseline) if each.key in ("ratio", "verdict")]
-    return columns
+    name = Column("implementation", "implementation", _name_and_track, words=True)
+    return [
+        name,
+        *(each for each in tables.of_summary(baseline) if each.key in ("ratio", "verdict")),
+    ]
 
 
 def _name_and_track(row: Any) -> str:

@@ -15,11 +15,10 @@ from typing import Any
 from urllib.parse import quote
 
 import jinja2
-import pandas as pd
 from markupsafe import Markup, escape
 
 from benchmarks import ROOT
-from benchmarks.processors import UNKNOWN, slowed
+from benchmarks.processors import slowed
 from impls.core.files import write_text
 from impls.core.text import one_line
 from reports import tables
@@ -41,7 +40,7 @@ PAGES = {"index.html": "Which LSTM is fastest?", "rows.html": "All rows"}
 def cite(run: Run) -> str:
     """Return a line by which a text can name a run."""
     commit = run.metadata.commit
-    commit_id = (commit.id or UNKNOWN)[:12]
+    commit_id = (commit.id or "unknown")[:12]
     if commit.dirty:
         commit_id += " with changes"
     machine = processor_and_gpu(run)
@@ -116,7 +115,7 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
     machines = by_machine(reports)
     head = machines[0].head
     parts = [index.part(machine, folder) for machine in machines]
-    devices = sorted(set(pd.concat(report.summary["device"] for report in reports)))
+    devices = sorted(set().union(*(report.summary["device"] for report in reports)))
     links = (*PAGES.items(), *links)
     index_page = _rendered(
         "page.html.j2",
