@@ -13,8 +13,8 @@ import pandas as pd
 from benchmarks import ROOT
 from benchmarks.calibration.real_gates import span
 from benchmarks.words import duration, time_with_interval
-from reports import composition, frames, tables, today
-from reports.composition import Machine
+from reports import frames, machines, tables, today
+from reports.machines import Machine
 from reports.parts import cliffs, releases
 from reports.publishing import cells
 from reports.report import Report, pair_ratios
@@ -30,7 +30,7 @@ DEFAULTS = {"mode": STEP, "implementation": frames.USUAL_BASELINE}
 @functools.cache  # three columns are of these
 def _sequences(machine: Machine) -> pd.DataFrame:
     """Return the rows that are compared with the baseline; no releases."""
-    rows = composition.together(machine.runs)
+    rows = machines.together(machine.runs)
     return rows[rows["ratio"].notna() & rows["implementation"].isin(today.digests())]
 
 
@@ -86,7 +86,7 @@ COLUMNS = {
     "time of whole steps": Column(WHOLE_STEPS, "seconds", _time),
     "with ÷ without": Column(OPTIONS, "cost", tables.ratio("cost")),
     "with ÷ nn.LSTM without": Column(OPTIONS, "over", tables.ratio("over")),
-    "operator": Column(OPTIONS, "told", tables.word("told"), "told"),
+    "operator": Column(OPTIONS, "operator", tables.word("operator"), "operator"),
     "release ÷ oldest": Column(RELEASES, "ratio", cells.ratio, "verdict"),
     "on PyTorch ÷ on TensorFlow": Column(KERAS, "ratio", tables.ratio()),
 }
@@ -107,7 +107,7 @@ class Published:
 
     @functools.cached_property
     def machines(self) -> list[Machine]:  # noqa: D102
-        return composition.machines(self.reports)
+        return machines.by_machine(self.reports)
 
     @functools.cached_property
     def figures(self) -> pd.DataFrame:  # noqa: D102

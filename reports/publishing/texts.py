@@ -26,9 +26,9 @@ from impls.core import registry
 from impls.core.files import write_text
 from impls.core.registry import Implementation
 from impls.core.text import json_text
-from reports import composition, frames, tables, today, tracks
-from reports.composition import Machine
+from reports import frames, tables, today, tracks
 from reports.estimates import PUBLISHED
+from reports.machines import Machine
 from reports.parts import stream
 from reports.preamble import preamble, versions
 from reports.publishing import cells, claims, lasting, pools, readme
@@ -181,7 +181,7 @@ def late(published: Published) -> str:
     """Return the table of streams that the page shows of each machine."""
     blocks = []
     for machine in published.machines:
-        for answer, report in composition.shown(machine):
+        for answer, report in machine.shown:
             if isinstance(answer, Answer) and answer.title == stream.TITLE:
                 about = f"{cells.machine_and_day(report.run)}. {answer.sentence}"
                 if not today.is_today(report.summary).all():
