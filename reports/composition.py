@@ -1,4 +1,4 @@
-"""What a page shows, and from which of its runs: reports.today says which run heads it, and others fill in."""
+"""What a page shows, and from which of its runs: reports.code_age says which run heads it, and others fill in."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from impls.core.precision import IEEE
 from reports import tables
 from reports.charts.drawing import Drawing
 from reports.charts.shapes import best_of_frameworks
+from reports.code_age import OLDER, file_of, is_today, of_today
 from reports.frames import ARM, Run, began, machine_label
 from reports.headline import Recommendation, recommendations
 from reports.report import Answer, Report
 from reports.tables import is_ok, words_of
-from reports.today import OLDER, file_of, is_today, of_today
 from reports.tracks import DEFAULT
 from reports.verdict import BASELINE, YES
 

@@ -12,9 +12,9 @@ import pandas as pd
 from benchmarks import processors
 from benchmarks.tables import Column
 from reports.charts.drawing import Drawing
+from reports.code_age import is_today
 from reports.estimates import blocks_of
 from reports.frames import Run
-from reports.today import is_today
 
 PURPOSES = {"train_step": "Training", "forward": "Inference"}
 WORKLOAD = "sequence"

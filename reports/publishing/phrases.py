@@ -10,11 +10,11 @@ import pandas as pd
 from benchmarks import processors
 from benchmarks.calibration.real_gates import span
 from benchmarks.words import count, duration
-from reports import frames, tables, today
+from reports import code_age, frames, tables
+from reports.code_age import age
 from reports.frames import Run
 from reports.preamble import torch_and_jax
 from reports.report import Report
-from reports.today import age
 from reports.verdict import BASELINE, FASTER, UNCLEAR
 
 
@@ -24,7 +24,7 @@ def rows(every: pd.DataFrame, mode: str, problem: str) -> dict[str, Any]:
     Releases such as `jax_scan@jax==0.8.*` are left out: a question has them.
     """
     found = every[(every["problem"] == problem) & (every["mode"] == mode) & every["ratio"].notna()]
-    found = found[found["implementation"].isin(today.digests())]
+    found = found[found["implementation"].isin(code_age.digests())]
     return {str(row.implementation): row for row in found.itertuples(index=False)}
 
 

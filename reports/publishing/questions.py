@@ -15,10 +15,10 @@ from benchmarks.cases import COMPILED, FLOAT64, IMDB, LONG, QUICK, SMALL
 from benchmarks.tables import markdown_table
 from benchmarks.words import duration, listed, time_with_interval
 from reports import composition, frames
+from reports.code_age import age, is_today
 from reports.parts import cliffs, releases
 from reports.report import PURPOSES, Report
 from reports.tables import ratio
-from reports.today import age, is_today
 from reports.verdict import FASTER, SLOWER, UNCLEAR
 
 STEP, CALL = "train_step", "forward"

@@ -26,7 +26,7 @@ from impls.core import registry
 from impls.core.files import write_text
 from impls.core.registry import Implementation
 from impls.core.text import json_text
-from reports import composition, frames, tables, today, tracks
+from reports import code_age, composition, frames, tables, tracks
 from reports.estimates import PUBLISHED
 from reports.parts import stream
 from reports.preamble import preamble, versions
@@ -39,7 +39,7 @@ from reports.run_folder import complete
 def published(folder: Path = PUBLISHED) -> list[Report]:
     """Return the published runs in the order of a page, with what their tables hold."""
     runs, _ = frames.read_runs(frames.folders(folder))
-    return [complete(run, run.folder.name) for run in today.in_order(runs)]
+    return [complete(run, run.folder.name) for run in code_age.in_order(runs)]
 
 
 OF_OPTIONS = ("torch_lstm", "torch_cpp", "jax_ffi")
@@ -134,8 +134,8 @@ def runs(reports: Sequence[Report]) -> str:
     rows = []
     for each in reports:
         lstms = each.summary[each.summary["status"] == "ok"].drop_duplicates("implementation")
-        lstms = lstms[today.file_of(lstms["implementation"]).isin(today.digests())]
-        new = int(today.is_today(lstms).sum())
+        lstms = lstms[code_age.file_of(lstms["implementation"]).isin(code_age.digests())]
+        new = int(code_age.is_today(lstms).sum())
         link = f"[{each.name}](../reports/published/{each.name}/table.md)"
         rows.append([link, phrases.measured(each), f"{new} of {len(lstms)}"])
     return markdown_table(rows, ["run", "measured on", "LSTMs of today's code"])
@@ -175,8 +175,8 @@ def late(reports: Sequence[Report]) -> str:
             if isinstance(answer, Answer) and answer.title == stream.TITLE:
                 older = (
                     ""
-                    if today.is_today(report.summary).all()
-                    else f" Some rows are of *{today.OLDER}*."
+                    if code_age.is_today(report.summary).all()
+                    else f" Some rows are of *{code_age.OLDER}*."
                 )
                 table = markdown(answer.columns, answer.rows)
                 said.append(f"{phrases.measured(report)}. {answer.sentence}{older}\n\n{table}")

@@ -25,7 +25,7 @@ from benchmarks.record import harmless
 from benchmarks.words import count, listed
 from impls.core.files import write_text
 from impls.core.text import one_line
-from reports import composition, estimates, headline, today
+from reports import code_age, composition, estimates, headline
 from reports.charts import shapes, style
 from reports.charts.drawing import write
 from reports.composition import Machine
@@ -84,9 +84,9 @@ def _measured(machine: Machine) -> str:
     """Return such as `Measured on 2026-11-25: 12 implementations of today's code, each of which agrees with …`."""
     run, records = machine.head.run, pd.concat([each.run.records for each in machine.runs])
     timed = records[(records["status"] == "ok") & ~records["track"].isin(LIMITS)]
-    files = today.file_of(timed["implementation"])
-    older = files.nunique() - files[today.is_today(timed)].nunique()
-    old = f" ({older} by {today.OLDER})" if older else " of today's code"
+    files = code_age.file_of(timed["implementation"])
+    older = files.nunique() - files[code_age.is_today(timed)].nunique()
+    old = f" ({older} by {code_age.OLDER})" if older else " of today's code"
     versions = f" {known}." if (known := torch_and_jax(run)) else ""
     cpu_only = "" if "cuda" in set(records["device"].astype(str)) else " On the CPU, no GPU."
     number = count(files.nunique(), "implementation")
@@ -111,7 +111,7 @@ def _covered(found: Sequence[Machine], devices: set[str]) -> str:
 
 def _compared(advised: headline.Recommendation) -> str:
     """Return such as `Measured on 2026-11-25.`."""
-    older = f", some with {today.OLDER}" if advised.timed["older"].any() else ""
+    older = f", some with {code_age.OLDER}" if advised.timed["older"].any() else ""
     return f"Measured on {span(sorted(set(advised.timed['day'])))}{older}. Brackets are 95 % intervals."
 
 
@@ -228,7 +228,7 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
         "common.js",
         "rows.js",
         columns=composition.of_page(head.baseline, len(devices) > 1),
-        older=today.OLDER,
+        older=code_age.OLDER,
         rows=list(composition.rows(standing)),
         number=composition.number,
         cite=cite,
