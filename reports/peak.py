@@ -23,7 +23,7 @@ def shares(run: Run, rows: pd.DataFrame, blocks: Blocks) -> pd.DataFrame:
     """
     dtypes = run.records.drop_duplicates("problem").set_index("problem")["dtype"].astype(str)
     ratios = rows[ARM].merge(
-        blocks.against(PEAK)[[*ARM, "ratio", "ratio_high"]], on=ARM, how="left"
+        blocks.ratios_to(PEAK)[[*ARM, "ratio", "ratio_high"]], on=ARM, how="left"
     )
     row: Any
     to_peak: Any

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from benchmarks.record import MEASURED, SCHEMA, UNTRUE
 from reports import estimates, peak, verdict
-from reports.frames import ARM, BENCHMARK, KEY, Run
+from reports.frames import ARM, BENCHMARK, Run
 from reports.tracks import LIMITS
 
 CONSTANT = ["track", "digest", "versions", "kernel", "warning", "threads"]
@@ -37,20 +37,17 @@ def summarise(run: Run) -> pd.DataFrame:
     untrue = failed["status"].isin(UNTRUE)
     failed = pd.concat([failed[untrue], failed[~untrue]]).drop_duplicates(ARM)
     how = dict.fromkeys(OF_REPLICATES, "median") | {"peak_bytes": "min"}
-    sound = estimates.sound(records)[[*KEY, "seconds", *how]]
+    medians = estimates.sound(records).groupby(ARM).agg(how)
     blocks = estimates.blocks_of(run)
-    ratios = blocks.against(run.baseline)
     rows = records.drop_duplicates(ARM)[[*ARM, *CONSTANT]]
-    worst = records.sort_values("error", ascending=False, kind="stable").drop_duplicates(ARM)[
-        [*ARM, *OF_WORST]
-    ]
-    firsts = records.groupby(ARM, as_index=False, sort=False)["first_call_seconds"].median()
-    rows = rows.assign(
-        position=rows.groupby(BENCHMARK, sort=False).ngroup()
-    )  # the order in which they were asked for
-    medians = sound.groupby(ARM, as_index=False, sort=False).agg(how)
-    times = estimates.times(sound, estimates.lasting(run))
-    for columns in (worst, firsts, times, medians, ratios, failed):
+    # the order in which they were asked for
+    rows = rows.assign(position=rows.groupby(BENCHMARK, sort=False).ngroup())
+    worst = records.sort_values("error", ascending=False, kind="stable").drop_duplicates(ARM)
+    worst = worst[[*ARM, *OF_WORST]]
+    first_calls = records.groupby(ARM)["first_call_seconds"].median()
+    times = estimates.times(run)
+    ratios = blocks.ratios_to(run.baseline)
+    for columns in (worst, first_calls, times, medians, ratios, failed):
         rows = rows.merge(columns, on=ARM, how="left")
     rows = rows[~rows["track"].isin(LIMITS)].reset_index(drop=True)
     rows["status"] = rows["status"].fillna("ok")
@@ -63,6 +60,5 @@ def summarise(run: Run) -> pd.DataFrame:
     rows.loc[is_baseline, "verdict"] = verdict.BASELINE
     rows["fastest"] = verdict.fastest(rows, blocks)
     rows = rows.join(peak.shares(run, rows, blocks))
-    return rows.sort_values(["position", "seconds"], kind="stable", ignore_index=True).drop(
-        columns="position"
-    )
+    rows = rows.sort_values(["position", "seconds"], kind="stable", ignore_index=True)
+    return rows.drop(columns="position")
