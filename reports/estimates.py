@@ -6,7 +6,6 @@ The unit of an interval is the round, where a run has several: otherwise the rep
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -45,9 +44,7 @@ def lasting(run: Run) -> Lasting | None:
     return by_processor.get(processors.key(run.metadata.machine))
 
 
-def intervals(
-    rows: pd.DataFrame, by: Sequence[str], name: str, lasts: float | None
-) -> pd.DataFrame:
+def intervals(rows: pd.DataFrame, by: list[str], name: str, lasts: float | None) -> pd.DataFrame:
     """Return a row for each group of logs, one log for each replicate: its mean over rounds, and where the next lies.
 
     Columns: `by`; NAME, NAME_low and NAME_high on the scale of the values; NAME_p of a value of 1; and NAME_n: the
@@ -60,7 +57,6 @@ def intervals(
         name: what the values are.
         lasts: the standard deviation of what lasts for a round, for logs of one round; None where it is not known.
     """
-    by = list(by)
     several = len(rows["round"].unique()) > 1
     if several:
         rows = rows.groupby([*by, "round"], as_index=False, sort=False).agg({"log": "mean"})
@@ -139,16 +135,16 @@ class Noise:
 @functools.cache  # every table of a run says it, and the page too
 def noise(run: Run) -> Noise:
     """Return the noise of a run."""
-    ratios = [logs for arm, logs in log_ratios(run).items() if arm[-1] not in LIMITS]
-    seconds = sound(run.records).groupby(ARM)["seconds"]
-    times = [np.log(of_arm.to_numpy()) for _, of_arm in seconds]
+    records = sound(run.records)
+    times = records.assign(log=np.log(records["seconds"]))
+    ratios = log_ratios(run)
+    ratios = ratios[~ratios["implementation"].isin(LIMITS)]
     return Noise(_median_sd(ratios), _median_sd(times), waited(run).max())
 
 
-def _median_sd(groups: Sequence[np.ndarray]) -> float:
-    """Return the median of the standard deviations of some groups of logs; NaN where no group has two."""
-    sds = [logs.std(ddof=1) for logs in groups if len(logs) > 1]
-    return float(np.median(sds)) if sds else np.nan
+def _median_sd(logs: pd.DataFrame) -> float:
+    """Return the median of the standard deviations of each ARM's log; NaN where no ARM has two."""
+    return logs.groupby(ARM)["log"].std().median()
 
 
 def waited(run: Run) -> pd.Series:
@@ -162,16 +158,12 @@ def waited(run: Run) -> pd.Series:
     return shares.groupby("run_id").min()
 
 
-def log_ratios(run: Run) -> dict[tuple[str, ...], np.ndarray]:
-    """Return by ARM the logs of the ratio to the run's baseline, one for each replicate."""
+def log_ratios(run: Run) -> pd.DataFrame:
+    """Return a row for each replicate of each ARM: ARM, and the log of its ratio to the run's baseline."""
     blocks = blocks_of(run)
     others = blocks.others(run.baseline)
-    baseline = others.assign(implementation=run.baseline)
-    logs = blocks.replicate_log_ratios(others, baseline).join(others, on="pair")
-    return {
-        tuple(map(str, arm)): of_arm.to_numpy()
-        for arm, of_arm in logs.groupby(ARM, sort=False)["log"]
-    }
+    logs = blocks.replicate_log_ratios(others, others.assign(implementation=run.baseline))
+    return logs.join(others, on="pair")
 
 
 @functools.lru_cache(maxsize=1)
@@ -195,15 +187,13 @@ class Blocks:
         self, turns: pd.DataFrame, records: pd.DataFrame, lasts: Lasting | None = None
     ) -> None:
         self.lasts = lasts.ratio if lasts else None
-        turns = turns.loc[turns["record"].isin(records.index), ["seconds", "record", "block"]]
         self.logs = ratios.block_logs(
             turns["seconds"].to_numpy(), turns["record"].to_numpy(), turns["block"].to_numpy()
         )
-        self.records = records[ARM].astype(str)
-        self.arms = self.records.drop_duplicates(ignore_index=True)
-        self.records["replicate"] = records.groupby(["run_id", "replicate"], sort=False).ngroup()
-        self.records["round"] = records["run_id"]
-        self.records["record"] = records.index
+        self.arms = records[ARM].drop_duplicates(ignore_index=True)
+        self.records = records[[*ARM, "replicate"]].assign(
+            round=records["run_id"], record=records.index
+        )
 
     def replicate_log_ratios(
         self, numerators: pd.DataFrame, denominators: pd.DataFrame

@@ -71,8 +71,7 @@ class Run:
     @property
     def rounds(self) -> dict[str, int]:
         """How many replicates each of its rounds has, by the round's run_id, the oldest first."""
-        counts = self.records.groupby("run_id")["replicate"].nunique()
-        return dict(counts)
+        return dict(self.records.groupby("run_id")["replicate"].nunique())
 
     @property
     def baseline(self) -> str:
@@ -172,15 +171,15 @@ def _frames(path: Path, table: pa.Table) -> tuple[pd.DataFrame, pd.DataFrame]:
         raise Unreadable(f"{path} holds no record")
     lists = table["turns"].combine_chunks()
     try:
-        newest = pc.max(table["schema_version"].cast(pa.int32())).as_py() or 0
-        if newest > SCHEMA_VERSION:
-            raise Unreadable(
-                f"{path} has schema version {newest}; this version reads up to {SCHEMA_VERSION}"
-            )
         turns = _fitted(pa.Table.from_struct_array(pc.list_flatten(lists)), TURNS)
         records = _fitted(table, RECORDS)
     except pa.ArrowException as error:
         raise Unreadable(f"{path}: {error}") from None
+    newest = records["schema_version"].max()
+    if newest > SCHEMA_VERSION:
+        raise Unreadable(
+            f"{path} has schema version {newest}; this version reads up to {SCHEMA_VERSION}"
+        )
     wrong = records[FULL].isna().any(axis=1) | records.duplicated(KEY)
     wrong |= (records["status"] == "ok") & ~(records["seconds"] > 0)
     if wrong.any():

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from benchmarks.record import MEASURED, SCHEMA, UNTRUE
+from benchmarks.record import UNTRUE
 from reports import estimates, peak, verdict
 from reports.frames import ARM, BENCHMARK, Run
 from reports.tracks import LIMITS
@@ -15,12 +14,18 @@ CONSTANT = ["track", "digest", "versions", "kernel", "warning", "threads"]
 """Columns that are the same in all replicates of an arm."""
 OF_WORST = ["error", "error_tensor"]
 """Those that are from the round with the largest error. The first call is the median over rounds."""
-NUMBERS = (pa.float64(), pa.int64())
-OF_REPLICATES = [
-    name for name in MEASURED if name != "seconds" and SCHEMA.field(name).type in NUMBERS
-]
-"""The numbers that each replicate measures beside the time. The median counts, but of peaks the least: what earlier
-benchmarks of a process left behind differs with their order."""
+OF_REPLICATES = {
+    "warm_first_call_seconds": "median",
+    "cores_used": "median",
+    "peak_bytes": "min",
+    "pipelined_seconds": "median",
+    "gpu_seconds": "median",
+    "gpu_kernels": "median",
+}
+"""The numbers that each replicate measures beside the time, and which of them counts.
+
+Of peaks it is the least: what earlier benchmarks of a process left behind differs with their order.
+"""
 
 
 def summarise(run: Run) -> pd.DataFrame:
@@ -36,8 +41,7 @@ def summarise(run: Run) -> pd.DataFrame:
     failed = records.loc[records["status"] != "ok", [*ARM, "status", "reason"]]
     untrue = failed["status"].isin(UNTRUE)
     failed = pd.concat([failed[untrue], failed[~untrue]]).drop_duplicates(ARM)
-    how = dict.fromkeys(OF_REPLICATES, "median") | {"peak_bytes": "min"}
-    medians = estimates.sound(records).groupby(ARM).agg(how)
+    medians = estimates.sound(records).groupby(ARM).agg(OF_REPLICATES)
     blocks = estimates.blocks_of(run)
     rows = records.drop_duplicates(ARM)[[*ARM, *CONSTANT]]
     # the order in which they were asked for
@@ -53,8 +57,7 @@ def summarise(run: Run) -> pd.DataFrame:
     rows["status"] = rows["status"].fillna("ok")
     rows["reason"] = rows["reason"].fillna("")
     rows.loc[rows["status"].isin(UNTRUE), "first_call_seconds"] = np.nan
-    compared = rows["ratio"].notna()
-    rows.loc[compared, "verdict"] = verdict.verdicts(rows[compared])
+    rows["verdict"] = verdict.verdicts(rows[rows["ratio"].notna()])
     is_baseline = (rows["implementation"] == run.baseline) & (rows["status"] == "ok")
     rows.loc[is_baseline, ["ratio", "ratio_low", "ratio_high"]] = 1.0
     rows.loc[is_baseline, "verdict"] = verdict.BASELINE
