@@ -181,7 +181,7 @@ def report_fleet(folder: Path) -> int:
     if said.rows:
         console.print(tables.terminal(fleets.columns(said), said.rows))
     for line in fleets.sentences(said):
-        console.print(line, style="bold", markup=False, highlight=False)
+        console.say(line, "bold")
     command_line.say(f"the table is {folder / 'fleet.md'}")
     return 0 if said.whole else 1
 

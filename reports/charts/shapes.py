@@ -14,9 +14,9 @@ from benchmarks.words import interval
 from impls.core.text import one_line
 from reports.charts import style
 from reports.charts.drawing import WIDTH, Drawing, file_name, labels, words
+from reports.code_age import OLDER
 from reports.packages import packages_of
 from reports.report import PURPOSES
-from reports.today import OLDER
 from reports.verdict import BASELINE, FASTER, SLOWER, UNCLEAR
 
 MOST = 12

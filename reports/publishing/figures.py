@@ -13,7 +13,7 @@ import pandas as pd
 from benchmarks import ROOT
 from benchmarks.calibration.real_gates import span
 from benchmarks.words import duration, time_with_interval
-from reports import frames, machines, tables, today
+from reports import code_age, frames, machines, tables
 from reports.machines import Machine
 from reports.parts import cliffs, releases
 from reports.publishing import cells
@@ -31,7 +31,7 @@ DEFAULTS = {"mode": STEP, "implementation": frames.USUAL_BASELINE}
 def _sequences(machine: Machine) -> pd.DataFrame:
     """Return the rows that are compared with the baseline; no releases."""
     rows = machines.together(machine.runs)
-    return rows[rows["ratio"].notna() & rows["implementation"].isin(today.digests())]
+    return rows[rows["ratio"].notna() & rows["implementation"].isin(code_age.digests())]
 
 
 def _of_runs(rows_of_report: Callable[[Report], pd.DataFrame], machine: Machine) -> pd.DataFrame:
@@ -46,7 +46,7 @@ def _of_runs(rows_of_report: Callable[[Report], pd.DataFrame], machine: Machine)
 def _whole_steps(report: Report) -> pd.DataFrame:
     """Return the rows of training steps with a loss and an optimizer."""
     rows = report.summary.query("workload == 'train' and status == 'ok'")
-    return rows.assign(older=~today.is_today(rows))
+    return rows.assign(older=~code_age.is_today(rows))
 
 
 def _keras_on_torch(report: Report) -> pd.DataFrame:
@@ -123,7 +123,7 @@ class Published:
                     "low": rows.get(f"{name}_low", value),
                     "high": rows.get(f"{name}_high", value),
                     "word": rows.get(word, ""),
-                    "text": [text(row) + today.age(row) for row in rows.itertuples(index=False)],
+                    "text": [text(row) + code_age.age(row) for row in rows.itertuples(index=False)],
                 }
                 every.append(rows.assign(**new))
         return pd.concat(every, ignore_index=True)

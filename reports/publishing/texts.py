@@ -26,7 +26,7 @@ from impls.core import registry
 from impls.core.files import write_text
 from impls.core.registry import Implementation
 from impls.core.text import json_text
-from reports import frames, tables, today, tracks
+from reports import code_age, frames, tables, tracks
 from reports.estimates import PUBLISHED
 from reports.machines import Machine
 from reports.parts import stream
@@ -48,7 +48,7 @@ from reports.run_folder import complete
 def published(folder: Path = PUBLISHED) -> Published:
     """Return the published runs in the order of a page, with what their tables hold."""
     runs, _ = frames.read_runs(frames.folders(folder))
-    return Published([complete(run, run.folder.name) for run in today.in_order(runs)])
+    return Published([complete(run, run.folder.name) for run in code_age.in_order(runs)])
 
 
 OF_OPTIONS = ("torch_lstm", "torch_cpp", "jax_ffi")
@@ -144,8 +144,8 @@ def runs(published: Published) -> str:
     rows = []
     for each in published.reports:
         lstms = each.summary[each.summary["status"] == "ok"].drop_duplicates("implementation")
-        lstms = lstms[today.file_of(lstms["implementation"]).isin(today.digests())]
-        new = int(today.is_today(lstms).sum())
+        lstms = lstms[code_age.file_of(lstms["implementation"]).isin(code_age.digests())]
+        new = int(code_age.is_today(lstms).sum())
         link = f"[{each.name}](../reports/published/{each.name}/table.md)"
         rows.append([link, cells.machine_and_day(each.run), f"{new} of {len(lstms)}"])
     return markdown_table(rows, ["run", "measured on", "LSTMs of today's code"])
@@ -184,8 +184,8 @@ def late(published: Published) -> str:
         for answer, report in machine.shown:
             if isinstance(answer, Answer) and answer.title == stream.TITLE:
                 about = f"{cells.machine_and_day(report.run)}. {answer.sentence}"
-                if not today.is_today(report.summary).all():
-                    about += f" Some rows are of *{today.OLDER}*."
+                if not code_age.is_today(report.summary).all():
+                    about += f" Some rows are of *{code_age.OLDER}*."
                 blocks += [about, markdown(answer.columns, answer.rows)]
     return "\n\n".join(blocks)
 
