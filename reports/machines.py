@@ -9,9 +9,9 @@ import pandas as pd
 
 from benchmarks import processors
 from reports.charts.drawing import Drawing
+from reports.code_age import file_of, of_today
 from reports.frames import ARM, Run, began, machine_label
 from reports.report import Answer, Report
-from reports.today import file_of, of_today
 from reports.verdict import BASELINE
 
 

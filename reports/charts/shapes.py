@@ -14,10 +14,10 @@ import pandas as pd
 from impls.core.text import one_line
 from reports.charts import style
 from reports.charts.drawing import WIDTH, Drawing, file_name, labels, words
+from reports.code_age import OLDER
 from reports.headline import Recommendation
 from reports.packages import packages_of
 from reports.tables import ratio
-from reports.today import OLDER
 from reports.verdict import BASELINE, FASTER, SLOWER, UNCLEAR
 
 MOST = 12

@@ -9,10 +9,10 @@ import pandas as pd
 
 from benchmarks.tables import Column
 from benchmarks.words import listed
+from reports.code_age import file_of
 from reports.frames import ARM, BENCHMARK
 from reports.report import PURPOSES, Answer, Report, in_order, pair_ratios
 from reports.tables import WHERE, ratio, words_of
-from reports.today import file_of
 from reports.verdict import FASTER, verdicts
 
 

@@ -14,11 +14,11 @@ from benchmarks.words import count, listed, span
 from reports import estimates, headline, tables
 from reports.charts import shapes
 from reports.charts.drawing import write
+from reports.code_age import OLDER, file_of, is_today
 from reports.frames import began
 from reports.headline import Recommendation
 from reports.machines import Machine, together
 from reports.preamble import torch_and_jax
-from reports.today import OLDER, file_of, is_today
 from reports.tracks import DEFAULT
 from reports.verdict import BASELINE
 

@@ -23,13 +23,13 @@ from impls.core.files import write_text
 from impls.core.text import one_line
 from reports import tables
 from reports.charts import style
+from reports.code_age import OLDER
 from reports.frames import Run, began
 from reports.machines import by_machine, processor_and_gpu
 from reports.preamble import preamble
 from reports.report import PURPOSES, Report
 from reports.site import index, rows
 from reports.site.documents import Document
-from reports.today import OLDER
 
 Links = Sequence[tuple[str, str]]
 TEMPLATES = Path(__file__).with_name("templates")

@@ -15,11 +15,11 @@ from benchmarks.tables import Column
 from benchmarks.words import duration
 from impls.core.precision import IEEE
 from reports import tables
+from reports.code_age import is_today
 from reports.frames import ARM, Run
 from reports.machines import Machine
 from reports.report import Report
 from reports.tables import Section, words_of
-from reports.today import is_today
 
 COLUMNS = (
     "implementation",

@@ -5,7 +5,7 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from reports import machines, today, tracks
+from reports import code_age, machines, tracks
 from reports.charts.drawing import Drawing
 from reports.machines import by_machine, together
 from tests.helpers.answers import report_of
@@ -32,14 +32,14 @@ def test_the_run_of_most_implementations_of_todays_code_comes_first_and_then_the
     ):
         rows = [row for name in names for row in trained(name, 1e-3, run_id=run_id, **digest)]
         runs.append(save(tmp_path / run_id, rows, run_id))
-    assert [each.run_id[-1] for each in today.in_order(runs)] == ["b", "a", "c", "d"]
+    assert [each.run_id[-1] for each in code_age.in_order(runs)] == ["b", "a", "c", "d"]
 
 
 def test_a_release_of_a_file_is_of_todays_code_where_the_file_is(tmp_path):
     name = "jax_scan@jax==0.8.*"
-    rows = [*trained("base", 1e-3), *trained(name, 1e-3, digest=today.digests()["jax_scan"])]
-    assert today.is_today(pd.DataFrame(rows)).all()
-    assert not today.is_today(pd.DataFrame(trained(name, 1e-3))).any(), "another digest"
+    rows = [*trained("base", 1e-3), *trained(name, 1e-3, digest=code_age.digests()["jax_scan"])]
+    assert code_age.is_today(pd.DataFrame(rows)).all()
+    assert not code_age.is_today(pd.DataFrame(trained(name, 1e-3))).any(), "another digest"
 
 
 def test_a_run_stands_on_its_machine_where_it_measured_what_no_run_before_it_has(tmp_path):
