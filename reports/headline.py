@@ -14,26 +14,9 @@ from benchmarks.words import count, duration, listed, span
 from impls.core.problem import Problem
 from reports.frames import Run
 from reports.packages import packages_of
-from reports.report import PURPOSES, WORKLOAD, Report
+from reports.report import PURPOSES, Report
 from reports.tracks import DEFAULT
 from reports.verdict import BASELINE, FASTER, UNCLEAR
-
-WANTED = (("workload", WORKLOAD), ("mode", "train_step"), ("device", None))
-"""What a run is about first; where the run has no time for it, the first that it has one for."""
-
-
-def subject(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the workload, mode and device that are about that; none where nothing has a time."""
-    asked = summary
-    for column, wanted in WANTED:
-        sound = asked[asked["status"] == "ok"]
-        if sound.empty:
-            return sound
-        asked = asked[
-            asked[column] == (wanted if wanted in set(sound[column]) else sound[column].iloc[0])
-        ]
-    return asked
-
 
 SMALL = 4
 """The largest batch that is called small."""
@@ -157,7 +140,7 @@ def answer(advised: Sequence[Recommendation]) -> tuple[str, list[str]]:
     if not compared:
         return "Nothing was compared with a baseline.", []
     baseline = compared[0].baseline
-    faster = [each for each in compared if each.best is not None]
+    faster = sum(each.best is not None for each in compared)
     if not faster:
         return f"Use {baseline}. Nothing that was measured is clearly faster.", []
     groups: dict[tuple[str, bool, str], list[tuple[int, pd.Series | None]]] = defaultdict(list)
@@ -172,7 +155,7 @@ def answer(advised: Sequence[Recommendation]) -> tuple[str, list[str]]:
         if bests:
             at = f"at {len(bests)} of {count(len(group), 'shape')}"
             lines.append(f"{purpose}{small_to_large}{variant}: {_fastest(bests)}, {at}")
-    if 2 * len(faster) > len(compared):
+    if 2 * faster > len(compared):
         start = (
             f"It depends on the shape. These are clearly faster than {baseline}, whose time is 1:"
         )

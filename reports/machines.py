@@ -73,21 +73,14 @@ def together(reports: Sequence[Report]) -> pd.DataFrame:
     Of a file that ran with several releases of a package, only the present one stands here, if it is there. Runs whose
     baseline is another than the first's are left out. Columns: `number`, which report it is of; `day`, when it began.
     """
-    every = pd.concat(
-        [
-            each.sound.assign(number=number, day=began(each.run.run_id))
-            for number, each in enumerate(reports)
-            if each.baseline == reports[0].baseline
-        ],
-        ignore_index=True,
-    )
-    names = every["implementation"].astype(str)
-    present = (
-        (names == file_of(names)) | ~file_of(names).isin(names) | (every["verdict"] == BASELINE)
-    )
-    rows = (
-        every[present]
-        .assign(unknown=every["ratio"].isna())
-        .sort_values(["older", "unknown"], kind="stable")
-    )
-    return rows.drop_duplicates(["problem", "mode", "device", "implementation"]).sort_index()
+    frames = []
+    for number, report in enumerate(reports):
+        if report.baseline == reports[0].baseline:
+            frames.append(report.sound.assign(number=number, day=began(report.run.run_id)))
+    rows = pd.concat(frames, ignore_index=True)
+    names = rows["implementation"]
+    is_present = (names == file_of(names)) | ~file_of(names).isin(names)
+    rows = rows[is_present | (rows["verdict"] == BASELINE)]
+    rows = rows.assign(unknown=rows["ratio"].isna())
+    best_first = rows.sort_values(["older", "unknown"], kind="stable")
+    return best_first.drop_duplicates(ARM).sort_index()

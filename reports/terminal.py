@@ -16,7 +16,7 @@ from benchmarks.tables import CleanConsole, Column
 from benchmarks.words import count, duration, listed
 from reports import estimates
 from reports.frames import BENCHMARK
-from reports.headline import answer, clearly_fastest, recommendations, subject
+from reports.headline import answer, clearly_fastest, recommendations
 from reports.preamble import preamble
 from reports.report import Report
 from reports.tables import Section, ratio, sections, style, words_of
@@ -24,6 +24,20 @@ from reports.tables import columns as columns_of
 from reports.verdict import BASELINE
 
 STYLES = {"faster": "green", "slower": "red", "failed": "yellow", "baseline": "bold"}
+
+
+def subject(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of what a run is about first: a sequence, a training step, and its first device.
+
+    Where the run has no time for one of these, the first counts that it has one for. Without any time, none is left.
+    """
+    for column, wanted in (("workload", "sequence"), ("mode", "train_step"), ("device", None)):
+        timed = summary.loc[summary["status"] == "ok", column]
+        if timed.empty:
+            return summary.head(0)
+        value = wanted if wanted in set(timed) else timed.iloc[0]
+        summary = summary[summary[column] == value]
+    return summary
 
 
 def _style(row: Any) -> str:

@@ -24,8 +24,7 @@ WIDTH = 344
 """The width of a chart in pixels: that of a phone. A wider page has several side by side."""
 VERSION = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 """The version of Vega-Lite for which Altair writes, such as `6.1`."""
-SVG = "http://www.w3.org/2000/svg"
-ET.register_namespace("", SVG)
+ET.register_namespace("", "http://www.w3.org/2000/svg")
 alt.data_transformers.disable_max_rows()  # Altair's limit is for notebooks
 
 

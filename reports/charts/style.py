@@ -21,18 +21,18 @@ DARK = {
 FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
 SIZE = 12
 """Of every text, in pixels."""
-_TEXT = {"labelFontSize": SIZE, "titleFontSize": SIZE}
+_TEXT = {"labelFontSize": SIZE, "titleFontSize": SIZE, "labelColor": INK, "titleColor": INK}
 CONFIG: dict[str, Any] = {
     "background": None,
     "font": FONT,
     "padding": 4,
     "view": {"stroke": None},
     "axis": {
-        **_TEXT, "labelColor": INK, "titleColor": INK, "titleFontWeight": "normal", "gridColor": GRID,
+        **_TEXT, "titleFontWeight": "normal", "gridColor": GRID,
         "domainColor": SOFT, "tickColor": SOFT, "labelLimit": 170, "aria": False,
     },
     "axisY": {"grid": False, "domain": False, "ticks": False},
-    "header": {**_TEXT, "labelColor": INK, "titleColor": INK, "labelAnchor": "start", "labelLimit": 300},
+    "header": {**_TEXT, "labelAnchor": "start", "labelLimit": 300},
     "point": {"size": 55, "filled": True, "opacity": 1},
     "rule": {"strokeWidth": 2},
 }  # fmt: skip

@@ -30,8 +30,8 @@ def compared(report: Report, base: Literal["first", "last"] = "last") -> pd.Data
     rows = rows.sort_values(["file", "order", "implementation"], kind="stable")
     # the present one may be there again, under its file's name, beside the release that it is
     rows = rows.drop_duplicates([*BENCHMARK, "file", "versions"], keep="last")
-    rows["release"] = rows["implementation"].str.replace(r"^[^@]*@?", "", regex=True)
-    rows["release"] = rows["release"].str.replace("==", " ")
+    requirement = rows["implementation"].str.replace(r"^[^@]*@?", "", regex=True)
+    rows["release"] = requirement.str.replace("==", " ")
     names = rows.groupby("file")[["implementation", "release"]]
     rows[["base", "base_release"]] = names.transform(base)
     others = pair_ratios(report, rows[rows["implementation"] != rows["base"]], "base")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmarks.record import harmless
 from benchmarks.tables import Column
-from benchmarks.words import count, listed, span
+from benchmarks.words import count, listed
 from reports import estimates, headline, tables
 from reports.charts import shapes
 from reports.charts.drawing import write
@@ -47,34 +47,21 @@ def part(machine: Machine, folder: Path) -> dict[str, Any]:
     }
 
 
-def _measured(machine: Machine) -> str:
-    """Return such as `Measured on 2026-11-25: 12 implementations of today's code, each of which agrees with …`."""
+def _measured(machine: Machine) -> dict[str, Any]:
+    """Return what was measured on a machine, by the names in the page's template."""
     run = machine.head.run
     summary = pd.concat([report.summary for report in machine.runs])
     timed = summary[summary["status"] == "ok"]
     files = file_of(timed["implementation"])
-    older = files.nunique() - files[is_today(timed)].nunique()
-    code = f" ({older} by {OLDER})" if older else " of today's code"
-    what = f"{count(files.nunique(), 'implementation')}{code}"
-    agrees = "each of which agrees with a float64 reference"
-    sentences = [f"Measured on {began(run.run_id)}: {what}, {agrees}."]
     failed = summary[~summary["status"].isin(harmless(run.metadata.machine.gpu))]
-    if len(failed):
-        names = sorted(failed["implementation"].unique())
-        sentences.append(f"{listed(names)} failed: see all rows.")
-    versions = torch_and_jax(run)
-    if versions:
-        sentences.append(f"{versions}.")
-    if "cuda" not in set(summary["device"]):
-        sentences.append("On the CPU, no GPU.")
-    return " ".join(sentences)
-
-
-def compared(advised: Recommendation) -> str:
-    """Return such as `Measured on 2026-11-25. Brackets are 95 % intervals.`."""
-    older = f", some with {OLDER}" if advised.timed["older"].any() else ""
-    days = span(sorted(advised.timed["day"]))
-    return f"Measured on {days}{older}. Brackets are 95 % intervals."
+    return {
+        "day": began(run.run_id),
+        "implementations": count(files.nunique(), "implementation"),
+        "older": files.nunique() - files[is_today(timed)].nunique(),
+        "failed": listed(sorted(failed["implementation"].unique())),
+        "versions": torch_and_jax(run),
+        "is_cpu": "cuda" not in set(summary["device"]),
+    }
 
 
 def best_of_tracks(advised: Recommendation) -> list[Any]:

@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 
 from benchmarks import ROOT
 from benchmarks.processors import slowed
+from benchmarks.words import span
 from impls.core.files import write_text
 from impls.core.text import one_line
 from reports import tables
@@ -85,7 +86,7 @@ ENVIRONMENT = jinja2.Environment(
     trim_blocks=True,
     loader=jinja2.FileSystemLoader(TEMPLATES),
 )
-ENVIRONMENT.filters |= {"address": _address, "broken": _broken, "hash": _hash}
+ENVIRONMENT.filters |= {"address": _address, "broken": _broken, "hash": _hash, "span": span}
 
 
 def _rendered(name: str, links: Links, scripts: Sequence[str], **values: Any) -> str:
@@ -132,7 +133,7 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
         columns=tables.columns(head),
         slowed=slowed(head.run.metadata.variables),
         cite=cite,
-        compared=index.compared,
+        older=OLDER,
         row_id=rows.row_id,
         preamble=preamble,
     )
