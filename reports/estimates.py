@@ -16,7 +16,7 @@ import pandas as pd
 from benchmarks import ROOT, busy, json_files, processors
 from benchmarks.statistics import ratios
 from benchmarks.statistics.intervals import means, p_values, t_interval
-from benchmarks.statistics.rounds import of_one, of_several
+from benchmarks.statistics.rounds import mean_of_replicates, mean_of_rounds
 from reports.frames import ARM, Run
 from reports.tracks import LIMITS
 
@@ -66,7 +66,7 @@ def intervals(
     if several:
         rows = rows.groupby([*by, "round"], as_index=False, sort=False).agg({"log": "mean"})
     found = means([logs.to_numpy() for _, logs in rows.groupby(list(by), sort=False)["log"]])
-    found = of_several(found) if several else of_one(found, lasts or 0.0)
+    found = mean_of_rounds(found) if several else mean_of_replicates(found, lasts or 0.0)
     low, high = t_interval(found)
     ends = {name: np.exp(found.mean), f"{name}_low": np.exp(low), f"{name}_high": np.exp(high)}
     groups = rows[list(by)].drop_duplicates(ignore_index=True)

@@ -23,8 +23,9 @@ from benchmarks.regression.decision import GateKey
 from benchmarks.regression.log_ratios import TIME, Measured, compare
 from benchmarks.words import listed
 
-BASE, COPY = "base", "twin"
-"""The labels of base and of its A/A copy: the same code. In published files the copy is called so."""
+BASE = "base"
+COPY = "twin"
+"""The label of base's A/A copy: the same code. In published files it is called so."""
 IDENTITY = "pool.json"
 REPLICATES = "replicate*.parquet"
 DEFAULT = "the default LSTMs"
@@ -49,7 +50,7 @@ class Identity(msgspec.Struct, frozen=True):
 
     @property
     def gates(self) -> str:
-        """Which LSTMs, problem and modes the gates compare, in words; empty for those of a gate without options."""
+        """Which LSTMs, problem and modes the gates compare, in words; empty for a gate without options."""
         if self == Identity(self.machine):
             return ""
         modes = "" if self.modes == GATED_MODES else f", {listed(self.modes)}"
@@ -84,7 +85,7 @@ def claim(folder: Path, identity: Identity) -> None:
 
 
 class Round(msgspec.Struct, frozen=True):
-    """What is known of a round: the machine, versions and commit, and how its sides are slowed; None for not at all."""
+    """The machine, versions and commit of a round, and how its sides are slowed; None for not at all."""
 
     described: Metadata
     work: str | None = None
@@ -140,8 +141,7 @@ class Pool:
         benchmarks = self.benchmarks
         holding = []
         for k, replicate in enumerate(self.replicates):
-            measured = [replicate.sides.get(benchmark, {}) for benchmark in benchmarks]
-            if all(wanted <= of_side.keys() for of_side in measured):
+            if all(wanted <= replicate.sides.get(name, {}).keys() for name in benchmarks):
                 holding.append(k)
         return holding
 

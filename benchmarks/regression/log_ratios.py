@@ -69,7 +69,7 @@ def of_records(records: Iterable[Record], rules: Sequence[Rule]) -> list[LogRati
     """Return the log ratios of each rule, from the replicates in which both sides are ok.
 
     A benchmark has none where the metric is unknown in any of them. JAX tells a GPU's memory only where more was taken
-    than before, so the replicates in which it is known are no fair choice.
+    than before, so the replicates that have it are no fair choice.
     """
     replicates: dict[tuple[GateKey, int], dict[str, Measured]] = defaultdict(dict)
     for record in records:
