@@ -20,7 +20,7 @@ from benchmarks.options import new_run_id
 from benchmarks.processors import Machine
 from benchmarks.record import COMPARED, Record, read_records, write_records
 from benchmarks.regression.decision import GateKey
-from benchmarks.regression.log_ratios import TIME, Measured, compare
+from benchmarks.regression.log_ratios import TIME, Sides, by_replicate, compare
 from benchmarks.words import listed
 
 BASE = "base"
@@ -92,12 +92,11 @@ class Round(msgspec.Struct, frozen=True):
 
 
 def save(folder: Path, records: Sequence[Record]) -> None:
-    """Write a replicate to a file, without the samples of its turns."""
-    shortened = []
+    """Write a replicate to a file, after the samples of its turns are taken out."""
     for record in records:
-        turns = [msgspec.structs.replace(turn, samples=None) for turn in record.turns or ()]
-        shortened.append(msgspec.structs.replace(record, turns=turns))
-    write_records(folder / f"replicate-{new_run_id()}.parquet", shortened, COMPARED)
+        for turn in record.turns or ():
+            turn.samples = None
+    write_records(folder / f"replicate-{new_run_id()}.parquet", records, COMPARED)
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ class Replicate:
     """A measured replicate: the id of its round, and what each side measured, by benchmark."""
 
     round: str
-    sides: dict[str, dict[str, Measured]]
+    sides: Sides
 
 
 @dataclass(frozen=True)
@@ -119,21 +118,18 @@ class Pool:
     @classmethod
     def load(cls, folder: Path) -> Pool:
         """Read every replicate of a folder, without what failed. A file holds one, or those of a published pool."""
-        replicates: dict[tuple[str, int], Replicate] = {}
+        records: list[Record] = []
         for path in folder.glob(REPLICATES):
-            for record in read_records(path):
-                number = record.run_id, record.replicate  # the id of a round begins with its time
-                replicate = replicates.setdefault(number, Replicate(record.run_id, {}))
-                if record.status == "ok":
-                    key = GateKey.of(record.implementation, record.benchmark)
-                    sides = replicate.sides.setdefault(key, {})
-                    sides[str(record.side)] = Measured.of(record)
+            records += read_records(path)
+        measured = by_replicate(records)
+        # the id of a round begins with its time
+        replicates = [Replicate(key[0], measured[key]) for key in sorted(measured)]
         works = {}
         for path in folder.glob("round-*.json"):
             begun = json_files.read(path, Round)
             if begun.work:
                 works[begun.described.run.run_id] = begun.work
-        return cls([replicates[key] for key in sorted(replicates)], works, identity_of(folder))
+        return cls(replicates, works, identity_of(folder))
 
     def holding(self, sides: Iterable[str]) -> list[int]:
         """Return the indices of the replicates that hold all these sides in every benchmark."""
@@ -146,7 +142,7 @@ class Pool:
         return holding
 
     @property
-    def benchmarks(self) -> list[str]:
+    def benchmarks(self) -> list[GateKey]:
         """The benchmarks of the newest replicate, such as `torch_cell t64-b16-i128-h128/sequence/forward`."""
         return sorted(self.replicates[-1].sides) if self.replicates else []
 
@@ -157,7 +153,7 @@ class Pool:
             rounds[self.replicates[k].round].append(k)
         return rounds
 
-    def logs(self, replicates: Iterable[int], side: str, benchmark: str) -> np.ndarray:
+    def logs(self, replicates: Iterable[int], side: str, benchmark: GateKey) -> np.ndarray:
         """Return the log ratios of a side's times to base's in some replicates."""
         measured = [self.replicates[k].sides[benchmark] for k in replicates]
         return np.array([compare(TIME, of_side[BASE], of_side[side])[0] for of_side in measured])

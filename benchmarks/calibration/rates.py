@@ -72,8 +72,8 @@ class Count:
     alone: bool = False
 
     def compared(
-        self, benchmarks: Sequence[str], rng: random.Random
-    ) -> tuple[dict[str, float], str | None]:
+        self, benchmarks: Sequence[GateKey], rng: random.Random
+    ) -> tuple[dict[GateKey, float], GateKey | None]:
         """Return the shift of each benchmark of a gate, and which benchmark is slowed."""
         shifts = dict.fromkeys(benchmarks, 0.0)
         slowed = self.side != COPY or self.shift > 0
@@ -81,8 +81,8 @@ class Count:
             return shifts, None
         target = rng.choice(benchmarks)
         if self.alone:
-            own = GateKey(target).implementation
-            shifts = {name: 0.0 for name in benchmarks if GateKey(name).implementation == own}
+            own = target.implementation
+            shifts = {key: 0.0 for key in benchmarks if key.implementation == own}
         shifts[target] = self.shift
         return shifts, target if slowed else None
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.regression import decision
-from benchmarks.regression.decision import FEWEST, Evidence, LogRatios, Rule
+from benchmarks.regression.decision import FEWEST, Evidence, GateKey, LogRatios, Rule
 from benchmarks.regression.log_ratios import compare
 
 AT_ONCE = 400
@@ -29,8 +29,8 @@ class Draw:
     swapped: whether base and its copy swap their labels in each of them.
     """
 
-    shifts: Mapping[str, float]
-    slowed: str | None
+    shifts: Mapping[GateKey, float]
+    slowed: GateKey | None
     order: Sequence[int]
     swapped: Sequence[bool]
 

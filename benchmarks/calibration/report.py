@@ -15,7 +15,7 @@ from benchmarks.calibration.injection import SHARES
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
 from benchmarks.calibration.rates import Count, Counts, Rate, Rates, count_all
 from benchmarks.calibration.real_gates import RealGate, gates_summed_up
-from benchmarks.regression.decision import TESTED, GateKey
+from benchmarks.regression.decision import TESTED
 from benchmarks.tables import markdown_table
 from benchmarks.words import count, markdown_cell, span
 
@@ -130,7 +130,7 @@ def counts_of(pool: Pool) -> Counts:
     replicates = pool.holding([BASE, COPY])
     between = assumptions.between_rounds(pool, replicates)
     rows = {EXACT: False}
-    if len({GateKey(name).implementation for name in pool.benchmarks}) > 1:
+    if len({key.implementation for key in pool.benchmarks}) > 1:
         rows[OF_ONE] = True
     for row, alone in rows.items():
         for share, side in zip(SHARES, SIDES, strict=True):

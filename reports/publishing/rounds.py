@@ -10,6 +10,7 @@ import pandas as pd
 from benchmarks import processors
 from benchmarks.calibration.pool import BASE, Pool
 from benchmarks.processors import Machine
+from benchmarks.regression.decision import GateKey
 from benchmarks.statistics import rounds
 from reports import frames
 from reports.estimates import PUBLISHED, Lasting, blocks_of, sound
@@ -29,7 +30,7 @@ def of_pool(pool: Pool) -> dict[str, pd.DataFrame]:
             name, _, benchmark = key.partition(" ")
             found["time"].append((key, replicate.round, float(np.median(mine))))
             if name != frames.USUAL_BASELINE:
-                ratio = mine - logs[f"{frames.USUAL_BASELINE} {benchmark}"]
+                ratio = mine - logs[GateKey.of(frames.USUAL_BASELINE, benchmark)]
                 found["ratio"].append((key, replicate.round, float(np.median(ratio))))
     return {
         name: pd.DataFrame(rows, columns=["key", "round", "log"]) for name, rows in found.items()

@@ -137,7 +137,8 @@ def test_never_seen_is_not_at_most_zero():
 
 
 def test_a_gate_of_one_implementation_compares_what_is_slowed_or_a_random_one_and_nothing_else():
-    own = {name: {f"{name} p/w/{mode}" for mode in ("forward", "train_step")} for name in ("a", "b", "c")}
+    modes = ("forward", "train_step")
+    own = {name: {decision.GateKey(f"{name} p/w/{mode}") for mode in modes} for name in ("a", "b", "c")}
     benchmarks = sorted(set().union(*own.values()))
     rng, drawn = random.Random(1), []
     for _ in range(60):
