@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from impls.core.contract import MODES
+from impls.core.workloads import MODES
 
 WORK = "arithmetic"
 """What the copy does, as a pool has it. Published pools have rounds of memory traffic, too."""

@@ -17,8 +17,8 @@ from benchmarks.regression.comparison import split
 from benchmarks.regression.gate_options import turn_seconds
 from benchmarks.runner.sides import Version, version_of
 from impls.core import registry
-from impls.core.contract import MODES
 from impls.core.files import digest
+from impls.core.workloads import MODES
 
 GIVEN = "given"
 """The folder of a snapshot that holds the folder of a file from elsewhere."""

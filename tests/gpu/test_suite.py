@@ -15,7 +15,6 @@ import pytest
 from benchmarks import ROOT
 from benchmarks.calibration.injection import inject
 from benchmarks.cases import Benchmark
-from benchmarks.judge import agreement
 from benchmarks.options import Options
 from benchmarks.record import harmless, read_records
 from benchmarks.regression.log_ratios import Measured, compare
@@ -26,6 +25,7 @@ from benchmarks.worker import requests
 from benchmarks.worker.devices import LEAST_TURN
 from benchmarks.worker.timing import Plan
 from impls.core import registry
+from impls.core.weights import draw_seed
 from tests.gpu.faults import plant
 from tests.helpers.processes import impls
 
@@ -92,7 +92,7 @@ def test_a_worker_is_stopped_only_when_its_device_is_done(setting, seen):
     try:
         for arm in (busy, next_arm):
             arm.ensure_running()
-            arm.ask(requests.Open(benchmark.id, 0, None, agreement.draw_seed()))
+            arm.ask(requests.Open(benchmark.id, 0, None, draw_seed()))
         alone = min(turn(next_arm, 20) for _ in range(3))
         waits, turns = [], []
         for _ in range(3):  # what disturbs the machine makes one turn longer, and not all
