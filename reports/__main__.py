@@ -33,10 +33,8 @@ except ModuleNotFoundError as error:
 TOGETHER = Path("runs") / "report"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=command_line.show_version
-)
+@click.group(context_settings=command_line.HELP)
+@command_line.version_option
 def cli() -> None:
     """Tables, charts and the page of measured runs."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import choices, json_files, machine, processors
+from benchmarks import hardware, json_files, machine, processors
 from benchmarks.calibration import pool
 from benchmarks.calibration.injection import SHARES, WORK, inject
 from benchmarks.calibration.pool import BASE, COPY, name_of
@@ -57,7 +57,7 @@ def session_of(
             for label, of_side in changes.items()
         ]
         options = configure(subject, rng.randrange(2**31))
-        cores = choices.choose_cores(1)
+        cores = hardware.choose_cores(1)
         with Session(options, sides, cores, folder, advance) as session:
             yield session
 

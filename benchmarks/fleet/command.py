@@ -11,7 +11,7 @@ from typing import Any
 import click
 import msgspec
 
-from benchmarks import ROOT, choices
+from benchmarks import ROOT, out_folder
 from benchmarks.bench.rounds import RESULTS
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet import plan, slurm
@@ -40,7 +40,7 @@ class Starting(click.Group):
 
 
 @click.group(
-    cls=Starting, context_settings={"help_option_names": ["-h", "--help"]},
+    cls=Starting, context_settings=command_line.HELP,
     epilog=command_line.examples("benchmarks fleet --local 2", "benchmarks fleet --nodes 4"),
 )  # fmt: skip
 def fleet() -> None:
@@ -103,7 +103,7 @@ def start(
     sbatch = slurm.sbatch_options(extra)
     places = ["this machine"] * local if local else slurm.places(partition, nodes or 0)
     write = plan.gates(given[1:]) if command == REGRESSION else plan.runs(given)
-    folder = choices.usable_out(place, "fleet").resolve()
+    folder = out_folder.usable_out(place, "fleet").resolve()
     kept = Fleet(
         LOCAL if local else SLURM,
         tuple(Member(f"{number:03}", where) for number, where in enumerate(places, 1)),
@@ -133,7 +133,7 @@ def _check_installed(package: str) -> None:
 
 def _measure_here(folder: Path, kept: Fleet) -> None:
     """Measure one member after the other. Ctrl-C ends the present one and the fleet."""
-    choices.heed_signals()
+    command_line.heed_signals()
     for number, member in enumerate(kept.members):
         command_line.say(
             f"{member.name} has begun: {fleets.folder_of(folder, member.name) / 'log.txt'}"

@@ -14,12 +14,10 @@ from typing import Any
 from benchmarks import ROOT, json_files
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import ENDED, REGRESSION, Ended
-from benchmarks.processes import told_with_parent
+from impls.core.processes import GRACE_SECONDS, guarded
 from impls.core.text import one_line
 
 NODE, RESTARTS = "SLURMD_NODENAME", "SLURM_RESTART_COUNT"
-GRACE_SECONDS = 20.0
-"""How long a run may take to end when it is told to."""
 POLL_SECONDS = 0.2
 GIVEN_UP = -1
 """The exit code of a run that did not end by itself."""
@@ -56,7 +54,7 @@ class Job:
         with log.open("ab") as file:
             # in a session of its own: signals of Slurm, submitit and a terminal are for the job, which tells the run
             self.process = subprocess.Popen(
-                told_with_parent([sys.executable, "-m", "benchmarks", *command]),
+                guarded([sys.executable, "-m", "benchmarks", *command]),
                 cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=variables, start_new_session=True,
             )  # fmt: skip
         try:

@@ -15,8 +15,8 @@ import click
 
 from benchmarks.fleet.folder import LOGS
 from benchmarks.fleet.job import Job
-from benchmarks.processes import run
 from impls.core.environments import import_path
+from impls.core.processes import run
 
 SECONDS = 60.0
 """The time in which a command of Slurm must answer."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import choices, json_files, machine
+from benchmarks import json_files, machine, out_folder
 from benchmarks.cases import GATED_MODES, GATED_PROBLEM
 from benchmarks.metadata import Metadata
 from benchmarks.options import command
@@ -47,7 +47,7 @@ def regression(options: GateOptions) -> int:
     """
     gate = Gate(options)
     try:
-        choices.heed_signals()
+        command_line.heed_signals()
         gate.run()
     except (click.ClickException, click.Abort):
         raise
@@ -85,7 +85,7 @@ class Gate:
             self.options = json_files.read(Path(self.options.file), GateOptions)
         self.options, self.compared, self.cores = resolved(self.options)
         options = self.options
-        self.folder = choices.usable_out(options.out, "regression")
+        self.folder = out_folder.usable_out(options.out, "regression")
         if self.compared.alike and not options.even_if_same:
             self.conclude(alike(self.compared.base.names, options.benchmarks, options.margin))
             return

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import click
 import msgspec
 
-from benchmarks import choices
+from benchmarks import choices, hardware
 from benchmarks.cases import GATED_MODES, GATED_PROBLEM, Benchmark, pairs_of
 from benchmarks.options import Flag, Options
 from benchmarks.regression import comparison, decision
@@ -137,7 +137,7 @@ def resolved(options: GateOptions) -> tuple[GateOptions, Comparison, tuple[int, 
         raise click.UsageError("--head takes --base")
     try:
         benchmarks = options.benchmarks or choose_benchmarks(options)
-        cores = choices.choose_cores(options.threads, options.device)
+        cores = hardware.choose_cores(options.threads, options.device)
         if options.base is not None:
             compared = comparison.by_revision(options.implementations, options.base, options.head)
         else:

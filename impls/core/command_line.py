@@ -9,7 +9,7 @@ import shlex
 import signal
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import click
     from _typeshed import ReadableBuffer
 
+HELP = {"help_option_names": ["-h", "--help"]}
+"""The settings of a click group whose commands have -h too."""
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C has ended."""
@@ -121,11 +123,25 @@ def examples(*commands: str, more: str = "") -> str:
     )
 
 
-def show_version(context: click.Context, _: click.Parameter, chosen: bool) -> None:
-    """Show the version and end, where --version is given."""
-    if chosen:
-        say(tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["version"])
-        context.exit()
+def version_option(command: Callable[..., int | None]) -> Callable[..., int | None]:
+    """Give a command the option --version."""
+    import click
+
+    def show(context: click.Context, _: click.Parameter, chosen: bool) -> None:
+        if chosen:
+            say(tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["version"])
+            context.exit()
+
+    return click.option(
+        "--version", is_flag=True, is_eager=True, expose_value=False, callback=show
+    )(command)
+
+
+def heed_signals() -> None:
+    """Let SIGTERM and a closing terminal end the command as Ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, signal.default_int_handler)
 
 
 def say(text: str, *, err: bool = False) -> None:

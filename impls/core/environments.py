@@ -23,7 +23,8 @@ from typing import TextIO
 
 import msgspec
 
-from impls.core import child_process, command_line
+from impls.core import command_line
+from impls.core.processes import run_guarded
 from impls.core.registry import Implementation
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -164,7 +165,7 @@ def run_pip(command: Sequence[str | Path], **variables: str) -> str:
     Raises:
         NotBuilt: with the first error that pip prints, and the requirements that it says are in conflict.
     """
-    done = child_process.run(command, variables)
+    done = run_guarded(command, variables)
     if done.returncode:
         lines = done.stderr.splitlines()
         errors = [

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from benchmarks import choices, machine, record
+from benchmarks import choices, hardware, machine, record
 from benchmarks.bench import command as run_module
 from benchmarks.bench import rounds
 from benchmarks.bench.command import Run, in_rounds
@@ -272,7 +272,7 @@ def test_a_plan_names_files_by_their_whole_path(file, tmp_path, monkeypatch):
     assert whole.benchmarks == tuple(f"t64-b16-i8-h8/cell/{mode}" for mode in MODES)
     assert whole.out is None
     assert os.environ[VARIABLE] == TF32
-    monkeypatch.setattr(choices, "choose_cores", lambda *given: {(0, "cuda"): (4, 5)}[given])
+    monkeypatch.setattr(hardware, "choose_cores", lambda *given: {(0, "cuda"): (4, 5)}[given])
     here = of_machine(whole)
     assert (here.used, here.threads) == (whole.used | machine_used("cuda"), 2)
 

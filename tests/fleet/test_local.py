@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import choices, json_files, machine
+from benchmarks import hardware, json_files, machine
 from benchmarks.bench.run_options import RunOptions, resumed
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet import plan, slurm
@@ -132,12 +132,12 @@ def test_every_run_has_its_options_before_it_begins_and_the_machine_fills_in_its
     plan.runs(impls("jax_scan@jax==0.8.*", "jax_scan"))(tmp_path / "b", ())
     assert registry.read(tmp_path / "b" / "twin.py").requires == ("jax", "jax==0.8.*"), "a copy in the same environment"
     run = fleets.run_of(tmp_path, "002")
-    monkeypatch.setattr(choices, "choose_cores", lambda threads, _: (4, 5, 6)[: threads or 3])
+    monkeypatch.setattr(hardware, "choose_cores", lambda threads, _: (4, 5, 6)[: threads or 3])
     began, folder = resumed(RunOptions(resume=str(run)))
     assert (began.threads, folder) == (3, run)
     assert json_files.read(run / "run.json", RunOptions) == began
     (run / "raw").mkdir()  # it has begun
-    monkeypatch.setattr(choices, "choose_cores", lambda *_: (0,))
+    monkeypatch.setattr(hardware, "choose_cores", lambda *_: (0,))
     assert resumed(RunOptions(resume=str(run)))[0] == began
 
 

@@ -1,0 +1,99 @@
+"""What the worker of `evaluate` computes: every result as float64, or one clear line."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.judge.agreement import Disagrees
+from impls.core import reference, registry
+from impls.core.problem import Problem
+from impls.core.weights import make_inputs, make_weights
+from tests.helpers.evaluating import case, evaluated
+
+TEXT = "t3-b2-i3-h2"
+
+
+@pytest.mark.parametrize("name", ["reference", "numpy_lstm"])
+def test_it_gives_outputs_and_with_cotangents_the_gradient_of_every_array(name, tmp_path):
+    given, outputs = {*make_weights(Problem.parse("t4-b2-i3-h5")), "x", "h0", "c0"}, {"output", "h_n", "c_n"}
+    assert set(evaluated(name, case(tmp_path / "c.npz"))) == outputs | {f"grad_{array}" for array in given}
+    without = dict.fromkeys(("d_output", "d_h_n", "d_c_n", "h0"))
+    assert set(evaluated(name, case(tmp_path / "c.npz", **without))) == outputs
+
+
+RETURNS = """
+from dataclasses import replace
+import ml_dtypes
+import numpy as np
+from impls import numpy_lstm
+
+FRAMEWORK = "numpy"
+TRACK = "default"
+
+def prepare(*given):
+    right = numpy_lstm.prepare(*given)
+
+    def to_numpy(*result):
+        return {{name: {value} for name, v in right.to_numpy(*result).items() {which}}}
+
+    return replace(right, to_numpy=to_numpy)
+"""
+
+
+@pytest.mark.parametrize(
+    ("value", "which", "message"),
+    [
+        ("v", "if name != 'h_n'", "its results lack h_n"),
+        ("1.0", "", "output is float64 of shape ()"),
+        ("v + 0j", "", "output is complex128"),
+        ("v.astype(str)", "", "output is <U"),
+        ("np.float32(v)", "", ""),
+        ("v.astype(ml_dtypes.bfloat16)", "", ""),
+    ],
+)
+def test_it_writes_arrays_of_the_right_shapes_as_float64_or_nothing(value, which, message, tmp_path):
+    path, given = tmp_path / "mine.py", case(tmp_path / "c.npz")
+    path.write_text(RETURNS.format(value=value, which=which))
+    if message:
+        with pytest.raises(Disagrees) as refused:
+            evaluated(path, given)
+        assert message in str(refused.value)
+        assert not (tmp_path / "results.npz").exists()
+        return
+    arrays, results = np.load(given), evaluated(path, given)
+    assert {array.dtype.name for array in results.values()} == {"float64"}
+    assert all(results[f"grad_{name}"].shape == arrays[name].shape for name in arrays if not name.startswith("d_"))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scales", "line"),
+    [
+        ("float32", {"x": 1e300}, "c.npz: x holds 2.51666e+300, which float32 can't hold"),
+        ("float32", {"x": 1e-310}, "c.npz: x holds at most 2.51666e-310, which float32 rounds to zero"),
+        ("float64", {"d_output": 1e200, "x": 1e200, "weights": 1e-200}, "grad_weight_ih_l0 holds NaN"),
+    ],
+)
+def test_what_the_dtype_cannot_hold_is_one_line(dtype, scales, line, tmp_path):
+    problem = Problem.parse(TEXT)
+    arrays = {name: value * scales.get("weights", 1) for name, value in make_weights(problem).items()}
+    arrays |= {name: value * scales.get(name, 1) for name, value in make_inputs(problem, 1).arrays().items()}
+    del arrays["target"]
+    with pytest.raises((ValueError, Disagrees)) as refused:
+        evaluated("reference", case(tmp_path / "c.npz", TEXT, **arrays), dtype)
+    assert line in str(refused.value)
+
+
+def test_an_implementation_that_gives_nan_writes_nothing(tmp_path, monkeypatch):
+    def prepare(*given):
+        def with_nan(mode, result):
+            results = right.to_numpy(mode, result)
+            return results | {"output": np.full_like(results["output"], np.nan)}
+
+        right = reference.prepare(*given)
+        return replace(right, to_numpy=with_nan)
+
+    monkeypatch.setattr(registry, "load", lambda implementation: type("Module", (), {"prepare": staticmethod(prepare)}))
+    with pytest.raises(Disagrees, match="output holds NaN or infinity"):
+        evaluated("torch_lstm", case(tmp_path / "c.npz"), "float32")
+    assert not (tmp_path / "results.npz").exists()
