@@ -96,7 +96,7 @@ def test_two_gates_on_this_machine_end_in_one_verdict(tmp_path):
     assert (folder / "regression.md").read_text().startswith("## no regression found")
     for member in ("001", "002"):
         told = outcome.read(fleets.run_of(folder, member))
-        assert "one of a fleet's 2 gates" in told.title
+        assert "one of a fleet's 2 gates" in told.heading
         assert {found.tests for found in told.findings} == {2}
     assert summary.read_text().count("no regression found") == 1
     status = CliRunner().invoke(fleet, ["status", str(folder)], standalone_mode=False)
@@ -160,7 +160,7 @@ def test_every_gate_compares_the_same_commits_and_shares_the_chance_of_a_false_a
         (("--local", "1", "--impl", "TWIN"), "called twin"),
         (("--local", "1", "--impl", "torch_lstm"), "at least two"),
         (("--local", "1", "regression", "--base", "HEAD", "--out", "x"), "--out does not go with"),
-        (("--local", "1", "regression"), "takes either --base REV"),
+        (("--local", "1", "regression"), "give either --base REV"),
         (("--local", "1", "regression", "--base", "nowhere"), "nowhere"),
         (("--local", "1", "regression", "--base", "HEAD", "--impl", "torch_lst"), "torch_lst"),
         ((), "say how many nodes: --nodes N"),
