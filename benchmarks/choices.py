@@ -1,4 +1,4 @@
-"""What the values of options stand for, checked before anything is written.
+"""The implementations and the problems that options name, checked before anything is written.
 
 What cannot be used is a UsageError, and a name or file of an implementation that cannot be read a ValueError.
 """
@@ -39,14 +39,15 @@ def implementations(names: tuple[str, ...], peak: bool = False) -> list[Implemen
     With `peak`, the peak comes last.
     """
     chosen = [registry.resolve(name) for name in names if name not in SETS]
-    wanted = [SETS[name] for name in names if name in SETS] if names else [attrgetter("by_default")]
-    named = {(each.name, each.path) for each in chosen}
-    others = (
-        each
-        for each in registry.catalogue().values()
-        if each.is_lstm and (each.name, each.path) not in named
-    )
-    chosen += [each for each in others if any(of(each) for of in wanted)]
+    sets = [SETS[name] for name in names if name in SETS]
+    if not names:
+        sets = [attrgetter("by_default")]
+    named = {(implementation.name, implementation.path) for implementation in chosen}
+    for implementation in registry.catalogue().values():
+        is_named = (implementation.name, implementation.path) in named
+        in_a_set = implementation.is_lstm and any(holds(implementation) for holds in sets)
+        if in_a_set and not is_named:
+            chosen.append(implementation)
     if peak and not any(implementation.is_peak for implementation in chosen):
         chosen.append(registry.resolve("peak"))
     for first, second in itertools.combinations(chosen, 2):
@@ -68,23 +69,21 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
     """Return the problems that a weights file is timed on; it must fit each of them."""
     try:
         check_name(os.path.realpath(path))
-        implied, given = read_weights(path)
+        implied, arrays = read_weights(path)
+        has_x = (implied.seq_len, implied.batch) != (1, 1)
+        if has_x and not problems:
+            command_line.say(
+                f"note: only the sizes of x in {path} are used; the inputs are random", err=True
+            )
+        problems = problems or [implied if has_x else implied.replace(seq_len=64, batch=16)]
+        for problem in problems:
+            check_range(path, arrays, problem.dtype)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    has_x = (implied.seq_len, implied.batch) != (1, 1)
-    if has_x and not problems:
-        command_line.say(
-            f"note: only the sizes of x in {path} are used; the inputs are random", err=True
-        )
-    problems = problems or [implied if has_x else implied.replace(seq_len=64, batch=16)]
     for problem in problems:
-        try:
-            check_range(path, given, problem.dtype)
-        except ValueError as error:
-            raise click.UsageError(str(error)) from None
         for name, shape in shapes(problem).items():
-            if name not in given or given[name].shape != shape:
-                has = f"shape {given[name].shape}" if name in given else "no such array"
+            if name not in arrays or arrays[name].shape != shape:
+                has = f"shape {arrays[name].shape}" if name in arrays else "no such array"
                 raise click.UsageError(
                     f"{path} does not fit {problem.id}: {name} must have shape {shape}, it has {has}"
                 )
@@ -95,8 +94,10 @@ def choose_problems(
     given: Sequence[str], weights: Path | None, default: Iterable[str]
 ) -> list[Problem]:
     """Return the given problems, or that of the weights, or the default ones, each once. They must fit into memory."""
+    if not given and not weights:
+        given = tuple(default)
     try:
-        problems = [Problem.parse(text) for text in given or ([] if weights else default)]
+        problems = [Problem.parse(text) for text in given]
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     available = psutil.virtual_memory().total / GIB
@@ -107,4 +108,6 @@ def choose_problems(
                 f"{problem.id} is too large: its reference needs about {needed:.0f} GiB of memory, "
                 f"this machine has {available:.0f}"
             )
-    return list(dict.fromkeys(fit_weights(weights, problems) if weights is not None else problems))
+    if weights:
+        problems = fit_weights(weights, problems)
+    return list(dict.fromkeys(problems))

@@ -14,7 +14,7 @@ import psutil
 from benchmarks.hardware import choose_cores
 from benchmarks.options import Options
 from benchmarks.runner.arm import Arm
-from benchmarks.runner.sides import ArmFailed, Version, version_of
+from benchmarks.runner.sides import ArmFailed, version_of
 from benchmarks.scratch import scratch
 from benchmarks.worker.evaluation import Evaluate
 from impls.core import command_line, registry
@@ -54,15 +54,24 @@ def evaluate(name: str, case: Path, out: Path, dtype: str, device: str) -> int:
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     command_line.heed_signals()
-    try:
-        with scratch() as folder:
-            results = folder / "results.npz"
-            request = Evaluate(str(case.absolute()), dtype, str(results))
-            ask(version_of(implementation), device, dtype, folder / "worker", request)
-            write_whole(out, partial(shutil.copyfile, results))
-    except ArmFailed as failure:
-        reason = failure.reason if failure.status == "error" else str(failure)
-        raise click.UsageError(f"{implementation.name}: {reason}") from None
+    options = Options(  # it may take all the memory, and any time
+        device=device, call_seconds=math.inf, memory_bytes=psutil.virtual_memory().total
+    )
+    version = version_of(implementation)
+    with scratch() as folder:
+        results = folder / "results.npz"
+        arm = Arm(version, options, choose_cores(device=device), dtype, folder / "worker")
+        try:
+            if version.failure:
+                raise version.failure
+            arm.ensure_running()
+            arm.ask(Evaluate(str(case.absolute()), dtype, str(results)))
+        except ArmFailed as failure:
+            reason = failure.reason if failure.status == "error" else str(failure)
+            raise click.UsageError(f"{implementation.name}: {reason}") from None
+        finally:
+            arm.kill()
+        write_whole(out, partial(shutil.copyfile, results))
     return 0
 
 
@@ -76,23 +85,9 @@ def checked(name: str, case: Path, out: Path, dtype: str, device: str) -> Implem
     check_place(out)
     if os.path.realpath(out) == os.path.realpath(case):
         raise ValueError(f"{out} is the case itself; give another --out")
-    problem = read_case(case, dtype).problem
+    reason = implementation.lacks(device, read_case(case, dtype).problem, "sequence")
     if implementation.is_peak:
-        raise ValueError(f"{name}: it computes no LSTM, only multiply-adds")
-    if reason := implementation.lacks(device, problem, "sequence"):
+        reason = "it computes no LSTM, only multiply-adds"
+    if reason:
         raise ValueError(f"{name}: {reason}")
     return implementation
-
-
-def ask(version: Version, device: str, dtype: str, folder: Path, request: Evaluate) -> None:
-    """Start a worker, let it do the request, and end it. It may take all the memory, and any time."""
-    if version.failure:
-        raise version.failure
-    memory = psutil.virtual_memory().total
-    options = Options(device=device, call_seconds=math.inf, memory_bytes=memory)
-    arm = Arm(version, options, choose_cores(device=device), dtype, folder)
-    try:
-        arm.ensure_running()
-        arm.ask(request)
-    finally:
-        arm.kill()

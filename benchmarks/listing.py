@@ -5,8 +5,11 @@ It imports little: a list is there at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
+from benchmarks.words import count
 from impls.core import command_line, registry
 from impls.core.text import one_line
 
@@ -14,35 +17,29 @@ HEAD = (
     *("name", "framework", "track", "runs", "devices", "dtypes"),
     *("workloads", "variants", "requires", "what it is"),
 )
+"""The columns of the list."""
 
 
-def _print_table(rows: list[tuple[str, ...]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        print("  ".join(cells).rstrip())  # noqa: T201 - cleaned by its callers
+def _print_table(*rows: Sequence[str]) -> None:
+    table = [list(map(one_line, row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        line = "  ".join(map(str.ljust, row, widths))
+        print(line.rstrip())  # noqa: T201 - cleaned above
 
 
 @click.command("list")
 def list_command() -> int:
     """List every implementation, without starting any framework. Exit code 1 where a file can't be read."""
     implementations, broken = registry.survey()
-    rows: list[tuple[str, ...]] = [HEAD]
+    rows: list[Sequence[str]] = [HEAD]
     for implementation in implementations.values():
-        row = (
-            implementation.name,
-            implementation.framework,
-            implementation.track,
-            "by default" if implementation.by_default else "if named",
-            " ".join(implementation.devices),
-            " ".join(implementation.dtypes),
-            " ".join(implementation.workloads),
-            " ".join(implementation.variants),
-            ", ".join(implementation.requires),
-            implementation.about,
-        )
-        rows.append(tuple(map(one_line, row)))
-    _print_table(rows)
+        row = [implementation.name, implementation.framework, implementation.track]
+        row.append("by default" if implementation.by_default else "if named")
+        lists = ("devices", "dtypes", "workloads", "variants")
+        row += [" ".join(getattr(implementation, name)) for name in lists]
+        rows.append([*row, ", ".join(implementation.requires), implementation.about])
+    _print_table(*rows)
     for reason in broken.values():
         command_line.say(f"error: {reason}", err=True)
     return 1 if broken else 0
@@ -75,13 +72,13 @@ def environments_command(removed: tuple[str, ...]) -> int:
         command_line.say(f"removed {name} ({mebibytes[name]:.0f} MiB)")
     if removed:
         return 0
-    rows: list[tuple[str, ...]] = [("id", "used by", "MiB", "holds")]
+    rows = []
     for name, environment in by_id.items():
-        holds = one_line(", ".join(environment.requirements))
-        rows.append((name, one_line(environment.purpose), f"{mebibytes[name]:.0f}", holds))
-    if by_id:
-        _print_table(rows)
-    number = f"{len(by_id)} environment{'' if len(by_id) == 1 else 's'}"
-    place = environments.cache() / "environments"
-    command_line.say(f"{number}, {sum(mebibytes.values()):.0f} MiB, in {place}")
+        holds = ", ".join(environment.requirements)
+        rows.append((name, environment.purpose, f"{mebibytes[name]:.0f}", holds))
+    if rows:
+        _print_table(("id", "used by", "MiB", "holds"), *rows)
+    number = count(len(by_id), "environment")
+    total = sum(mebibytes.values())
+    command_line.say(f"{number}, {total:.0f} MiB, in {environments.cache() / 'environments'}")
     return 0

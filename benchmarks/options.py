@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar
 
 import click
 import msgspec
@@ -160,15 +160,26 @@ class TypedOption(click.Option):
 
     def __init__(self, field: str, flag: Flag, default: Any) -> None:
         is_flag = isinstance(default, bool)
-        chosen = bool(default) or is_flag
+        metavar = flag.metavar
+        if metavar is None and isinstance(flag.type, click.IntRange):
+            metavar = "N"
         super().__init__(
-            (flag.name, field), type=flag.type, help=flag.help, hidden=flag.hidden,
-            metavar=flag.metavar or ("N" if isinstance(flag.type, click.IntRange) else None),
-            multiple=isinstance(default, tuple), is_flag=is_flag, default=default if chosen else None,
-            show_default=chosen and not is_flag,
-            callback=lambda _, __, value: tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value,
-        )  # fmt: skip
+            (flag.name, field),
+            type=flag.type,
+            help=flag.help,
+            hidden=flag.hidden,
+            metavar=metavar,
+            multiple=isinstance(default, tuple),
+            is_flag=is_flag,
+            default=default if default or is_flag else None,
+            show_default=bool(default) and not is_flag,
+            callback=_without_repetition,
+        )
         self.flag = flag
+
+
+def _without_repetition(_: click.Context, __: click.Parameter, value: Any) -> Any:
+    return tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value
 
 
 class TypedCommand(click.Command):
@@ -178,8 +189,9 @@ class TypedCommand(click.Command):
         """Write the options in two parts."""
         parts: dict[str, list[tuple[str, str]]] = {"Options": [], "Advanced options": []}
         for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
             advanced = isinstance(param, TypedOption) and param.flag.advanced
-            if record := param.get_help_record(ctx):
+            if record:
                 parts["Advanced options" if advanced else "Options"].append(record)
         for title, records in parts.items():
             if records:
@@ -187,17 +199,13 @@ class TypedCommand(click.Command):
                     formatter.write_dl(records)
 
 
-def _flags(kind: type[Options]) -> dict[str, Flag]:
-    """Return the flags of a kind of options by the names of their fields."""
-    hints = get_type_hints(kind, include_extras=True)
-    return {
-        name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")
-    }
-
-
-def _defaults(kind: type[Options]) -> dict[str, Any]:
-    """Return the default of each field."""
-    return {field.name: field.default for field in msgspec.structs.fields(kind)}
+def _flags(kind: type[Options]) -> dict[str, tuple[Flag, Any]]:
+    """Return the flag and the default of each field of a kind of options that has a flag."""
+    flags = {}
+    for field in msgspec.structs.fields(kind):
+        for flag in getattr(field.type, "__metadata__", ()):
+            flags[field.name] = flag, field.default
+    return flags
 
 
 def command(
@@ -210,14 +218,18 @@ def command(
         fields: those that can be given on the command line, in the order of the help; none stand for all with a flag.
         defaults: those of some fields in words, where the command has its own.
     """
-    flags, values = _flags(kind), _defaults(kind)
-    for field, words in (defaults or {}).items():
-        flags[field] = replace(flags[field], help=f"{flags[field].help}  [default: {words}]")
+    flags = _flags(kind)
+    options: list[click.Parameter] = []
+    for field in fields or flags:
+        flag, value = flags[field]
+        if defaults and field in defaults:
+            flag = replace(flag, help=f"{flag.help}  [default: {defaults[field]}]")
+        options.append(TypedOption(field, flag, value))
 
     def decorate(function: Callable[[Kind], int]) -> click.Command:
         return TypedCommand(
             function.__name__,
-            params=[TypedOption(field, flags[field], values[field]) for field in fields or flags],
+            params=options,
             callback=lambda **values: function(_of_values(kind, values)),
             help=function.__doc__,
             epilog=epilog,
@@ -228,9 +240,8 @@ def command(
 
 def _of_values(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
     """Return the options with the values that click gives; None stands for the default."""
-    return msgspec.convert(
-        {field: value for field, value in values.items() if value is not None}, kind
-    )
+    given = {field: value for field, value in values.items() if value is not None}
+    return msgspec.convert(given, kind)
 
 
 def parsed(of: click.Command, kind: type[Kind], words: Sequence[str]) -> Kind:
@@ -241,9 +252,7 @@ def parsed(of: click.Command, kind: type[Kind], words: Sequence[str]) -> Kind:
 
 def given(options: Options) -> list[str]:
     """Return the command-line names of the options that differ from their defaults."""
-    defaults = _defaults(type(options))
+    flags = _flags(type(options))
     return [
-        flag.name
-        for name, flag in _flags(type(options)).items()
-        if getattr(options, name) != defaults[name]
+        flag.name for name, (flag, default) in flags.items() if getattr(options, name) != default
     ]

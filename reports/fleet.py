@@ -58,6 +58,11 @@ class Node:
         """What the node is called in a sentence: two runs may be on nodes of the same name."""
         return f"{self.name} (run {self.member})"
 
+    @property
+    def column(self) -> str:
+        """The column of fleet.csv that has its ratios."""
+        return f"ratio_{self.member}"
+
     @cached_property
     def log_ratios(self) -> dict[tuple[str, ...], np.ndarray]:
         """By ARM, the logs of the ratio to the run's baseline, one for each replicate."""
@@ -91,8 +96,7 @@ class Together:
     @property
     def without(self) -> list[Node]:
         """The nodes that are not left out, and have no ratio: their baseline failed, or they have one replicate."""
-        names = set().union(*self.rows)
-        return [node for node in self.good if f"ratio_{node.member}" not in names]
+        return [node for node in self.good if all(node.column not in row for row in self.rows)]
 
 
 def read(folder: Path) -> Together:
@@ -201,7 +205,7 @@ def ratios(nodes: Sequence[Node]) -> list[dict[str, Any]]:
             "verdict": _difference(by_node) if differs else _holds(len(by_node), len(nodes)),
         }
         for node, logs in by_node.items():
-            row[f"ratio_{node.member}"] = math.exp(float(logs.mean()))
+            row[node.column] = math.exp(float(logs.mean()))
         rows.append(row)
     return rows
 
@@ -268,9 +272,8 @@ def _spread(row: dict[str, Any]) -> str:
     return f"{100 * math.expm1(row['spread']):.1f} %" if row["nodes"] > 1 else "–"
 
 
-def _ratio_on(member: str, row: dict[str, Any]) -> str:
-    name = f"ratio_{member}"
-    return f"{row[name]:.2f}" if name in row else "–"
+def _ratio_on(node: Node, row: dict[str, Any]) -> str:
+    return f"{row[node.column]:.2f}" if node.column in row else "–"
 
 
 def columns(fleet: Together) -> list[Column]:
@@ -285,7 +288,7 @@ def columns(fleet: Together) -> list[Column]:
     ]
     for k, node in enumerate(fleet.good):
         header = f"{node.name} ({node.member})"
-        columns.append(Column(node.member, header, partial(_ratio_on, node.member), priority=k))
+        columns.append(Column(node.member, header, partial(_ratio_on, node), priority=k))
     return columns
 
 

@@ -11,9 +11,10 @@ from benchmarks import json_files
 from impls.core.text import one_line
 
 FILE = "fleet.json"
-LOGS = "logs"
-SLURM, LOCAL = "slurm", "local"
-RUN, REGRESSION = "run", "regression"
+SLURM = "slurm"
+LOCAL = "local"
+RUN = "run"
+REGRESSION = "regression"
 """What each node of a fleet does, as fleet.json has it."""
 ENDED = "ended.json"
 """In a member's folder: its job has ended, however it did."""

@@ -16,31 +16,11 @@ from impls.core.weights import Array, Case, input_shapes, read_case, shapes
 def result_shapes(case: Case) -> dict[str, tuple[int, ...]]:
     """Return the shape of every result of a case by its name."""
     shape_of = {**shapes(case.problem), **input_shapes(case.problem)}
-    results = {
-        "output": shape_of["d_output"],
-        "h_n": shape_of["d_h_n"],
-        "c_n": shape_of["d_c_n"],
-    }
+    results = {name: shape_of[f"d_{name}"] for name in ("output", "h_n", "c_n")}
     if case.has_cotangents:
         for name in sorted(case.given - {"d_output", "d_h_n", "d_c_n", "lengths", "resets"}):
             results[f"grad_{name}"] = shape_of[name]
     return results
-
-
-def checked(name: str, result: Array, shape: tuple[int, ...], dtype: str) -> Array:
-    """Return a result as float64.
-
-    Raises:
-        Disagrees: where it has another shape, holds no real numbers, or has overflowed in the dtype of the case.
-    """
-    if result.shape != shape or not np.can_cast(result.dtype, np.float64, "same_kind"):
-        raise Disagrees(
-            f"{name} is {result.dtype} of shape {result.shape}; it must be real numbers of shape {shape}"
-        )
-    numbers = result.astype(np.float64)
-    if not np.isfinite(numbers).all():
-        raise Disagrees(f"{name} holds NaN or infinity: {dtype} overflows here")
-    return numbers
 
 
 def compute(module: ModuleType, case: Case, device: str) -> dict[str, Array]:
@@ -51,7 +31,7 @@ def compute(module: ModuleType, case: Case, device: str) -> dict[str, Array]:
         the case.
 
     Raises:
-        Disagrees: where a result is missing or cannot be one.
+        Disagrees: where a result is missing, has another shape, holds no real numbers, or has overflowed.
     """
     prepared = module.prepare(case.problem, case.weights, device, "sequence")
     mode = "train_step" if case.has_cotangents else "forward"
@@ -61,7 +41,13 @@ def compute(module: ModuleType, case: Case, device: str) -> dict[str, Array]:
     for name, shape in result_shapes(case).items():
         if name not in results:
             raise Disagrees(f"its results lack {name}")
-        numbers[name] = checked(name, np.asarray(results[name]), shape, case.problem.dtype)
+        result = np.asarray(results[name])
+        if result.shape != shape or not np.can_cast(result.dtype, np.float64, "same_kind"):
+            what = f"{name} is {result.dtype} of shape {result.shape}"
+            raise Disagrees(f"{what}; it must be real numbers of shape {shape}")
+        numbers[name] = result.astype(np.float64)
+        if not np.isfinite(numbers[name]).all():
+            raise Disagrees(f"{name} holds NaN or infinity: {case.problem.dtype} overflows here")
     return numbers
 
 

@@ -14,6 +14,7 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -105,7 +106,8 @@ def build(
                 fcntl.flock(lock, fcntl.LOCK_EX)
         if not _usable(folder):
             shutil.rmtree(folder, ignore_errors=True)
-            start, environment = time.monotonic(), Environment(purpose, tuple(sorted(requirements)))
+            start = time.monotonic()
+            environment = Environment(purpose, tuple(sorted(requirements)))
             what = f"an environment for {purpose} ({', '.join(environment.requirements)})"
             command_line.say(
                 f"installing {what}; this takes a minute or two and prints nothing", err=True
@@ -146,16 +148,16 @@ def _parent() -> Path:
 
 
 def _install(folder: Path, requirements: Sequence[str], constraints: Sequence[str]) -> None:
-    limits, temporary = folder / "constraints.txt", folder / "tmp"
-    temporary.mkdir(
-        parents=True
-    )  # for venv and pip, so that a killed build leaves nothing elsewhere
-    run_pip([sys.executable, "-m", "venv", str(folder)], TMPDIR=str(temporary))
+    limits = folder / "constraints.txt"
+    # for venv and pip, so that a killed build leaves nothing elsewhere
+    temporary = folder / "tmp"
+    temporary.mkdir(parents=True)
+    run_pip([sys.executable, "-m", "venv", folder], TMPDIR=str(temporary))
     limits.write_text("".join(f"{line}\n" for line in constraints))
     # -I: what PYTHONPATH leads to must not count as installed
-    pip = [str(folder / "bin" / "python"), "-I", "-m", "pip", "install", "--progress-bar=off"]
-    pip += ["--disable-pip-version-check"]
-    run_pip([*pip, "--retries", "2", "-c", str(limits), *requirements], TMPDIR=str(temporary))
+    pip = (str(folder / "bin" / "python"), "-I", "-m", "pip", "install")
+    quiet = ("--progress-bar=off", "--disable-pip-version-check", "--retries=2")
+    run_pip([*pip, *quiet, "-c", limits, *requirements], TMPDIR=str(temporary))
     shutil.rmtree(temporary, ignore_errors=True)
 
 
@@ -167,21 +169,21 @@ def run_pip(command: Sequence[str | Path], **variables: str) -> str:
     """
     done = run_guarded(command, variables)
     if done.returncode:
-        lines = done.stderr.splitlines()
-        errors = [
-            line
-            for line in lines
-            if line.startswith("ERROR:") and "Ignored the following" not in line
-        ]
-        errors = errors or lines or [f"exit code {done.returncode}"]
-        network = " (is there a network?)" if "(from versions: none)" in errors[0] else ""
-        cause = re.search(r"The conflict is caused by:\n(.*?)(\n\n|$)", done.stdout, re.DOTALL)
-        because = f" ({'; '.join(map(str.strip, cause[1].splitlines()))})" if cause else network
-        error = re.sub(
-            r" \(from versions: (?!none).*\)", "", errors[0].removeprefix("ERROR: ")
-        )  # a long list
-        raise NotBuilt(f"pip could not build an environment: {error}{because}")
+        raise NotBuilt(f"pip could not build an environment: {_reason(done)}")
     return done.stdout
+
+
+def _reason(failed: subprocess.CompletedProcess[str]) -> str:
+    lines = failed.stderr.splitlines() or [f"exit code {failed.returncode}"]
+    errors = [line for line in lines if re.match("ERROR: (?!Ignored the following)", line)]
+    error = (errors or lines)[0].removeprefix("ERROR: ")
+    if "(from versions: none)" in error:
+        return f"{error} (is there a network?)"
+    error = re.sub(r" \(from versions: .*\)", "", error)  # a long list
+    conflict = re.search(r"The conflict is caused by:\n(.*?)(\n\n|$)", failed.stdout, re.DOTALL)
+    if conflict:
+        error += f" ({'; '.join(map(str.strip, conflict[1].splitlines()))})"
+    return error
 
 
 def sweep() -> None:
@@ -201,11 +203,11 @@ def sweep() -> None:
 def environments() -> list[Environment]:
     """Return every finished environment in the cache. Half-built ones are removed first."""
     sweep()
-    kept = [(path.parent.name, path.read_bytes()) for path in sorted(_parent().glob("*/finished"))]
-    return [
-        msgspec.structs.replace(msgspec.json.decode(text, type=Environment), id=name)
-        for name, text in kept
-    ]
+    finished = []
+    for path in sorted(_parent().glob("*/finished")):
+        environment = msgspec.json.decode(path.read_bytes(), type=Environment)
+        finished.append(msgspec.structs.replace(environment, id=path.parent.name))
+    return finished
 
 
 def size(environment: Environment) -> int:
