@@ -155,48 +155,51 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     ] = 600.0
 
 
-class TypedOption(click.Option):
-    """The option of a field, as its Flag says."""
+class AdvancedOption(click.Option):
+    """An option that the help has below the others."""
 
-    def __init__(self, field: str, flag: Flag, default: Any) -> None:
-        is_flag = isinstance(default, bool)
-        metavar = flag.metavar
-        if metavar is None and isinstance(flag.type, click.IntRange):
-            metavar = "N"
-        super().__init__(
-            (flag.name, field),
-            type=flag.type,
-            help=flag.help,
-            hidden=flag.hidden,
-            metavar=metavar,
-            multiple=isinstance(default, tuple),
-            is_flag=is_flag,
-            default=default if default or is_flag else None,
-            show_default=bool(default) and not is_flag,
-            callback=_without_repetition,
-        )
-        self.flag = flag
+
+class TypedCommand(click.Command):
+    """A command with options of fields."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options in two parts."""
+        usual: list[tuple[str, str]] = []
+        advanced: list[tuple[str, str]] = []
+        for param in self.get_params(ctx):
+            part = advanced if isinstance(param, AdvancedOption) else usual
+            if record := param.get_help_record(ctx):
+                part.append(record)
+        with formatter.section("Options"):
+            formatter.write_dl(usual)
+        if advanced:
+            with formatter.section("Advanced options"):
+                formatter.write_dl(advanced)
+
+
+def _option(field: str, flag: Flag, default: Any) -> click.Option:
+    """Return the option of a field with this default."""
+    is_flag = isinstance(default, bool)
+    metavar = flag.metavar
+    if metavar is None and isinstance(flag.type, click.IntRange):
+        metavar = "N"
+    kind = AdvancedOption if flag.advanced else click.Option
+    return kind(
+        (flag.name, field),
+        type=flag.type,
+        help=flag.help,
+        hidden=flag.hidden,
+        metavar=metavar,
+        multiple=isinstance(default, tuple),
+        is_flag=is_flag,
+        default=default if default or is_flag else None,
+        show_default=bool(default) and not is_flag,
+        callback=_without_repetition,
+    )
 
 
 def _without_repetition(_: click.Context, __: click.Parameter, value: Any) -> Any:
     return tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value
-
-
-class TypedCommand(click.Command):
-    """A command of TypedOptions: help has the advanced ones below the others."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options in two parts."""
-        parts: dict[str, list[tuple[str, str]]] = {"Options": [], "Advanced options": []}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
-            advanced = isinstance(param, TypedOption) and param.flag.advanced
-            if record:
-                parts["Advanced options" if advanced else "Options"].append(record)
-        for title, records in parts.items():
-            if records:
-                with formatter.section(title):
-                    formatter.write_dl(records)
 
 
 def _flags(kind: type[Options]) -> dict[str, tuple[Flag, Any]]:
@@ -224,7 +227,7 @@ def command(
         flag, value = flags[field]
         if defaults and field in defaults:
             flag = replace(flag, help=f"{flag.help}  [default: {defaults[field]}]")
-        options.append(TypedOption(field, flag, value))
+        options.append(_option(field, flag, value))
 
     def decorate(function: Callable[[Kind], int]) -> click.Command:
         return TypedCommand(

@@ -190,20 +190,21 @@ def ratios(nodes: Sequence[Node]) -> list[dict[str, Any]]:
     adjusted = holm(np.array([mean.p for mean in combined]))
     rows = []
     for (arm, by_node), mean, p in zip(logs_of.items(), combined, adjusted, strict=True):
-        several = len(by_node) > 1
         differs = bool(p < statistics.DIFFERS)
         row: dict[str, Any] = {
             **dict(zip(ARM, arm, strict=True)),
             "baseline": nodes[0].run.baseline,
             "ratio": math.exp(mean.mean),
-            "ratio_low": math.exp(mean.low) if several else None,
-            "ratio_high": math.exp(mean.high) if several else None,
-            "spread": mean.spread if several else None,
-            "p_same": mean.p if several else None,
+            "ratio_low": math.exp(mean.low),
+            "ratio_high": math.exp(mean.high),
+            "spread": mean.spread,
+            "p_same": mean.p,
             "nodes": len(by_node),
             "differs": differs,
             "verdict": _difference(by_node) if differs else _holds(len(by_node), len(nodes)),
         }
+        if len(by_node) == 1:
+            row |= dict.fromkeys(("ratio_low", "ratio_high", "spread", "p_same"))
         for node, logs in by_node.items():
             row[node.column] = math.exp(float(logs.mean()))
         rows.append(row)
@@ -264,8 +265,10 @@ def versions_that_differ(nodes: Sequence[Node]) -> list[str]:
 
 
 def _ratio(row: dict[str, Any]) -> str:
-    interval = f" [{row['ratio_low']:.2f}, {row['ratio_high']:.2f}]" if row["nodes"] > 1 else ""
-    return f"{row['ratio']:.2f}{interval}"
+    ratio = f"{row['ratio']:.2f}"
+    if row["nodes"] > 1:
+        ratio += f" [{row['ratio_low']:.2f}, {row['ratio_high']:.2f}]"
+    return ratio
 
 
 def _spread(row: dict[str, Any]) -> str:

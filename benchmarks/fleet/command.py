@@ -93,26 +93,23 @@ def start(
         raise click.UsageError(
             "there is no Slurm here (no sbatch); --local N runs N times on this machine"
         )
-    gates = given[:1] == (REGRESSION,)
-    needed = [] if gates else ["statsmodels"]  # of the table at the end
-    if not local:
-        needed.append("submitit")
-    for package in needed:
-        if importlib.util.find_spec(package) is None:
-            raise click.UsageError(
-                f"a fleet needs {package}; install the group `fleet` of pyproject.toml"
-            )
+    command = REGRESSION if given[:1] == (REGRESSION,) else RUN
+    if command == RUN:
+        _check_installed("statsmodels")  # of the table at the end
     if local:
+        cluster = LOCAL
         places = ["this machine"] * local
-    elif nodes:
-        places = slurm.places(partition, nodes)
     else:
-        raise click.UsageError("say how many nodes: --nodes N")
+        cluster = SLURM
+        _check_installed("submitit")
+        if not nodes:
+            raise click.UsageError("say how many nodes: --nodes N")
+        places = slurm.places(partition, nodes)
     sbatch = slurm.sbatch_options(extra)
-    write = plan.gates(given[1:]) if gates else plan.runs(given)
+    write = plan.runs(given) if command == RUN else plan.gates(given[1:])
     folder = out_folder.usable_out(place, "fleet").resolve()
     members = tuple(Member(f"{number:03}", where) for number, where in enumerate(places, 1))
-    whole = Fleet(LOCAL if local else SLURM, members, REGRESSION if gates else RUN)
+    whole = Fleet(cluster, members, command)
     write(folder, [member.name for member in members])
     fleets.write(folder, whole)  # before any job is, since a job reads it
     command_line.say(f"the fleet is {folder}")
@@ -123,6 +120,13 @@ def start(
     again = command_line.again("benchmarks", "fleet", "status", folder)
     command_line.say(f"{again}    (or cancel, collect)")
     return 0
+
+
+def _check_installed(package: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise click.UsageError(
+            f"a fleet needs {package}; install the group `fleet` of pyproject.toml"
+        )
 
 
 def _measure_here(folder: Path, whole: Fleet) -> None:
@@ -143,8 +147,9 @@ def _submit(folder: Path, whole: Fleet, sbatch: dict[str, str]) -> None:
         try:
             job = slurm.submit(Job(folder, member.name), member.asked, timeouts, sbatch)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-            before = f"; {number} were submitted before: fleet cancel {folder}" if number else ""
-            reason = f"{member.name} could not be submitted to {member.asked}: {error}{before}"
+            reason = f"{member.name} could not be submitted to {member.asked}: {error}"
+            if number:
+                reason += f"; {number} were submitted before: fleet cancel {folder}"
             raise click.ClickException(one_line(reason)) from None
         members[number] = msgspec.structs.replace(member, job=job)
         fleets.write(folder, msgspec.structs.replace(whole, members=tuple(members)))
@@ -178,8 +183,9 @@ def status(folder: Path) -> int:
             state = states[member.job]
             code = 3
         elif end:
-            reason = "" if end.code in (0, 1) else f": {end.said}"
-            state = f"ended on {end.node}, exit code {end.code}{reason}"
+            state = f"ended on {end.node}, exit code {end.code}"
+            if end.code not in (0, 1):
+                state += f": {end.said}"
         elif is_whole:
             state = "finished by hand"
         elif whole.cluster == LOCAL:
@@ -187,8 +193,8 @@ def status(folder: Path) -> int:
             code = 3
         else:
             state = fleets.why_missing(folder, member)
-        job = f", job {member.job}" if member.job else ""
-        command_line.say(f"{member.name}, {member.asked}{job}: {state}; {measured}")
+        where = ", job ".join(filter(None, (member.asked, member.job)))
+        command_line.say(f"{member.name}, {where}: {state}; {measured}")
     return code
 
 

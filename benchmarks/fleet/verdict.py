@@ -57,7 +57,7 @@ def together(folder: Path) -> tuple[Result, str, bool]:
     result.findings.sort(key=lambda finding: finding.benchmark)
     titles = dict.fromkeys(gate.title for gate in gates.values())
     title = "; ".join([*titles, f"on {count(len(members), 'node')}"])
-    return result, title, any(map(_is_strict, gates.values()))
+    return result, title, any(gate.strict for gate in gates.values())
 
 
 def _unmeasured(name: str, reason: str) -> Standing:
@@ -66,9 +66,3 @@ def _unmeasured(name: str, reason: str) -> Standing:
 
 def _on(node: str, key: GateKey) -> GateKey:
     return GateKey(f"{key.implementation} on {node} {key.benchmark}")
-
-
-def _is_strict(gate: Written) -> bool:
-    """Whether a gate has another exit code than one that is not strict."""
-    usual = Result(gate.margin, list(gate.findings), list(gate.standings))
-    return gate.exit_code != usual.exit_code(strict=False)

@@ -49,7 +49,7 @@ ABSENT = ("missing", "unsupported", "not_installed", "no_device")
 class Written(msgspec.Struct, frozen=True):
     """The content of FILE. `verdict` is the last line of the report, `code` a hash of each side's files.
 
-    `gates` is how many a fleet has of it.
+    `gates` is how many a fleet has of it, and `strict` whether an unclear verdict is an exit code.
     """
 
     title: str
@@ -61,6 +61,7 @@ class Written(msgspec.Struct, frozen=True):
     standings: tuple[Standing, ...]
     left_out: tuple[str, ...] = ()
     gates: int = 1
+    strict: bool = False
 
     @property
     def heading(self) -> str:
@@ -179,6 +180,7 @@ class Result:
             standings,
             self.left_out,
             gates,
+            strict,
         )
 
 

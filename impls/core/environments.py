@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TextIO
@@ -186,16 +186,21 @@ def _reason(failed: subprocess.CompletedProcess[str]) -> str:
     return error
 
 
+@contextlib.contextmanager
+def _unused(folder: Path) -> Iterator[None]:
+    """Lock an environment, so that no process can use it; BlockingIOError where one does."""
+    # the lock file stays: another process may be waiting for it
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
 def sweep() -> None:
     """Remove half-built environments: those whose lock no process holds."""
     for path in _parent().glob("*.lock"):
         folder = path.with_suffix("")
         if folder.exists() and not (folder / "finished").exists():
-            with (
-                contextlib.suppress(OSError),
-                path.open("w") as lock,
-            ):  # such as a cache that can only be read
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with contextlib.suppress(OSError), _unused(folder):  # such as a read-only cache
                 if not (folder / "finished").exists():  # another process may have ended meanwhile
                     shutil.rmtree(folder, ignore_errors=True)
 
@@ -226,16 +231,13 @@ def remove(environment: Environment) -> None:
         ValueError: where a process uses it.
     """
     folder = _parent() / environment.id
-    # the lock file stays: another process may be waiting for it
-    with folder.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"{environment.id} is in use") from None
-        (folder / "finished").unlink(
-            missing_ok=True
-        )  # first: half an environment must never be used
-        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with _unused(folder):
+            # first: half an environment must never be used
+            (folder / "finished").unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+    except BlockingIOError:
+        raise ValueError(f"{environment.id} is in use") from None
 
 
 def version(distribution: str) -> str | None:
