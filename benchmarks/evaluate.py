@@ -18,11 +18,11 @@ from benchmarks.runner.sides import ArmFailed, version_of
 from benchmarks.scratch import scratch
 from benchmarks.worker.evaluation import Evaluate
 from impls.core import command_line, registry
+from impls.core.case_files import read_case
 from impls.core.contract import DEVICES
 from impls.core.files import check_place, write_whole
 from impls.core.problem import DTYPES
 from impls.core.registry import Implementation
-from impls.core.weights import read_case
 
 
 @click.command(

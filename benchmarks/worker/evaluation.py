@@ -10,7 +10,8 @@ import numpy as np
 from benchmarks.judge.agreement import Disagrees
 from benchmarks.worker.protocol import Request
 from benchmarks.worker.worker import Worker
-from impls.core.weights import Array, Case, input_shapes, read_case, shapes
+from impls.core.case_files import Case, read_case
+from impls.core.weights import Array, input_shapes, shapes
 
 
 def result_shapes(case: Case) -> dict[str, tuple[int, ...]]:
