@@ -22,7 +22,7 @@ try:
         from reports import frames, run_folder, terminal
         from reports import tables as of_a_run
         from reports.estimates import PUBLISHED
-        from reports.publishing import publication, texts
+        from reports.publishing import claims, publication, texts
         from reports.site import pages as site
 except ModuleNotFoundError as error:
     if __name__ != "__main__":
@@ -117,7 +117,7 @@ def publish(paths: tuple[Path, ...]) -> int:
 
     Those of the same code, versions and benchmarks on the same kind of machine are joined as rounds of one run. They
     take the place of those that they replace. Without a run, only the texts. The exit code is 1 where a run can't be
-    published.
+    published, or where a sentence of the texts no longer holds.
     """
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -134,7 +134,26 @@ def publish(paths: tuple[Path, ...]) -> int:
                 place = publication.publish(run, PUBLISHED)
                 rounds = f", {count(len(run.rounds), 'round')}" if run.metadata.rounds else ""
                 command_line.say(f"published: {place}{rounds}. Commit it; `nox -s site` shows it.")
-    command_line.say(f"written anew: {listed(['the tables', *texts.write(PUBLISHED)])}")
+    written, claimed = texts.write(PUBLISHED)
+    command_line.say(f"written anew: {listed(['the tables', *written])}")
+    for claim, reasons in claimed:
+        if reasons:
+            command_line.say(f"no longer true: {claim}: {'; '.join(reasons)}", err=True)
+            code = 1
+    return code
+
+
+@cli.command("claims")
+def check_claims() -> int:
+    """List the sentences of README and docs that lean on figures (docs/claims.toml), and whether they hold.
+
+    The exit code is 1 where one does not.
+    """
+    code = 0
+    for claim, reasons in claims.check(texts.published()):
+        command_line.say(f"{claim}: {'; '.join(reasons) or 'holds'}")
+        if reasons:
+            code = 1
     return code
 
 
@@ -159,7 +178,7 @@ def report_fleet(folder: Path) -> int:
     if together.rows:
         console.print(tables.terminal(fleets.columns(together), together.rows))
     for line in fleets.sentences(together):
-        console.print(line, style="bold", markup=False, highlight=False)
+        console.say(line, "bold")
     command_line.say(f"the table is {folder / 'fleet.md'}")
     return 0 if together.whole else 1
 
