@@ -193,14 +193,9 @@ def _option(field: str, flag: Flag, default: Any) -> click.Option:
         metavar=metavar,
         multiple=isinstance(default, tuple),
         is_flag=is_flag,
-        default=default if default or is_flag else None,
+        default=default or None,
         show_default=bool(default) and not is_flag,
-        callback=_without_repetition,
     )
-
-
-def _without_repetition(_: click.Context, __: click.Parameter, value: Any) -> Any:
-    return tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value
 
 
 def _flags(kind: type[Options]) -> dict[str, tuple[Flag, Any]]:
@@ -243,8 +238,13 @@ def command(
 
 
 def _of_values(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
-    """Return the options with the values that click gives; None stands for the default."""
-    given = {field: value for field, value in values.items() if value is not None}
+    """Return the options with the values that click gives, each once; None stands for the default."""
+    given = {}
+    for field, value in values.items():
+        if isinstance(value, tuple):
+            given[field] = tuple(dict.fromkeys(value))
+        elif value is not None:
+            given[field] = value
     return msgspec.convert(given, kind)
 
 
