@@ -42,7 +42,8 @@ def test_it_replaces_nothing_but_files_and_not_its_own_case(tmp_path, out):
         ({}, "peak", "it computes no LSTM"),
         ({"h0": np.full((1, 2, 5), np.nan)}, "numpy_lstm", "h0 holds NaN"),
         (None, "numpy_lstm", "does not exist"),
-        ({"weight_ih_l0": np.zeros((20, 4))}, "numpy_lstm", "has shape (20, 4); it must be (20, 3)"),
+        ({"x": np.full((4, 2, 3), 1e300)}, "numpy_lstm", "c.npz: x holds 1e+300, which float32 can't hold"),
+        ({"x": np.full((4, 2, 3), 1e-310)}, "numpy_lstm", "x holds at most 1e-310, which float32 rounds to zero"),
     ],
 )
 def test_what_cannot_be_computed_is_refused_before_a_worker_starts(content, name, message, tmp_path, monkeypatch):

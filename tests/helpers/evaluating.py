@@ -10,10 +10,10 @@ from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
 
 
-def case(path, problem="t4-b2-i3-h5", **changes):
-    """Write a case with changed arrays; None leaves one out."""
-    parsed = Problem.parse(problem)
-    content = {**make_weights(parsed), **make_inputs(parsed).arrays(), "target": None, **changes}
+def case(path, **changes):
+    """Write a case of t4-b2-i3-h5 with changed arrays; None leaves one out."""
+    problem = Problem.parse("t4-b2-i3-h5")
+    content = {**make_weights(problem), **make_inputs(problem).arrays(), "target": None, **changes}
     np.savez(path, **{name: value for name, value in content.items() if value is not None})
     return path
 
