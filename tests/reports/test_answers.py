@@ -2,6 +2,7 @@
 
 import pytest
 
+from reports.parts import stream
 from reports.run_folder import complete
 from tests.helpers.answers import answered
 from tests.helpers.records import save, trained
@@ -80,8 +81,9 @@ def test_the_cost_of_an_option_is_the_ratio_to_the_same_problem_without(tmp_path
         "": (1e-3, "a::fast × 1", None),
         "-var": (5e-2, "a::slow × 9", None),
         "-p1": (3e-3, "a::slow × 9", "no fast"),
+        "-l2": (2e-3, "a::fast × 2", None),
+        "-l2-drop": (2.2e-3, "a::fast_backward × 2", None),
     }
-    of_problem |= {"-l2": (2e-3, "a::fast × 2", None), "-l2-drop": (2.2e-3, "a::fast_backward × 2", None)}
     rows = []
     for option, (seconds, kernel, warning) in of_problem.items():
         told = {"problem": f"t1-b1-i1-h2{option}", "kernel": kernel, "warning": warning}
@@ -128,15 +130,13 @@ def test_the_slowest_calls_of_a_stream_stand_beside_what_the_machine_adds(tmp_pa
         return rows
 
     rows = streamed("base", 1e-5, 2, 50) + streamed("late", 8e-6, 9, 10) + streamed("peak", 3e-5, 1.1, 3, track="peak")
-    found = answered(tmp_path, rows)["How late is the slowest step of a stream?"]
+    found = answered(tmp_path, rows)[stream.TITLE]
     assert [row[:3] for row in cells(found)] == [["t1-b4-i1-h1", "4", "base"], ["t1-b4-i1-h1", "4", "late"]]
     for row, (p50, p99, largest) in zip(cells(found), [(10, 20, 501), (8, 72, 80)], strict=True):
         assert [float(cell.split(" [")[0]) for cell in row[3:6]] == pytest.approx([p50, p99, largest], rel=3e-3)
         assert row[6] == "+3, +60"
     assert found.sentence.endswith("base at t1-b4-i1-h1 (20 µs).")
-    close = answered(tmp_path / "close", rows + streamed("near", 1e-5, 2, 50))[
-        "How late is the slowest step of a stream?"
-    ]
+    close = answered(tmp_path / "close", rows + streamed("near", 1e-5, 2, 50))[stream.TITLE]
     assert "(20 µs, unclear)" in close.sentence
 
 

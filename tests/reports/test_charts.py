@@ -21,12 +21,8 @@ def rows(replicates=3, names=SECONDS, modes=MODES, **changes):
     for replicate in range(replicates):
         for mode, factor in modes.items():
             for k, (name, seconds) in enumerate(names.items()):
-                own = {
-                    "track": "tuned" if name == "quick" else "default",
-                    "error": 1e-7 * (k + 2),
-                    "workload": "sequence",
-                    "mode": mode,
-                }
+                track = "tuned" if name == "quick" else "default"
+                own = {"track": track, "error": 1e-7 * (k + 2), "workload": "sequence", "mode": mode}
                 drift = 1 + 0.02 * ((3 * replicate + k) % 4)
                 row = record(name, replicate, seconds * factor**1.1 * drift, **{**own, **changes})
                 for turn in row["turns"]:

@@ -71,10 +71,10 @@ def test_without_the_baseline_the_least_time_is_said_without_a_verdict(tmp_path)
 
 def test_who_uses_jax_is_told_its_best_tuned_and_plain_code(tmp_path):
     of = {"jax_ffi": (1.5e-3, "tuned"), "jax_scan": (4e-3, "default"), "haiku_lstm": (3e-3, "default")}
-    rows = [
-        row for name, (seconds, track) in of.items() for row in trained(name, seconds, track=track, versions="jax 1")
-    ]
-    (found,) = advised(tmp_path, [*trained("base", 1e-3), *rows])
+    rows = trained("base", 1e-3)
+    for name, (seconds, track) in of.items():
+        rows += trained(name, seconds, track=track, versions="jax 1")
+    (found,) = advised(tmp_path, rows)
     assert found.advice.endswith(" In JAX: tuned jax_ffi 1.50 (slower), plain haiku_lstm 3.00 (slower).")
 
 

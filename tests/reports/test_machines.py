@@ -3,7 +3,6 @@
 import dataclasses
 
 import pandas as pd
-import pytest
 
 from reports import code_age, machines, tracks
 from reports.charts.drawing import Drawing
@@ -59,18 +58,10 @@ def test_a_run_stands_on_its_machine_where_it_measured_what_no_run_before_it_has
     }
 
 
-@pytest.fixture
-def machine(tmp_path):
-    """A machine with a full run, one of a third implementation, and one of another shape."""
+def test_what_is_said_of_a_machine_has_every_implementation_each_of_the_first_run_that_has_it(tmp_path):
     full = measured(tmp_path, "full", ("base", "other"), ("p", "o"))
     more = measured(tmp_path, "more", ("base", "other", "third"), modes=("train_step",))
-    shape = measured(tmp_path, "shape", ("base", "other"), ("q",))
-    (found,) = by_machine([full, more, shape])
-    return found
-
-
-def test_what_is_said_of_a_machine_has_every_implementation_each_of_the_first_run_that_has_it(machine):
-    rows = together(machine.runs)
+    rows = together([full, more, measured(tmp_path, "shape", ("base", "other"), ("q",))])
     rows = rows[(rows["problem"] == "p") & (rows["mode"] == "train_step")]
     assert dict(zip(rows["implementation"], rows["number"], strict=True)) == {"base": 0, "other": 0, "third": 1}
 
@@ -79,12 +70,9 @@ def test_a_machine_shows_each_chart_of_the_run_that_has_most_of_it(tmp_path, mon
     def shown(name, marks):
         return Drawing(name, name, name, ["a mark"] * marks, None, "<svg/>")
 
-    charts = {"full": [shown("a", 2), shown("b", 3)], "shape": [shown("a", 5), shown("b", 3)]}
-    problems = {"full": ("p",), "shape": ("q",)}
-    drawn = [
-        dataclasses.replace(measured(tmp_path, name, problems=problems[name]), shown=charts[name]) for name in charts
-    ]
-    (machine,) = by_machine(drawn)
+    full = dataclasses.replace(measured(tmp_path, "full"), shown=[shown("a", 2), shown("b", 3)])
+    shape = dataclasses.replace(measured(tmp_path, "shape", problems="q"), shown=[shown("a", 5), shown("b", 3)])
+    (machine,) = by_machine([full, shape])
     for new, of_a in ({"full": 2, "shape": 1}, "shape"), ({"full": 1, "shape": 0}, "full"):  # so many of today's code
         monkeypatch.setattr(machines, "of_today", lambda run, new=new: new[run.folder.name])
         found = [(each.name, report.name) for each, report in machine.shown]

@@ -36,11 +36,9 @@ def test_beside_the_advice_is_the_best_plain_and_tuned_code_of_each_framework(tm
         "jax_loop": (3e-3, "default", "jax 0.10.2"),
         "jax_ffi": (4e-4, "tuned", "jax 0.10.2"),
     }
-    rows = [
-        row
-        for name, (seconds, track, versions) in of.items()
-        for row in trained(name, seconds, track=track, versions=versions)
-    ]
+    rows = []
+    for name, (seconds, track, versions) in of.items():
+        rows += trained(name, seconds, track=track, versions=versions)
     found = beside_the_answer([save(tmp_path, rows)])
     assert [[cell[:4] if k else cell for k, cell in enumerate(row)] for row in found] == [
         ["jax_ffi, tuned", "0.40", "fast"], ["torch_cpp, tuned", "0.50", "fast"],

@@ -10,12 +10,10 @@ from tests.helpers.records import described, save, trained
 
 
 def test_a_row_is_measured_again_by_what_its_run_was_given(tmp_path):
-    names = ("base", "mine@torch==2.9.*")
     given = ("base", "/home/me@x/mine.py@torch==2.9.*")
-    rows = [row for name in names for row in trained(name, 1e-3)]
-    found = report_of(save(tmp_path, rows))
+    found = report_of(save(tmp_path, [*trained("base", 1e-3), *trained("mine@torch==2.9.*", 1e-3)]))
     run = msgspec.structs.replace(found.run.metadata.run, implementations=given, precision="tf32")
-    row = next(each for each in found.summary.itertuples() if each.implementation == names[1])
+    row = next(each for each in found.summary.itertuples() if each.implementation != "base")
     words = shlex.split(command(described(found.run, run=run), row))
     assert [words[k + 1] for k, word in enumerate(words) if word == "--impl"] == [given[1], given[0]]
     assert words[words.index("--precision") + 1] == "tf32"
