@@ -83,7 +83,7 @@ def compared(report: Report) -> pd.DataFrame:
                 if name.endswith(end)
             ]
     of_change = pd.DataFrame(pairs, columns=["question", "without", "implementation"])
-    arms = of_change.merge(report.sound[[*ARM, "position", "where"]], on="implementation")
+    arms = of_change.merge(report.sound[[*ARM, "position", "where"]])
     rows = pair_ratios(report, arms, "without")
     return rows.assign(verdict=verdicts(rows))
 

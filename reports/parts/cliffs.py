@@ -77,8 +77,8 @@ def costs(report: Report) -> pd.DataFrame:
         option = option_of(problem, problems)
         if option:
             pairs.append((problem, *option))
-    rows = sound.merge(pd.DataFrame(pairs, columns=["problem", "same", "option"]), on="problem")
-    records = report.run.records[[*KEY, "seconds"]].merge(sound[ARM], on=ARM)
+    rows = sound.merge(pd.DataFrame(pairs, columns=["problem", "same", "option"]))
+    records = report.run.records[[*KEY, "seconds"]].merge(sound[ARM])
     # the times of the same replicate without the option, and the baseline's; joined by all columns of one name
     without = records.rename(columns={"problem": "same", "seconds": "seconds_without"})
     base = without[without["implementation"] == report.baseline].drop(columns="implementation")
@@ -87,8 +87,8 @@ def costs(report: Report) -> pd.DataFrame:
     known = lasting(report.run)
     for name, other in (("cost", "seconds_without"), ("over", "seconds_base")):
         logs = times.assign(log=np.log(times["seconds"] / times[other]), round=times["run_id"])
-        lasts = known.ratio if known else None
-        ratios = intervals(logs.dropna(subset="log"), ARM, name, lasts)
+        logs = logs.dropna(subset="log")
+        ratios = intervals(logs, ARM, name, known.ratio if known else None)
         rows = rows.merge(ratios, on=ARM, how="left")
     kernels = sound[[*ARM, "kernel"]].rename(columns={"problem": "same", "kernel": "without"})
     rows = rows.dropna(subset="cost").merge(kernels)

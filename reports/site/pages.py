@@ -44,8 +44,8 @@ def cite(run: Run) -> str:
     commit_id = (commit.id or "unknown")[:12]
     if commit.dirty:
         commit_id += " with changes"
-    machine = processor_and_gpu(run)
-    return f"lstm-bench, run {run.run_id}, {began(run.run_id)}, commit {commit_id}, {machine}"
+    start = f"lstm-bench, run {run.run_id}, {began(run.run_id)}, commit {commit_id}"
+    return f"{start}, {processor_and_gpu(run)}"
 
 
 def repository() -> str:
