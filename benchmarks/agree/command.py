@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -99,31 +100,28 @@ def agree(options: AgreeOptions) -> int:
         for dtype in dtypes
         for name, reason in controls.refusals(dtype).items()
     }
-    refused |= {
-        f"{name}, float64": reason for name, reason in controls.extreme_refusals("float64").items()
-    }
-    results = [
-        f"{name}: " + (f"refused: {reason}" if reason else "NOT REFUSED: the check is broken")
-        for name, reason in refused.items()
-    ]
+    for name, reason in controls.extreme_refusals("float64").items():
+        refused[f"{name}, float64"] = reason
     last = matrix.line(sum(map(bool, refused.values())), len(refused))
     if out is not None:
-        here = machine.describe(options)
-        on = f"on {here.machine.gpu}" if options.device == "cuda" else "on the CPU"
-        versions = [
-            f"{name} {version}"
-            for name, version in here.versions.items()
-            if version and name != "python"
-        ]
-        core = f"the common environment: {', '.join(versions)}"
-        where = [
-            *machine.provenance(here),
-            core,
-            f"{on}; {here.matmul_precision}" if "float32" in dtypes else on,
-        ]
-        write_text(out, report.markdown(matrix, where, results, last))
+        write_text(out, report.markdown(matrix, _where(options, dtypes), refused, last))
         last += f"; the matrix is {command_line.near(out)}"
     console.print(f"\n{last}", style="bold", highlight=False, soft_wrap=True)
     if stopped:
         raise stopped
     return 0 if matrix.good and all(refused.values()) else 1
+
+
+def _where(options: AgreeOptions, dtypes: Sequence[str]) -> list[str]:
+    """Return in words where this was compared, and with which versions."""
+    described = machine.describe(options)
+    versions = [
+        f"{name} {version}"
+        for name, version in described.versions.items()
+        if version and name != "python"
+    ]
+    on = f"on {described.machine.gpu}" if options.device == "cuda" else "on the CPU"
+    if "float32" in dtypes:
+        on += f"; {described.matmul_precision}"
+    common = f"the common environment: {', '.join(versions)}"
+    return [*machine.provenance(described), common, on]

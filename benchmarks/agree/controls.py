@@ -58,29 +58,11 @@ class Case:
         inputs = dataclasses.replace(self.inputs, **others)
         return reference.run_sequence(self.problem, weights, inputs)
 
-    def patched(self, module: ModuleType, **others: Any) -> Results:
-        """Return the results of the reference where a module has other functions or constants."""
-        with np.errstate(all="ignore"), patch.multiple(module, **others):
-            results: Results = self.right.call("train_step")(self.state)
-        return results
-
     def step(self, inputs: Inputs) -> Results:
         """Return the results of the next step of a stream, which starts from the states in these inputs."""
         self.calls += 1
         self.state["inputs"] = inputs
         results: Results = self.right.call("forward")(self.state)
-        return results
-
-    def changed(self, name: str, change: Callable[[Array], Array]) -> Results:
-        """Return the right results, but for a change of one tensor."""
-        results = self.run()
-        return results | {name: change(results[name])}
-
-    def scaled_below(self, limit: float, factor: float) -> Results:
-        """Return the right results, but for a factor of all numbers below a limit."""
-        results = self.run()
-        for value in results.values():
-            value[np.abs(value) < limit] *= factor
         return results
 
     def gradients_of(self, other: Results, part: str = "") -> Results:
@@ -110,6 +92,39 @@ class Case:
 
 Fault = Callable[[Case], Results]
 """What computes a case wrongly."""
+
+
+def patched(module: ModuleType, **others: Any) -> Fault:
+    """Return the reference with other functions or constants in a module."""
+
+    def fault(case: Case) -> Results:
+        with np.errstate(all="ignore"), patch.multiple(module, **others):
+            results: Results = case.right.call("train_step")(case.state)
+        return results
+
+    return fault
+
+
+def changed(name: str, change: Callable[[Array], Array]) -> Fault:
+    """Return the reference with a change of one result."""
+
+    def fault(case: Case) -> Results:
+        results = case.run()
+        return results | {name: change(results[name])}
+
+    return fault
+
+
+def scaled_below(limit: float, factor: float) -> Fault:
+    """Return the reference with all numbers below a limit times a factor."""
+
+    def fault(case: Case) -> Results:
+        results = case.run()
+        for value in results.values():
+            value[np.abs(value) < limit] *= factor
+        return results
+
+    return fault
 
 
 def gates_swapped(case: Case) -> Results:
@@ -174,6 +189,13 @@ def reversed_with_padding(case: Case) -> Results:
     return results
 
 
+def padding_in_gradient(case: Case) -> Results:
+    """The cotangent of the output beyond a row's length reaches the gradient of x there."""
+    results = case.run()
+    cotangent = case.inputs.d_output[:, :, :8]
+    return results | {"grad_x": np.where(case.inside, results["grad_x"], cotangent)}
+
+
 def last_half(case: Case) -> Results:
     """The final states of the last half of the sequence alone."""
     alone = case.alone(HALF)
@@ -202,6 +224,12 @@ def dropped_in_inference(case: Case) -> Results:
     return case.run(weight_ih_l1=case.weights["weight_ih_l1"] * 2 * mask)
 
 
+def sigmoid_from_tanh(case: Case) -> Results:
+    """0.5 · (1 + tanh(z / 2)), which is 0, or has few digits, where a gate is shut."""
+    dtype = case.problem.dtype
+    return patched(reference, sigmoid=lambda z: 0.5 + 0.5 * np.tanh(0.5 * z.astype(dtype)))(case)
+
+
 def _decaying(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     """Return the model's results with 1e-3 of each weight added to its gradient."""
     results = run_model(problem, weights, inputs)
@@ -228,18 +256,13 @@ FAULTS: dict[Problem, dict[str, Fault]] = {
         "lengths_ignored": lambda case: case.run(lengths=None),
         "padding_in_output": padding_in_output,
         "reversed_with_padding": reversed_with_padding,
-        # the cotangent of the output beyond a row's length reaches the gradient of x there
-        "padding_in_gradient": lambda case: case.changed(
-            "grad_x", lambda grad: np.where(case.inside, grad, case.inputs.d_output[:, :, :8])
-        ),
+        "padding_in_gradient": padding_in_gradient,
     },
     Problem.parse("t5-b4-i8-h8-l2-bi"): {
         # the reverse direction comes first in the output
-        "directions_swapped": lambda case: case.changed(
-            "output", lambda output: np.roll(output, 8, axis=2)
-        ),
+        "directions_swapped": changed("output", lambda output: np.roll(output, 8, axis=2)),
         # the final states of the last layer come first
-        "layers_swapped": lambda case: case.changed("c_n", lambda c_n: np.roll(c_n, 2, axis=0)),
+        "layers_swapped": changed("c_n", lambda c_n: np.roll(c_n, 2, axis=0)),
         # no gradient of the output reaches the weights of the first layer: as where layers are differentiated apart
         "layer_not_fed_back": lambda case: case.gradients_of(
             case.run(d_output=0 * case.inputs.d_output), "_l0"
@@ -253,9 +276,7 @@ FAULTS: dict[Problem, dict[str, Fault]] = {
     },
     Problem.parse("t4-b4-i8-h8-first"): {
         # the output is time-major still; T = B, so that swapped axes fit
-        "output_not_swapped": lambda case: case.changed(
-            "output", lambda output: output.swapaxes(0, 1)
-        )
+        "output_not_swapped": changed("output", lambda output: output.swapaxes(0, 1))
     },
     Problem.parse("t5-b4-i8-h8-l2-drop"): {
         "dropped_in_inference": dropped_in_inference,
@@ -285,21 +306,19 @@ STREAM: dict[str, Fault] = {
 }
 """What must be refused at PROBLEM_OF_MEMORY in `stream`."""
 TRAIN: dict[str, Fault] = {
-    "not_clipped": lambda case: case.patched(adam, clipped=dict),
+    "not_clipped": patched(adam, clipped=dict),
     # each tensor by its own norm
-    "clipped_apart": lambda case: case.patched(
+    "clipped_apart": patched(
         adam,
         clipped=lambda grads: {k: v / max(1, np.linalg.norm(v)) for k, v in grads.items()},
     ),
-    "beta1_off": lambda case: case.patched(adam, BETAS=(0.8, 0.999)),
-    "beta2_off": lambda case: case.patched(adam, BETAS=(0.9, 0.99)),
-    "bias_not_corrected": lambda case: case.patched(adam, correction=lambda *_: 1.0),
-    "epsilon_in_root": lambda case: case.patched(adam, root_of=lambda v: np.sqrt(v + 1e-8)),
+    "beta1_off": patched(adam, BETAS=(0.8, 0.999)),
+    "beta2_off": patched(adam, BETAS=(0.9, 0.99)),
+    "bias_not_corrected": patched(adam, correction=lambda *_: 1.0),
+    "epsilon_in_root": patched(adam, root_of=lambda v: np.sqrt(v + 1e-8)),
     # plain SGD, whose steps are about as long as Adam's
-    "sgd": lambda case: case.patched(
-        adam, BETAS=(0.0, 0.999), root_of=lambda v: np.full_like(v, np.sqrt(v.mean()))
-    ),
-    "weights_decay": lambda case: case.patched(reference, run_model=_decaying),
+    "sgd": patched(adam, BETAS=(0.0, 0.999), root_of=lambda v: np.full_like(v, np.sqrt(v.mean()))),
+    "weights_decay": patched(reference, run_model=_decaying),
 }
 """What must be refused at PROBLEM in `train`."""
 INFERENCE = ("dropped_in_inference", *STREAM)
@@ -311,26 +330,19 @@ TRAINING = (
 """Those that are right in `forward`."""
 
 EXTREME: dict[str, Fault] = {
-    # 0.5 · (1 + tanh(z / 2)), which is 0, or has few digits, where a gate is shut
-    "sigmoid_from_tanh": lambda case: case.patched(
-        reference, sigmoid=lambda z: 0.5 + 0.5 * np.tanh(0.5 * z.astype(case.problem.dtype))
-    ),
+    "sigmoid_from_tanh": sigmoid_from_tanh,
     # exp(z) / (1 + exp(z)), which is NaN for a large z
-    "exp_overflows": lambda case: case.patched(
-        reference, sigmoid=lambda z: np.exp(z) / (1 + np.exp(z))
-    ),
+    "exp_overflows": patched(reference, sigmoid=lambda z: np.exp(z) / (1 + np.exp(z))),
     # gates from pre-activations that are clipped to ±8, so that none shuts
-    "gates_clipped": lambda case: case.patched(
-        reference, sigmoid=lambda z: sigmoid(np.clip(z, -8, 8))
-    ),
+    "gates_clipped": patched(reference, sigmoid=lambda z: sigmoid(np.clip(z, -8, 8))),
     # a sigmoid that reaches 1 only to a rounding error, so that a huge x still has a gradient
-    "slope_never_zero": lambda case: case.patched(
+    "slope_never_zero": patched(
         reference, sigmoid_slope=lambda z: np.maximum(sigmoid_slope(z), 6e-8)
     ),
     # results below 1e-20 are zero, as after half precision
-    "tiny_lost": lambda case: case.scaled_below(1e-20, 0),
+    "tiny_lost": scaled_below(1e-20, 0),
     # results below the smallest normal number are twice as large as they should be
-    "denormal_doubled": lambda case: case.scaled_below(FORMATS[case.problem.dtype].smallest, 2),
+    "denormal_doubled": lambda case: scaled_below(FORMATS[case.problem.dtype].smallest, 2)(case),
 }
 """What only extreme numbers find."""
 

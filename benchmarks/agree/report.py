@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from benchmarks import tables
 from benchmarks.agree.matrix import Matrix
@@ -38,8 +38,10 @@ def show(matrix: Matrix, console: tables.CleanConsole) -> None:
         console.print(line, markup=False, highlight=False)
 
 
-def markdown(matrix: Matrix, where: Sequence[str], controls: Sequence[str], last: str) -> str:
-    """Return the whole matrix in Markdown, with where it was made, and the result of each negative control."""
+def markdown(
+    matrix: Matrix, where: Sequence[str], refused: Mapping[str, str | None], last: str
+) -> str:
+    """Return the whole matrix in Markdown, with where it was made, and why each negative control was refused."""
     parts = ["# Agreement with the float64 reference", last, tables.items(where)]
     for dtype in matrix.dtypes:
         columns = [IMPLEMENTATION, *_columns(matrix, dtype)]
@@ -47,10 +49,12 @@ def markdown(matrix: Matrix, where: Sequence[str], controls: Sequence[str], last
     lines = notes(matrix)
     if lines:
         parts += ["## Notes", tables.items(lines)]
-    parts += [
-        "## Negative controls: each is wrong on purpose and must be refused",
-        tables.items(controls),
-    ]
+    parts.append("## Negative controls: each is wrong on purpose and must be refused")
+    results = []
+    for name, reason in refused.items():
+        result = f"refused: {reason}" if reason else "NOT REFUSED: the check is broken"
+        results.append(f"{name}: {result}")
+    parts.append(tables.items(results))
     return "\n\n".join(filter(None, parts)) + "\n"
 
 

@@ -22,15 +22,11 @@ from benchmarks.choices import SETS
 from benchmarks.regression import requirements, snapshots
 from benchmarks.regression.snapshots import Unusable
 from benchmarks.runner.sides import ArmFailed, Side, Version, version_of
-from benchmarks.words import count, listed
 from benchmarks.worker.used_files import Origin
 from impls.core import environments, registry
 from impls.core.files import check_name
 from impls.core.registry import Implementation
 from impls.core.text import one_line
-
-MOST_NAMED = 5
-"""The most names in a line."""
 
 
 @dataclass(frozen=True)
@@ -206,14 +202,10 @@ def left_out(places: Mapping[Path, tuple[Path, Path]]) -> tuple[str, ...]:
     """Return a line for each file from elsewhere that has ignored files beside it: neither side has these."""
     lines = []
     for file, place in places.items():
-        names = snapshots.ignored_beside(*place)
-        more = len(names) - MOST_NAMED
-        if more > 0:
-            names = [*names[:MOST_NAMED], count(more, "more file")]
+        names = ", ".join(snapshots.ignored_beside(*place))
         if names:
-            lines.append(
-                f"{file.stem}: beside it, git ignores {listed(names)}: neither side has that"
-            )
+            ignored = f"beside it, git ignores {one_line(names, 200)}"
+            lines.append(f"{file.stem}: {ignored}: neither side has that")
     return tuple(lines)
 
 
@@ -267,27 +259,28 @@ def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
     chosen = [tree.lstms[name][0] for name in names]
     chosen += map(registry.read_foreign, foreign)
     named = requirements.parse(specs)
-    in_core = None
-    if not all(implementation.requires for implementation in chosen):
-        here = {canonicalize_name(found.name) for found in metadata.distributions() if found.name}
-        in_core = requirements.pair(tree.core(), here, named, "a regression")
     unknown = set(named)
+    core = tree.core()
+    here = {canonicalize_name(package.name) for package in metadata.distributions() if package.name}
     base: dict[str, Version] = {}
     head: dict[str, Version] = {}
     titles: dict[str, None] = {}
     for implementation in chosen:
         name = implementation.name
-        pair = in_core
-        if implementation.requires:
-            needs = (*environments.WORKER_NEEDS, *implementation.requires)
-            try:
+        try:
+            if implementation.requires:
+                needs = (*environments.WORKER_NEEDS, *implementation.requires)
                 held = requirements.freeze(environments.build(needs, purpose=name))
                 pair = requirements.pair(needs, held, named, name)
-            except environments.NotBuilt as error:
-                unknown.clear()  # nobody knows what it would hold
-                failure = ArmFailed("not_installed", one_line(str(error), 300))
-                base[name] = head[name] = Version(implementation, root, failure=failure)
-                continue
+            else:
+                pair = requirements.pair(core, here, named, "a regression")
+        except environments.NotBuilt as error:
+            if not implementation.requires:
+                raise
+            unknown.clear()  # nobody knows what it would hold
+            failure = ArmFailed("not_installed", one_line(str(error), 300))
+            base[name] = head[name] = Version(implementation, root, failure=failure)
+            continue
         if pair:
             before, now, differ = pair
             base[name] = Version(implementation, root, before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from xml.etree import ElementTree
 
@@ -19,11 +18,14 @@ from impls.core.text import one_line
 
 STYLES = {"slower": "bold red", "faster": "green", UNCLEAR: "yellow"}
 PASSED = ("same", "faster")
-OUTCOMES = {
-    **dict.fromkeys(("slower", *REGRESSIONS), ("failure", "failures")),
-    **dict.fromkeys(UNMEASURED, ("error", "errors")),
-}
-"""JUnit's element for a verdict or kind, and the attribute of a suite that counts these. All others are skipped."""
+TAGS = (
+    {"slower": "failure"}
+    | dict.fromkeys(REGRESSIONS, "failure")
+    | dict.fromkeys(UNMEASURED, "error")
+)
+"""JUnit's element for a verdict or a kind. All others are skipped."""
+COUNTED = {"failure": "failures", "error": "errors", "skipped": "skipped"}
+"""The attribute of a JUnit suite that counts its cases with an element."""
 
 Row = dict[str, Finding]
 """An implementation at a benchmark: its finding for each metric."""
@@ -229,24 +231,21 @@ def junit(result: Result, title: str) -> str:
     """Return a test case per benchmark and metric: a regression is a failure, a benchmark not measured is an error."""
     suites = ElementTree.Element("testsuites")
     suite = ElementTree.SubElement(suites, "testsuite", name=one_line(title))
-    counts = Counter({"tests": 0, "failures": 0, "errors": 0, "skipped": 0})
 
     def add(name: str, word: str, message: str) -> None:
-        counts["tests"] += 1
         case = ElementTree.SubElement(
             suite, "testcase", name=one_line(name), classname="regression"
         )
-        if word in PASSED:
-            return
-        tag, counted = OUTCOMES.get(word, ("skipped", "skipped"))
-        counts[counted] += 1
-        ElementTree.SubElement(case, tag, message=one_line(message), type=word)
+        if word not in PASSED:
+            tag = TAGS.get(word, "skipped")
+            ElementTree.SubElement(case, tag, message=one_line(message), type=word)
 
     for finding in result.findings:
         words = f"{finding.verdict} {change(finding)}"
         add(f"{finding.benchmark} {finding.metric}", finding.verdict, words)
     for standing in result.standings:
         add(f"{standing.benchmark} agreement", standing.kind, standing.reason)
-    for counted, number in counts.items():
-        suite.set(counted, str(number))
+    suite.set("tests", str(len(suite)))
+    for tag, attribute in COUNTED.items():
+        suite.set(attribute, str(len(suite.findall(f"testcase/{tag}"))))
     return ElementTree.tostring(suites, encoding="unicode")

@@ -6,9 +6,10 @@ Nothing here changes a verdict. Profiles are taken when all timing has ended, in
 from __future__ import annotations
 
 import itertools
-import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from benchmarks.cases import Benchmark
 from benchmarks.judge import agreement
@@ -122,23 +123,17 @@ def differing(
     """
     lines = []
     for name in dict.fromkeys(itertools.chain(*base, *head)):
-        before = [profile.get(name, Ran(0.0, 0)) for profile in base]
-        now = [profile.get(name, Ran(0.0, 0)) for profile in head]
-        line = Line(name, _median(before), _median(now))
-        seconds = direction(before, now, "seconds")
-        runs = direction(before, now, "times")
-        if (runs * line.difference > 0 or seconds) and abs(line.difference) >= least:
+        before = np.array([profile.get(name, (0.0, 0)) for profile in base])
+        now = np.array([profile.get(name, (0.0, 0)) for profile in head])
+        line = Line(name, Ran(*np.median(before, axis=0)), Ran(*np.median(now, axis=0)))
+        seconds, times = direction(before, now)
+        if (times * line.difference > 0 or seconds) and abs(line.difference) >= least:
             lines.append(line)
     return sorted(lines, key=lambda line: -abs(line.difference))[:MOST_LINES]
 
 
-def direction(before: Sequence[Ran], now: Sequence[Ran], name: str) -> int:
-    """Return 1 where all seconds or times of `now` lie above all of `before`, −1 where all lie below, otherwise 0."""
-    old = [getattr(ran, name) for ran in before]
-    new = [getattr(ran, name) for ran in now]
-    return int(min(new) > max(old)) - int(max(new) < min(old))
-
-
-def _median(runs: Sequence[Ran]) -> Ran:
-    """Return the medians of the seconds and of the times."""
-    return Ran(*map(statistics.median, zip(*runs, strict=True)))
+def direction(before: np.ndarray, now: np.ndarray) -> list[int]:
+    """Return for each column 1 where all rows of `now` lie above all of `before`, −1 where all lie below, else 0."""
+    above = now.min(axis=0) > before.max(axis=0)
+    below = now.max(axis=0) < before.min(axis=0)
+    return [*(above.astype(int) - below)]

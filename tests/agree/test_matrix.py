@@ -101,7 +101,7 @@ def test_a_reason_is_told_once_for_all_dtypes_and_columns_that_have_it():
 def test_the_markdown_has_every_cell_control_and_reason():
     made = matrix_of({("float32", "t1-b1-i1-h1"): ok(), ("float32", "t2-b1-i1-h1"): failed()}, ("float32", "bfloat16"))
     made.modes = {TORCH: ["forward", "backward"]}
-    text = markdown(made, ["AMD EPYC"], ["a fault, float32: refused: h_n"], "1 of 2 cells agree")
+    text = markdown(made, ["AMD EPYC"], {"a fault, float32": "h_n"}, "1 of 2 cells agree")
     assert [TORCH, "1e-07", "disagrees", "–", "–", "–"] in cells_of(text)
     assert [TORCH, *["–"] * 5] in cells_of(text)
     for part in ("1 of 2 cells agree", "- AMD EPYC", "- a fault, float32: refused: h_n", "float32 (tolerance 4e-05)"):
