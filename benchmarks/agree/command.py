@@ -77,14 +77,9 @@ def agree(options: AgreeOptions) -> int:
             )
     choices.set_precision(options.precision, options.device)
     choices.heed_signals()
-    dtypes = options.dtypes or [
-        dtype
-        for dtype in DTYPES
-        if any(dtype in implementation.dtypes for implementation in compared)
-    ]
-    matrix = Matrix(
-        [version_of(implementation) for implementation in compared], problems, dtypes, options
-    )
+    offered = {dtype for implementation in compared for dtype in implementation.dtypes}
+    dtypes = options.dtypes or sorted(offered, key=DTYPES.index)
+    matrix = Matrix([*map(version_of, compared)], problems, dtypes, options)
     console = tables.output(200)
     stopped = None
     try:

@@ -90,14 +90,18 @@ class Matrix:
         return columns * len(self.versions) - len(self.cells)
 
     @property
+    def statuses(self) -> Counter[str]:
+        """How many cells have a status."""
+        return Counter(cell.status for cell in self.cells.values())
+
+    @property
     def good(self) -> bool:
         """Whether something agrees, and nothing should have been compared and does not agree."""
-        statuses = {cell.status for cell in self.cells.values()}
-        return "ok" in statuses and statuses.issubset(harmless(gpu_model()))
+        return "ok" in self.statuses and not set(self.statuses).difference(harmless(gpu_model()))
 
     def line(self, refused: int, controls: int) -> str:
         """Return the result in one line, with how many of the negative controls were refused."""
-        counts = Counter(cell.status for cell in self.cells.values())
+        counts = self.statuses
         words = [f"{counts.pop('ok', 0)} of {len(self.cells)} cells agree"]
         if self.missing:
             counts["not reached"] = self.missing
@@ -109,12 +113,11 @@ class Matrix:
 
         A worker starts on all processors, so that an implementation that shards over them does so here too.
         """
-
-        def late(version: Version) -> tuple[bool, str]:
-            return version.implementation.name not in LONGEST, version.implementation.framework
-
-        order = sorted(self.versions.values(), key=late)
-        versions = {version.implementation.name: version for version in order}
+        by_framework = sorted(
+            self.versions, key=lambda name: self.versions[name].implementation.framework
+        )
+        order = sorted(by_framework, key=lambda name: name not in LONGEST)
+        versions = {name: self.versions[name] for name in order}
         sides = [Side(dtype, versions, dtype=dtype) for dtype in self.dtypes]
         benchmarks: list[str] = []
         for columns in self.columns.values():

@@ -68,8 +68,9 @@ def notes(matrix: Matrix) -> list[str]:
         )
     if matrix.missing:
         lines.append("–: not reached before this was interrupted")
-    workloads = {benchmark.workload for benchmark in itertools.chain(*columns.values())}
-    wanted = {mode for workload in workloads for mode in MODES_OF[workload]}
+    wanted: set[str] = set()
+    for benchmark in itertools.chain(*columns.values()):
+        wanted.update(MODES_OF[benchmark.workload])
     for name, modes in sorted(matrix.modes.items()):
         missing = [mode for mode in MODES if mode in wanted and mode not in modes]
         if missing:

@@ -5,10 +5,10 @@ Where a side cannot be made, it is a ValueError of one line.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -24,7 +24,7 @@ from benchmarks.regression.snapshots import Unusable
 from benchmarks.runner.sides import ArmFailed, Side, Version, version_of
 from benchmarks.worker.used_files import Origin
 from impls.core import environments, registry
-from impls.core.files import check_name
+from impls.core.files import check_name, digest
 from impls.core.registry import Implementation
 from impls.core.text import one_line
 
@@ -43,8 +43,9 @@ class Comparison:
         """Whether nothing differs: both sides have the same implementations, in the same environments."""
         if self.base.unreadable or self.head.unreadable or not self.base.versions:
             return False
-        built = all(version.failure is None for version in self.base.versions.values())
-        return built and self.base.versions == self.head.versions
+        if any(version.failure for version in self.base.versions.values()):
+            return False
+        return self.base.versions == self.head.versions
 
 
 class Source:
@@ -134,11 +135,10 @@ class Source:
 
 def code_of(side: Side) -> str:
     """Return a hash of a side's files: the implementations, and the snapshots that they are in."""
-    parts = [
-        f"{name} {version.implementation.digest} {version.root.name}"
-        for name, version in side.versions.items()
-    ]
-    return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:16]
+    parts = {}
+    for name, version in side.versions.items():
+        parts[name] = f"{version.implementation.digest} {version.root.name}".encode()
+    return digest(parts)
 
 
 def is_foreign(name: str) -> bool:
@@ -156,16 +156,17 @@ def _chosen(wanted: Sequence[str], base: Source, head: Source, shared: bool) -> 
         sides[name] = [side.lstms[name][0] for side in (base, head) if name in side.lstms]
     names = []
     for text in wanted:
-        if text in SETS:  # what neither side can read may be of any set
-            names += [
-                name for name in sides if not sides[name] or any(map(SETS[text], sides[name]))
-            ]
-            continue
-        name = Path(text).stem
-        if name not in sides:
-            registry.resolve(name)  # raises, with the nearest name
-            raise Unusable(f"{name} is not an LSTM")
-        names.append(name)
+        stem = Path(text).stem
+        if stem in sides:
+            names.append(stem)
+        elif text not in SETS:
+            registry.resolve(stem)  # raises, with the nearest name
+            raise Unusable(f"{stem} is not an LSTM")
+        else:
+            for name, implementations in sides.items():
+                # what neither side can read may be of any set
+                if not implementations or any(map(SETS[text], implementations)):
+                    names.append(name)
     if not wanted:
         names += [name for name in GATED if name in sides]
         for name, implementations in sides.items():
@@ -191,22 +192,11 @@ def split(wanted: Sequence[str]) -> tuple[list[str], list[Path]]:
         elif path not in foreign:
             check_name(str(path))
             foreign.append(path)
-    stems = [path.stem for path in (*map(Path, own), *foreign)]
-    for stem in stems:
-        if stems.count(stem) > 1:
+    stems = Counter(path.stem for path in (*map(Path, own), *foreign))
+    for stem, number in stems.items():
+        if number > 1:
             raise Unusable(f"{stem} is named twice; where these are two files, rename one")
     return own, foreign
-
-
-def left_out(places: Mapping[Path, tuple[Path, Path]]) -> tuple[str, ...]:
-    """Return a line for each file from elsewhere that has ignored files beside it: neither side has these."""
-    lines = []
-    for file, place in places.items():
-        names = ", ".join(snapshots.ignored_beside(*place))
-        if names:
-            ignored = f"beside it, git ignores {one_line(names, 200)}"
-            lines.append(f"{file.stem}: {ignored}: neither side has that")
-    return tuple(lines)
 
 
 def by_revision(
@@ -227,14 +217,16 @@ def by_revision(
     if own or not foreign:
         base_root = base.add_own()
         root = head.add_own()
-        before, now = (registry.shared_files(each / "impls") for each in (base_root, root))
-        names = _chosen(own, base, head, before != now)
+        before = registry.shared_files(base_root / "impls")
+        shared = registry.shared_files(root / "impls") != before
+        names = _chosen(own, base, head, shared)
         if base.core() != head.core():
             base.python, head.python, differ = requirements.apart(base.core(), head.core())
             if differ:
                 title += f", with {requirements.short(differ)}"
     else:
         root = snapshots.of_working_tree(ROOT / "impls", "impls")
+    left_out = []
     for path, place in places.items():
         in_base = base.add(path, root, *place)
         in_head = head.add(path, root, *place)
@@ -242,7 +234,12 @@ def by_revision(
             hint = "; git ignores it" if path.is_file() and not head_revision else ""
             raise Unusable(f"{path} exists neither in {revision} nor in {other}{hint}")
         names.append(path.stem)
-    return Comparison(base.side("base", names), head.side("head", names), title, left_out(places))
+        ignored = ", ".join(snapshots.ignored_beside(*place))
+        if ignored:
+            line = f"{path.stem}: beside it, git ignores {one_line(ignored, 200)}"
+            left_out.append(f"{line}: neither side has that")
+    sides = base.side("base", names), head.side("head", names)
+    return Comparison(*sides, title, tuple(left_out))
 
 
 def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:

@@ -145,11 +145,11 @@ def resolved(options: GateOptions) -> tuple[GateOptions, Comparison, tuple[int, 
             compared = comparison.by_requirement(options.implementations, options.base_requirements)
     except (ValueError, OSError) as error:
         raise click.UsageError(str(error)) from None
-    both = len({*compared.base.versions} & {*compared.head.versions})
+    both = compared.base.versions.keys() & compared.head.versions.keys()
     whole = msgspec.structs.replace(
         options,
         benchmarks=benchmarks,
         baseline="base",
-        turn_seconds=turn_seconds(max(1, both * len(benchmarks)), options.device),
+        turn_seconds=turn_seconds(max(1, len(both) * len(benchmarks)), options.device),
     )
     return whole, compared, cores

@@ -57,8 +57,8 @@ class Written(msgspec.Struct, frozen=True):
     exit_code: int
     margin: float
     code: dict[str, str]
-    findings: tuple[Finding, ...]
-    standings: tuple[Standing, ...]
+    findings: list[Finding]
+    standings: list[Standing]
     left_out: tuple[str, ...] = ()
 
 
@@ -110,7 +110,7 @@ class Result:
             for standing in self.standings
             if standing.kind in UNMEASURED
         ]
-        if reasons or self.findings or self.number_of("new") or self.number_of("alike"):
+        if reasons or self.findings or "new" in self.kinds or "alike" in self.kinds:
             return reasons
         return ["nothing could be compared"]
 
@@ -124,9 +124,10 @@ class Result:
         """The findings whose verdict is unclear."""
         return [finding for finding in self.findings if finding.verdict == UNCLEAR]
 
-    def number_of(self, kind: str) -> int:
-        """Return how many standings are of a kind."""
-        return [standing.kind for standing in self.standings].count(kind)
+    @property
+    def kinds(self) -> list[str]:
+        """The kind of each standing."""
+        return [standing.kind for standing in self.standings]
 
     def exit_code(self, strict: bool) -> int:
         """Return 0 for no regression, 1 for a regression, 3 for what was not measured or, with `strict`, is unclear."""
@@ -146,9 +147,9 @@ class Result:
                 unclear = [f"{finding.benchmark} {finding.metric}" for finding in self.unclear]
                 line += f"; but unclear: {'; '.join(unclear)}"
             return line
-        if self.number_of("alike"):
+        if "alike" in self.kinds:
             return ALIKE
-        new = count(self.number_of("new"), "benchmark")
+        new = count(self.kinds.count("new"), "benchmark")
         return f"no regression found; there is nothing to compare {new} with"
 
     def _size_in_words(self) -> str:
@@ -159,9 +160,9 @@ class Result:
         if largest < math.inf:
             return f"a slowdown of {largest:+.1%} would have been found 9 times of 10, on each benchmark"
         words = "there are too few replicates to say which slowdown would have been found"
-        unclear = [finding.metric for finding in self.unclear].count("time")
+        unclear = [finding for finding in times if finding.verdict == UNCLEAR]
         if unclear:
-            words += f", and {unclear} of {count(len(times), 'benchmark')} stay unclear"
+            words += f", and {len(unclear)} of {count(len(times), 'benchmark')} stay unclear"
         return words
 
     def written(self, title: str, strict: bool, code: dict[str, str]) -> Written:
@@ -172,8 +173,8 @@ class Result:
             self.exit_code(strict),
             self.margin,
             code,
-            tuple(self.findings),
-            tuple(self.standings),
+            self.findings,
+            self.standings,
             self.left_out,
         )
 
@@ -261,9 +262,8 @@ def measure_and_decide(
             break
         wanted: dict[str, list[Benchmark]] = {}
         for key in keys:
-            if (
-                key in unsettled or not replicate
-            ):  # the first one has the rows of what was refused, too
+            # the first replicate has the rows of what was refused, too
+            if key in unsettled or replicate == 0:
                 wanted.setdefault(key.implementation, []).append(Benchmark.parse(key.benchmark))
         stage = Stage.MEASURING
         of_all = replicates
@@ -276,10 +276,12 @@ def measure_and_decide(
         measured = log_ratios.of_records(whole, rules)
         unsettled = sampling.unsettled(measured)
     for key in keys:
-        base, head = ((side.label, key.implementation, key.benchmark) for side in session.sides)
-        standing = standing_of(
-            key, session.admissions.get(base), session.admissions.get(head)
-        ) or standing_after(key, session.failures.get(base), session.failures.get(head))
+        base = "base", key.implementation, key.benchmark
+        head = "head", key.implementation, key.benchmark
+        admissions = session.admissions
+        standing = standing_of(key, admissions.get(base), admissions.get(head))
+        if not standing:
+            standing = standing_after(key, session.failures.get(base), session.failures.get(head))
         if standing:
             result.standings.append(standing)
     result.findings = decision.verdicts(measured, sampling, sizes=True)

@@ -53,32 +53,56 @@ def _others(row: Row) -> str:
 
 
 COLUMNS = (
-    Column("name", "implementation", lambda row: row["time"].benchmark.implementation, words=True, breakable=False),
+    Column(
+        "name",
+        "implementation",
+        lambda row: row["time"].benchmark.implementation,
+        words=True,
+        breakable=False,
+    ),
     Column("base", "base", lambda row: duration(row["time"].base), priority=2, breakable=False),
     Column(
-        "change", "change [95 %]", lambda row: change(row["time"]), breakable=False,
+        "change",
+        "change [95 %]",
+        lambda row: change(row["time"]),
+        breakable=False,
         note="head's time against base's, compared inside blocks of turns. The interval is over n replicates.",
     ),
     Column(
-        "verdict", "verdict", lambda row: row["time"].verdict, words=True, breakable=False,
+        "verdict",
+        "verdict",
+        lambda row: row["time"].verdict,
+        words=True,
+        breakable=False,
         note="slower if at least half the margin, and significant: all levels add up to"
         f" {100 * FAMILY:g} %. faster: the same in the other direction. same if the whole interval lies within the"
         " margin. Otherwise: unclear.",
     ),
     Column(
-        "finds", "finds", _smallest, priority=1, breakable=False,
+        "finds",
+        "finds",
+        _smallest,
+        priority=1,
+        breakable=False,
         note="the smallest slowdown that this run would have found 9 times of 10.",
     ),
     Column(
-        "also", "also", _others, words=True,
+        "also",
+        "also",
+        _others,
+        words=True,
         note="other metrics that are not the same. start: the first call of a fresh process with a warm compile cache;"
         " its margin is 25 %, and at least 50 ms. memory: the peak RSS; its margin is 10 %, and at least 8 MiB.",
     ),
     Column(
-        "n", "n", lambda row: str(row["time"].replicates), priority=0, breakable=False,
+        "n",
+        "n",
+        lambda row: str(row["time"].replicates),
+        priority=0,
+        breakable=False,
         note="replicates. Benchmarks that vary more get more of them.",
     ),
-)  # fmt: skip
+)
 PROFILE_COLUMNS = (
     Column("base_runs", "runs in base", lambda line: f"{line.base.times:g}"),
     Column("head_runs", "runs in head", lambda line: f"{line.head.times:g}"),

@@ -85,11 +85,10 @@ def apart(before: Sequence[str], now: Sequence[str], purpose: str = "a regressio
         hint = "all other packages are held at head's versions; name those that must move"
         raise environments.NotBuilt(f"{error} ({hint})") from None
     in_base = freeze(base)
-    names = {name for name, _ in in_base.items() ^ in_head.items()}
-    versions = {
-        name: (in_base.get(name, "none"), in_head.get(name, "none")) for name in sorted(names)
-    }
-    return base, head, versions
+    differ = {}
+    for name in sorted(dict(in_base.items() ^ in_head.items())):
+        differ[name] = in_base.get(name, "none"), in_head.get(name, "none")
+    return base, head, differ
 
 
 def pair(

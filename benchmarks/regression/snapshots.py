@@ -140,17 +140,14 @@ def place_of(path: Path) -> tuple[Path, Path]:
     A link on the way that the repository holds is not followed: on the other side it may lead elsewhere.
     """
     for folder in path.parents:
-        if (folder / ".git").exists() and _holds(folder, path.relative_to(folder)):
-            return folder, path.relative_to(folder)
+        if (folder / ".git").exists():
+            name = path.relative_to(folder)
+            links = [parent for parent in name.parents if (folder / parent).is_symlink()]
+            if all(_listed(folder, "--cached", "--others", "--", str(link)) for link in links):
+                return folder, name
     existing = next(folder for folder in path.parents if folder.is_dir())
     repository = top(existing)
     return repository, Path(os.path.realpath(path)).relative_to(repository)
-
-
-def _holds(repository: Path, name: Path) -> bool:
-    """Whether each link on the way from a repository's top folder to a file is the repository's own."""
-    links = [parent for parent in name.parents if (repository / parent).is_symlink()]
-    return all(_listed(repository, "--cached", "--others", "--", str(link)) for link in links)
 
 
 def check_absent(repository: Path, revision: str, name: Path) -> None:
