@@ -112,7 +112,10 @@ class Gate:
         title = compared.title
         if options.gates > 1:
             title += f"{outcome.ONE_OF}{options.gates} gates"
-        code = {side.label: comparison.code_of(side) for side in (compared.base, compared.head)}
+        code = {
+            "base": comparison.code_of(compared.base),
+            "head": comparison.code_of(compared.head),
+        }
         written = result.written(title, options.strict, code)
         self.line = written.verdict
         exit_code = 1 if result.worse else 3  # where the files can't be written

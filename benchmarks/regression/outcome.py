@@ -69,10 +69,12 @@ def read(folder: Path) -> Written:
 
 def change(finding: Finding) -> str:
     """Return such as `+5.1 % [+4.6, +5.5]`, with a question mark for an end that is not known."""
-    ends = (
-        f"{100 * (end - 1):+.1f}" if end is not None and 0 < end < 100 else "?"
-        for end in (finding.low, finding.high)
-    )
+    ends = []
+    for end in (finding.low, finding.high):
+        if end is not None and 0 < end < 100:
+            ends.append(f"{100 * (end - 1):+.1f}")
+        else:
+            ends.append("?")
     return f"{100 * (finding.ratio - 1):+.1f} % [{', '.join(ends)}]"
 
 

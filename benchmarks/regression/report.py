@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
 from rich.table import Table
@@ -26,6 +26,7 @@ TAGS = (
 """JUnit's element for a verdict or a kind. All others are skipped."""
 COUNTED = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 """The attribute of a JUnit suite that counts its cases with an element."""
+TAG_STYLES = {"failure": "bold red", "error": "yellow", "skipped": "dim"}
 
 Row = dict[str, Finding]
 """An implementation at a benchmark: its finding for each metric."""
@@ -134,25 +135,27 @@ def located_lines(slowdown: Slowdown) -> list[str]:
     """Return in sentences where a benchmark is slower."""
     lines = [f"a call takes {signed(slowdown.added)}"]
     for kind, differing in slowdown.profiles.items():
-        lines += _explained(kind, [line for line in differing if line.difference > 0])
-    return lines + ([f"no profile: {slowdown.failure}"] if slowdown.failure else [])
+        longer = [line for line in differing if line.difference > 0]
+        more_often = [line for line in longer if line.head.times > line.base.times]
+        if more_often:
+            first = more_often[0]
+            runs = f"runs in a call: {first.head.times:g}, in base {first.base.times:g}"
+            lines.append(f"of all {kind} that run more often, {_grew_most(first)} ({runs})")
+        if not longer:
+            lines.append(f"none of the {kind} explains a tenth of that")
+        elif longer[:1] != more_often[:1]:
+            lines.append(f"of all {kind}, {_grew_most(longer[0])}")
+    if slowdown.failure:
+        lines.append(f"no profile: {slowdown.failure}")
+    return lines
 
 
-def _explained(kind: str, grown: Sequence[Line]) -> Iterator[str]:
-    """Yield what explains a slowdown: first of what runs more often, then of all, where that is another."""
-    if not grown:
-        yield f"none of the {kind} explains a tenth of that"
-        return
-    more = next((line for line in grown if line.more), None)
-    if more:
-        runs = f"runs in a call: {more.head.times:g}, in base {more.base.times:g}"
-        yield f"of all {kind} that run more often, {_grew_most(more)} ({runs})"
-    if grown[0] is not more:
-        yield f"of all {kind}, {_grew_most(grown[0])}"
+def _short_name(line: Line) -> str:
+    return one_line(line.name, 120)
 
 
 def _grew_most(line: Line) -> str:
-    return f"{one_line(line.name, 120)} grew most: {signed(line.difference)}"
+    return f"{_short_name(line)} grew most: {signed(line.difference)}"
 
 
 def located_markdown(located: Mapping[GateKey, Slowdown]) -> str:
@@ -161,9 +164,7 @@ def located_markdown(located: Mapping[GateKey, Slowdown]) -> str:
     for key, slowdown in located.items():
         parts += [f"#### {markdown_cell(key)}", tables.items(located_lines(slowdown))]
         for kind, lines in slowdown.profiles.items():
-            name = Column(
-                "name", f"{kind}: own time", lambda line: one_line(line.name, 120), words=True
-            )
+            name = Column("name", f"{kind}: own time", _short_name, words=True)
             if lines:
                 parts.append(tables.markdown([name, *PROFILE_COLUMNS], lines))
     parts.append(
@@ -190,11 +191,7 @@ def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
         console.print(table)
     console.print()
     for standing in result.standings:
-        style = "dim"
-        if standing.kind in REGRESSIONS:
-            style = "bold red"
-        elif standing.kind in UNMEASURED:
-            style = "yellow"
+        style = TAG_STYLES[TAGS.get(standing.kind, "skipped")]
         _say(console, f"{standing.kind}: {standing.benchmark}: {standing.reason}", style)
     for left_out in result.left_out:
         _say(console, f"left out: {left_out}", "yellow")
@@ -244,7 +241,7 @@ def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -
         for standing in result.standings
     ]
     parts.append("\n".join(standings))
-    parts.append(tables.items(f"left out: {line}" for line in result.left_out))
+    parts.append(tables.items(f"left out: {left_out}" for left_out in result.left_out))
     if result.located:
         parts.append(located_markdown(result.located))
     parts.append(tables.items([*tables.notes(every), *provenance]))

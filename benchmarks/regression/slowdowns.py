@@ -46,11 +46,6 @@ class Line:
         """Head's seconds minus base's."""
         return self.head.seconds - self.base.seconds
 
-    @property
-    def more(self) -> bool:
-        """Whether it runs more often in head."""
-        return self.head.times > self.base.times
-
 
 @dataclass(frozen=True)
 class Slowdown:
@@ -100,7 +95,7 @@ def profiles_of(session: Session, finding: Finding) -> tuple[list[Profiled], lis
     profiles: dict[str, list[Profiled]] = {"base": [], "head": []}
     with session:
         session.make_arms([name])
-        arms = {side: session.arms[side, name] for side in profiles}
+        arms = {"base": session.arms["base", name], "head": session.arms["head", name]}
         start_all([*arms.values()])
         for arm in arms.values():
             arm.ensure_running()
