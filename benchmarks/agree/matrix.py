@@ -22,17 +22,8 @@ from benchmarks.runner.arm import Arm
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker import requests
-from impls.core.contract import MODES_OF, WORKLOADS
 from impls.core.problem import Problem
-
-LONGEST = (
-    "torch_lstm_compiled",
-    "torch_lstm_dynamic",
-    "torch_cell_compiled",
-    "torch_scan",
-    "tinygrad_lstm",
-)
-"""Those that compile longest. They start first, so that none of them ends alone."""
+from impls.core.workloads import MODES_OF, WORKLOADS
 
 Key = tuple[str, str, str]
 """The name of an implementation, a dtype, the id of a problem or the name of an extreme."""
@@ -70,7 +61,7 @@ class Matrix:
         for problem in problems:
             every = self.options.problems or problem.id in AGREE_PART_PROBLEMS
             compared = [
-                workload for workload in workloads if every or workload in ("sequence", "model")
+                workload for workload in workloads if every or WORKLOADS[workload].agreed_everywhere
             ]
             in_dtype = problem.replace(dtype=dtype)
             if compared:
@@ -116,7 +107,10 @@ class Matrix:
         by_framework = sorted(
             self.versions, key=lambda name: self.versions[name].implementation.framework
         )
-        order = sorted(by_framework, key=lambda name: name not in LONGEST)
+        # what compiles longest starts first, so that it does not end alone
+        order = sorted(
+            by_framework, key=lambda name: -self.versions[name].implementation.compile_minutes
+        )
         versions = {name: self.versions[name] for name in order}
         sides = [Side(dtype, versions, dtype=dtype) for dtype in self.dtypes]
         benchmarks: list[str] = []

@@ -11,7 +11,7 @@ from benchmarks.agree.matrix import Matrix
 from benchmarks.judge import agreement, extremes
 from benchmarks.tables import Column
 from benchmarks.words import listed
-from impls.core.contract import MODES, MODES_OF
+from impls.core.workloads import MODES, MODES_OF
 
 NAMED = 3
 """The most columns that a reason lists."""

@@ -286,6 +286,6 @@ def measure_and_decide(
             standing = standing_after(key, session.failures.get(base), session.failures.get(head))
         if standing:
             result.standings.append(standing)
-    result.findings = decision.verdicts(measured, sampling, sizes=True)
+    result.findings = decision.verdicts(measured, sampling)
     withdraw(result.records)
     return result

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchmarks.cases import Benchmark
-from benchmarks.judge import agreement
 from benchmarks.progress import Stage
 from benchmarks.regression.decision import Finding, GateKey
 from benchmarks.runner.arm import start_all
@@ -20,6 +19,7 @@ from benchmarks.runner.session import Session
 from benchmarks.worker.profiles import Profile, Profiled
 from impls.core.operators import Ran
 from impls.core.text import one_line
+from impls.core.weights import draw_seed
 
 PROFILES_PER_SIDE = 5
 """How often each side is profiled, in turns, after a warm-up."""
@@ -87,7 +87,7 @@ def locate(session: Session, slower: Sequence[Finding]) -> Iterator[tuple[GateKe
 
 def profiles_of(session: Session, finding: Finding) -> tuple[list[Profiled], list[Profiled]]:
     """Profile base and head in turns, and return the profiles of each."""
-    session.inputs = agreement.draw_seed()
+    session.inputs = draw_seed()
     name = finding.benchmark.implementation
     benchmark = Benchmark.parse(finding.benchmark.benchmark)
     calls = max(1, round(PROFILED_SECONDS / max(finding.base, finding.head, 1e-6)))
