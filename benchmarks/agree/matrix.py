@@ -35,7 +35,7 @@ class Matrix:
     columns: by dtype, the benchmarks of each problem and extreme.
     flushes: the cells that agree, where results below the smallest normal number are zero.
     modes: by implementation, those that were compared.
-    opened: by the process of a worker, the benchmark that is open there.
+    opened: by a worker's process, what is open there.
     """
 
     def __init__(
@@ -46,13 +46,12 @@ class Matrix:
         options: Options,
     ) -> None:
         self.versions = {version.implementation.name: version for version in versions}
-        self.dtypes = dtypes
         self.options = options
         self.columns = {dtype: self._columns(problems, dtype) for dtype in dtypes}
         self.cells: dict[Key, Record] = {}
         self.flushes: set[Key] = set()
         self.modes: dict[str, set[str]] = {}
-        self.opened: dict[int, requests.Open] = {}
+        self.opened: dict[object, requests.Open] = {}
 
     def _columns(self, problems: Sequence[Problem], dtype: str) -> dict[str, list[Benchmark]]:
         """Return what is compared in a dtype for each problem and extreme: half precision has no extremes."""
@@ -104,15 +103,14 @@ class Matrix:
 
         A worker starts on all processors, so that an implementation that shards over them does so here too.
         """
-        by_framework = sorted(
-            self.versions, key=lambda name: self.versions[name].implementation.framework
-        )
-        # what compiles longest starts first, so that it does not end alone
-        order = sorted(
-            by_framework, key=lambda name: -self.versions[name].implementation.compile_minutes
-        )
-        versions = {name: self.versions[name] for name in order}
-        sides = [Side(dtype, versions, dtype=dtype) for dtype in self.dtypes]
+
+        def in_order(item: tuple[str, Version]) -> tuple[float, str]:
+            # what compiles longest starts first, so that it does not end alone
+            implementation = item[1].implementation
+            return -implementation.compile_minutes, implementation.framework
+
+        versions = dict(sorted(self.versions.items(), key=in_order))
+        sides = [Side(dtype, versions, dtype=dtype) for dtype in self.columns]
         benchmarks: list[str] = []
         for columns in self.columns.values():
             benchmarks += [benchmark.id for benchmark in itertools.chain(*columns.values())]
@@ -132,12 +130,13 @@ class Matrix:
             unknown = ", ".join(sorted(limits.keys() - extremes.EXTREMES.keys()))
             raise ArmFailed("error", f"its LIMITS name {unknown}, which is no extreme")
         opening = session.opening(replace(benchmark, extreme=extreme and "gates-shut"))
-        opened = self.opened.get(arm.pid)
+        worker = arm.process
+        opened = self.opened.get(worker)
         if opened != opening:
             if opened:
-                arm.ask(requests.Close(self.opened.pop(arm.pid).benchmark))
+                arm.ask(requests.Close(self.opened.pop(worker).benchmark))
             arm.ask(opening)
-            self.opened[arm.pid] = opening
+            self.opened[worker] = opening
         expected = session.expected_of(benchmark)
         try:
             checked = arm.ask(requests.Check(opening.benchmark, expected, True, extreme))
@@ -152,7 +151,7 @@ class Matrix:
 
     def _fill_from(self, session: Session) -> None:
         """Fill the cells whose benchmarks have all been compared; what an implementation lacks counts only if alone."""
-        for dtype, (name, version) in itertools.product(self.dtypes, self.versions.items()):
+        for dtype, (name, version) in itertools.product(self.columns, self.versions.items()):
             lacks = partial(version.implementation.lacks, self.options.device)
             for column, benchmarks in self.columns[dtype].items():
                 able = [each for each in benchmarks if not lacks(each.problem, each.workload)]

@@ -20,7 +20,7 @@ IMPLEMENTATION = Column("implementation", "implementation", str, words=True, bre
 
 def show(matrix: Matrix, console: tables.CleanConsole) -> None:
     """Print a table per dtype: a row per implementation, a column per problem, the largest error in each cell."""
-    for dtype in matrix.dtypes:
+    for dtype in matrix.columns:
         columns = _columns(matrix, dtype)
         # as many columns side by side as fit into the terminal
         for size in range(len(columns), 0, -1):
@@ -43,7 +43,7 @@ def markdown(
 ) -> str:
     """Return the whole matrix in Markdown, with where it was made, and why each negative control was refused."""
     parts = ["# Agreement with the float64 reference", last, tables.items(where)]
-    for dtype in matrix.dtypes:
+    for dtype in matrix.columns:
         columns = [IMPLEMENTATION, *_columns(matrix, dtype)]
         parts += [f"## {_title(dtype)}", tables.markdown(columns, matrix.versions)]
     lines = notes(matrix)
@@ -81,7 +81,7 @@ def notes(matrix: Matrix) -> list[str]:
 def reasons(matrix: Matrix) -> list[str]:
     """Return the reasons of cells that are not ok; one line for all columns and dtypes that have the same."""
     dtypes_of: dict[tuple[str, str, str], list[str]] = {}
-    for name, dtype in itertools.product(matrix.versions, matrix.dtypes):
+    for name, dtype in itertools.product(matrix.versions, matrix.columns):
         columns = matrix.columns[dtype]
         columns_of: dict[str, list[str]] = {}
         for column in columns:
