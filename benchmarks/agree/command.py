@@ -18,7 +18,7 @@ from benchmarks.runner.sides import version_of
 from benchmarks.scratch import scratch
 from impls.core import command_line
 from impls.core.files import check_place, write_text
-from impls.core.problem import DTYPES
+from impls.core.problem import DTYPES, Problem
 
 
 class AgreeOptions(Options, frozen=True, kw_only=True):
@@ -68,13 +68,7 @@ def agree(options: AgreeOptions) -> int:
     compared = [implementation for implementation in implementations if implementation.is_lstm]
     if not compared:
         raise click.UsageError("nothing to compare: the peak is no LSTM")
-    problems = choices.choose_problems(options.problems, None, AGREE_PROBLEMS)
-    for problem in problems:
-        if problem.dtype != DTYPES[0]:
-            without = problem.replace(dtype=DTYPES[0]).id
-            raise click.UsageError(
-                f"write --problem {without} --dtype {problem.dtype} in place of {problem.id}"
-            )
+    problems = _problems(options)
     choices.set_precision(options.precision, options.device)
     choices.heed_signals()
     offered = {dtype for implementation in compared for dtype in implementation.dtypes}
@@ -105,6 +99,18 @@ def agree(options: AgreeOptions) -> int:
     if stopped:
         raise stopped
     return 0 if matrix.good and all(refused.values()) else 1
+
+
+def _problems(options: AgreeOptions) -> list[Problem]:
+    """Return the problems to compare, without a dtype: --dtype says in which."""
+    problems = choices.choose_problems(options.problems, None, AGREE_PROBLEMS)
+    for problem in problems:
+        if problem.dtype != DTYPES[0]:
+            without = problem.replace(dtype=DTYPES[0]).id
+            raise click.UsageError(
+                f"write --problem {without} --dtype {problem.dtype} in place of {problem.id}"
+            )
+    return problems
 
 
 def _where(options: AgreeOptions, dtypes: Sequence[str]) -> list[str]:
