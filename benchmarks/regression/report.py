@@ -186,7 +186,8 @@ def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
             for benchmark, rows in by_benchmark.items()
         ]
 
-    for table in terminal(tables.fitting(every, terminal, console)):
+    shown = tables.fitting(every, terminal, console) if every else []
+    for table in terminal(shown):
         console.print()
         console.print(table)
     console.print()
