@@ -8,7 +8,7 @@ from typing import Annotated
 
 import click
 
-from benchmarks import choices, machine, tables
+from benchmarks import choices, hardware, machine, tables
 from benchmarks.agree import controls, report
 from benchmarks.agree.matrix import Matrix
 from benchmarks.cases import AGREE_PROBLEMS
@@ -69,8 +69,8 @@ def agree(options: AgreeOptions) -> int:
     if not compared:
         raise click.UsageError("nothing to compare: the peak is no LSTM")
     problems = _problems(options)
-    choices.set_precision(options.precision, options.device)
-    choices.heed_signals()
+    hardware.set_precision(options.precision, options.device)
+    command_line.heed_signals()
     offered = {dtype for implementation in compared for dtype in implementation.dtypes}
     dtypes = options.dtypes or sorted(offered, key=DTYPES.index)
     matrix = Matrix([*map(version_of, compared)], problems, dtypes, options)

@@ -68,7 +68,7 @@ def calibrate(options: CalibrateOptions) -> int:
     """
     folder = Path(options.out) if options.out else ROOT / "runs" / "calibration"
     measures = bool(options.rounds or options.runs)
-    choices.heed_signals()
+    command_line.heed_signals()
     if not measures and not folder.is_dir():
         raise click.UsageError(f"{folder} is not a folder: there is nothing to make tables of")
     problem, *others = choices.choose_problems(options.problems, None, [GATED_PROBLEM])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import choices, json_files, machine
+from benchmarks import json_files, machine, out_folder
 from benchmarks.cases import GATED_MODES, GATED_PROBLEM
 from benchmarks.metadata import Metadata
 from benchmarks.options import command
@@ -49,7 +49,7 @@ def regression(options: GateOptions) -> int:
     """
     gate = Gate(options)
     try:
-        choices.heed_signals()
+        command_line.heed_signals()
         gate.run()
     except (click.ClickException, click.Abort):
         raise
@@ -86,7 +86,7 @@ class Gate:
             options = json_files.read(Path(options.file), GateOptions)
         options, compared, cores = resolved(options)
         self.options = options
-        self.folder = choices.usable_out(options.out, "regression")
+        self.folder = out_folder.usable_out(options.out, "regression")
         if compared.alike and not options.even_if_same:
             result = alike(compared.base.names, options.benchmarks, options.margin)
             self.conclude(result, compared)
@@ -109,20 +109,19 @@ class Gate:
         """Write all files, and print the result, also where they can't be written. `took`: how long it took."""
         options = self.options
         result.left_out = compared.left_out
-        title = compared.title
-        if options.gates > 1:
-            title += f"{outcome.ONE_OF}{options.gates} gates"
         code = {
             "base": comparison.code_of(compared.base),
             "head": comparison.code_of(compared.head),
         }
-        written = result.written(title, options.strict, code)
+        written = result.written(compared.title, options.strict, code, options.gates)
         self.line = written.verdict
         exit_code = 1 if result.worse else 3  # where the files can't be written
         try:
             described = machine.describe(options)
             provenance = machine.provenance(described)
-            self.markdown = partial(report.markdown, result, title, written.verdict, provenance)
+            self.markdown = partial(
+                report.markdown, result, written.heading, written.verdict, provenance
+            )
             write_files(self.folder, result, written, described, self.markdown())
             self.line += f"; {command_line.near(self.folder / REPORT)}"
             self.is_written = True
@@ -131,7 +130,7 @@ class Gate:
             self.exit_code = exit_code
             if took:
                 command_line.say(took)
-            report.show(result, title, self.line, output())
+            report.show(result, written.heading, self.line, output())
 
     def explain(self, result: Result, located: Iterable[tuple[GateKey, Slowdown]]) -> None:
         """Add to the report where it is slower; what was located before an interruption, too."""
@@ -151,7 +150,7 @@ def write_files(
     json_files.write(folder / "environment.json", described)
     write_records(folder / "regression.parquet", result.records, COMPARED)
     write_text(folder / REPORT, markdown)
-    write_text(folder / "regression.xml", report.junit(result, written.title))
+    write_text(folder / "regression.xml", report.junit(result, written.heading))
     json_files.write(folder / outcome.FILE, written)
     to_summary(markdown)
 
