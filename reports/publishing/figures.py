@@ -13,7 +13,7 @@ import pandas as pd
 from benchmarks import ROOT
 from benchmarks.calibration.real_gates import span
 from benchmarks.words import duration, time_with_interval
-from reports import code_age, frames, machines, tables
+from reports import code_age, frames, machines, selection, tables
 from reports.machines import Machine
 from reports.parts import cliffs, releases
 from reports.publishing import cells
@@ -27,26 +27,19 @@ DEFAULTS = {"mode": STEP, "implementation": frames.USUAL_BASELINE}
 """What a row of TABLES may leave out."""
 
 
+RowsOf = Callable[[Machine], pd.DataFrame]
+
+
 @functools.cache  # three columns are of these
 def _sequences(machine: Machine) -> pd.DataFrame:
     """Return the rows that are compared with the baseline; no releases."""
-    rows = machines.together(machine.runs)
+    rows = selection.sequences(machine.runs)
     return rows[rows["ratio"].notna() & rows["implementation"].isin(code_age.digests())]
-
-
-def _of_runs(rows_of_report: Callable[[Report], pd.DataFrame], machine: Machine) -> pd.DataFrame:
-    """Return the rows of all runs of a machine, those of today's code first."""
-    every = []
-    for report in machine.runs:
-        day = frames.began(report.run.run_id)
-        every.append(rows_of_report(report).assign(day=day))
-    return pd.concat(every, ignore_index=True).sort_values("older", kind="stable")
 
 
 def _whole_steps(report: Report) -> pd.DataFrame:
     """Return the rows of training steps with a loss and an optimizer."""
-    rows = report.summary.query("workload == 'train' and status == 'ok'")
-    return rows.assign(older=~code_age.is_today(rows))
+    return report.rows.query("workload == 'train' and status == 'ok'")
 
 
 def _keras_on_torch(report: Report) -> pd.DataFrame:
@@ -55,10 +48,14 @@ def _keras_on_torch(report: Report) -> pd.DataFrame:
     return pair_ratios(report, rows.assign(other="keras_tensorflow"), "other")
 
 
-WHOLE_STEPS = functools.partial(_of_runs, _whole_steps)
-OPTIONS = functools.partial(_of_runs, cliffs.costs)
-RELEASES = functools.partial(_of_runs, functools.partial(releases.compared, base="first"))
-KERAS = functools.partial(_of_runs, _keras_on_torch)
+def _of_runs(rows_of_report: Callable[[Report], pd.DataFrame]) -> RowsOf:
+    return lambda machine: selection.one_each(machine.runs, rows_of_report)
+
+
+WHOLE_STEPS = _of_runs(_whole_steps)
+OPTIONS = _of_runs(cliffs.costs)
+RELEASES = _of_runs(functools.partial(releases.compared, base="first"))
+KERAS = _of_runs(_keras_on_torch)
 
 
 def _time(row: Any) -> str:
@@ -72,7 +69,7 @@ def _first_call(row: Any) -> str:
 class Column(NamedTuple):
     """Where a figure is: in which rows and under which name; how a table shows it; its verdict or operator."""
 
-    rows: Callable[[Machine], pd.DataFrame]
+    rows: RowsOf
     name: str
     text: Callable[[Any], str]
     word: str = ""
@@ -114,7 +111,7 @@ class Published:
         every = []
         for machine in self.machines:
             for column, (rows_of, name, text, word) in COLUMNS.items():
-                rows = rows_of(machine).drop_duplicates(frames.ARM)
+                rows = rows_of(machine)
                 value = pd.to_numeric(rows[name], errors="coerce")
                 new = {
                     "machine": machine.label,

@@ -35,12 +35,15 @@ def fastest(published: Published) -> str:
     more = published.figures.assign(machine=published.figures["machine"].map(names))
     versions = dict.fromkeys(torch_and_jax(machine.head.run) for machine in machines)
     about = [f"{'; '.join(versions)}."]
+    of_other_runs: set[str] = set()
     for machine in machines:
+        head = machine.head
         name = names[machine.label]
-        where = cells.with_cores(machine.label.removeprefix(f"{name}, "), machine.head.run)
-        link = f"[{name}](reports/published/{machine.head.name}/table.md)"
-        about.append(f"{link}: {where}, {cells.rounds_and_days(machine.head.run)}.")
-    of_other_runs = rows.query("number > 0 and machine in @names")["implementation"].unique()
-    if len(of_other_runs):
-        about.append(f"{listed([f'`{name}`' for name in of_other_runs])}: other runs.")
+        where = cells.with_cores(machine.label.removeprefix(f"{name}, "), head.run)
+        link = f"[{name}](reports/published/{head.name}/table.md)"
+        about.append(f"{link}: {where}, {cells.rounds_and_days(head.run)}.")
+        others = rows[(rows["machine"] == machine.label) & (rows["report"] != head)]
+        of_other_runs |= set(others["implementation"])
+    if of_other_runs:
+        about.append(f"{listed([f'`{name}`' for name in sorted(of_other_runs)])}: other runs.")
     return "\n\n".join([table_text(table), side_by_side("more", more), " ".join(about)])

@@ -99,9 +99,9 @@ def results(published: Published) -> str:
 def _about(machine: Machine, rows: pd.DataFrame) -> Iterator[str]:
     """Yield how a machine was measured, and which rows are of another run than the first, so that they can be cited."""
     yield from preamble(machine.head.run)
-    for number, report in enumerate(machine.runs):
-        names = set(rows.loc[rows["number"] == number, "implementation"])
-        if number and names:
+    for report in machine.runs[1:]:
+        names = set(rows.loc[rows["report"] == report, "implementation"])
+        if names:
             yield f"{listed(sorted(names))}: of run {report.run.run_id}; {versions(report.run)}"
 
 
@@ -143,11 +143,11 @@ def runs(published: Published) -> str:
     """Return the table of the published runs."""
     rows = []
     for each in published.reports:
-        lstms = each.summary[each.summary["status"] == "ok"].drop_duplicates("implementation")
+        lstms = each.rows.query("status == 'ok'").drop_duplicates("implementation")
         lstms = lstms[code_age.file_of(lstms["implementation"]).isin(code_age.digests())]
-        new = int(code_age.is_today(lstms).sum())
         link = f"[{each.name}](../reports/published/{each.name}/table.md)"
-        rows.append([link, cells.machine_and_day(each.run), f"{new} of {len(lstms)}"])
+        new = f"{sum(~lstms['older'])} of {len(lstms)}"
+        rows.append([link, cells.machine_and_day(each.run), new])
     return markdown_table(rows, ["run", "measured on", "LSTMs of today's code"])
 
 
@@ -184,7 +184,7 @@ def late(published: Published) -> str:
         for answer, report in machine.shown:
             if isinstance(answer, Answer) and answer.title == stream.TITLE:
                 about = f"{cells.machine_and_day(report.run)}. {answer.sentence}"
-                if not code_age.is_today(report.summary).all():
+                if report.rows["older"].any():
                     about += f" Some rows are of *{code_age.OLDER}*."
                 blocks += [about, markdown(answer.columns, answer.rows)]
     return "\n\n".join(blocks)
