@@ -146,17 +146,31 @@ def table_text(table: pd.DataFrame) -> str:
     return str(rows.to_markdown(index=False, tablefmt="github", disable_numparse=True))
 
 
+def specified(name: str) -> list[dict[str, Any]]:
+    """Return what docs/tables.toml says of the tables of a block."""
+    tables_of_block: list[dict[str, Any]] = tomllib.loads(TABLES.read_text(encoding="utf-8"))[name]
+    return tables_of_block
+
+
 def side_by_side(name: str, figures: pd.DataFrame) -> str:
-    """Return tables of docs/tables.toml: a column for each machine that has a figure, with the days."""
-    content = tomllib.loads(TABLES.read_text(encoding="utf-8"))
+    """Return the tables of a block, with the machines that have a figure side by side.
+
+    A machine has a column, with the days; or one for each of those that docs/tables.toml names.
+    """
     blocks = []
-    for table in content[name]:
-        places = {name: DEFAULTS | place for name, place in table["rows"].items()}
-        rows = pd.DataFrame(places).T.rename_axis(table["head"]).reset_index()
-        rows = rows.merge(figures, on=KEY)
+    for table in specified(name):
+        cells = []
+        for row, place in table["rows"].items():
+            for column, more in table.get("columns", {"": {}}).items():
+                cells.append(DEFAULTS | place | more | {table["head"]: row, "below": column})
+        rows = pd.DataFrame(cells).merge(figures, on=KEY)
         if rows.empty:
             continue
         days = rows.groupby("machine")["day"].unique().map(sorted).map(span)
-        rows["machine"] += ", " + rows["machine"].map(days)
-        blocks.append(table_text(grid(rows, table["head"], "machine")))
+        below = rows["below"].where(rows["below"] != "", rows["machine"].map(days))
+        rows["head"] = rows["machine"] + ", " + below
+        heads: list[str] = []
+        for machine in figures["machine"].unique():
+            heads += list(rows.loc[rows["machine"] == machine, "head"].unique())
+        blocks.append(table_text(grid(rows, table["head"], "head")[heads]))
     return "\n\n".join(blocks)
