@@ -10,8 +10,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks import processors
-from benchmarks.calibration.real_gates import span
-from benchmarks.words import count, duration, listed
+from benchmarks.words import count, duration, listed, span
 from impls.core.problem import Problem
 from reports.frames import Run
 from reports.packages import packages_of

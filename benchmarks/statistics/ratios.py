@@ -19,25 +19,19 @@ class BlockLogs:
     log: np.ndarray
 
 
-def block_logs(
-    seconds: np.ndarray, row: np.ndarray, block: np.ndarray, *, shortest: bool = False
-) -> BlockLogs:
-    """Make one log time of the turns of a row in a block: the mirrored turns of a block count as one time.
+def block_logs(seconds: np.ndarray, row: np.ndarray, block: np.ndarray) -> BlockLogs:
+    """Return the mean of the log times of each row in each block: its mirrored turns count as one time.
 
-    The arrays have shape (turns,). `shortest` takes the shortest turn instead of the mean of the logs.
+    The arrays have shape (turns,).
     """
-    (rows, row), (blocks, block) = (np.unique(of, return_inverse=True) for of in (row, block))
-    shape = len(rows), len(blocks)
-    if shortest:
-        least = np.full(shape, np.nan)
-        np.fmin.at(least, (row, block), np.log(seconds))
-        return BlockLogs(rows, least)
-    place = row * len(blocks) + block
-    counts, sums = (
-        np.bincount(place, weights, len(rows) * len(blocks)) for weights in (None, np.log(seconds))
-    )
+    rows, row = np.unique(row, return_inverse=True)
+    blocks, block = np.unique(block, return_inverse=True)
+    sums = np.zeros((len(rows), len(blocks)))
+    counts = np.zeros(sums.shape)
+    np.add.at(sums, (row, block), np.log(seconds))
+    np.add.at(counts, (row, block), 1)
     with np.errstate(invalid="ignore"):
-        return BlockLogs(rows, (sums / counts).reshape(shape))
+        return BlockLogs(rows, sums / counts)
 
 
 def log_ratios(logs: BlockLogs, over: np.ndarray, under: np.ndarray) -> np.ndarray:
@@ -46,13 +40,11 @@ def log_ratios(logs: BlockLogs, over: np.ndarray, under: np.ndarray) -> np.ndarr
     `over` and `under` have the rows in the numerators and the denominators, shape (pairs,), as has the result. It is
     NaN where the rows have no block in common.
     """
-    none = np.full((1, logs.log.shape[1]), np.nan)  # of a row that has no turn
-    first, second = (
-        np.vstack([logs.log, none])[
-            np.where(np.isin(of, logs.row), np.searchsorted(logs.row, of), len(logs.row))
-        ]
-        for of in (over, under)
-    )
+    # the last row is that of rows which have no turn
+    table = np.vstack([logs.log, np.full((1, logs.log.shape[1]), np.nan)])
+    place = {row: number for number, row in enumerate(logs.row.tolist())}
+    first = table[[place.get(row, -1) for row in over.tolist()]]
+    second = table[[place.get(row, -1) for row in under.tolist()]]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of pairs without a block in common
         return np.asarray(np.nanmedian(first - second, axis=1))

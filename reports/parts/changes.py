@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from benchmarks.calibration.real_gates import span
 from benchmarks.tables import Column
+from benchmarks.words import span
 from reports.frames import ARM
 from reports.report import PURPOSES, Answer, Report, in_order, pair_ratios
 from reports.tables import WHERE, ratio, words_of

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks import processors
-from benchmarks.calibration.real_gates import span
-from benchmarks.words import count, duration
+from benchmarks.words import count, duration, span
 from reports import frames, tables
 from reports.frames import Run
 from reports.preamble import torch_and_jax

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from benchmarks import ROOT
-from benchmarks.calibration.real_gates import span
-from benchmarks.words import duration, time_with_interval
+from benchmarks.words import duration, span, time_with_interval
 from reports import code_age, frames, machines, selection, tables
 from reports.machines import Machine
 from reports.parts import cliffs, releases

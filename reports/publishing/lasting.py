@@ -10,6 +10,7 @@ import pandas as pd
 from benchmarks import processors
 from benchmarks.calibration.pool import BASE, Pool
 from benchmarks.processors import Machine
+from benchmarks.regression.decision import GateKey
 from benchmarks.statistics import rounds
 from reports import frames
 from reports.estimates import PUBLISHED, Lasting, blocks_of, sound
@@ -27,12 +28,12 @@ def of_pool(pool: Pool) -> Logs:
     rows = []
     for number in pool.holding([BASE]):
         replicate = pool.replicates[number]
-        logs = {key: sides[BASE] for key, sides in replicate.logs.items()}
+        logs = {key: sides[BASE].logs for key, sides in replicate.sides.items()}
         for key, log in logs.items():
             name, _, benchmark = key.partition(" ")
             rows.append(("time", key, replicate.round, np.median(log)))
             if name != frames.USUAL_BASELINE:
-                ratio = log - logs[f"{frames.USUAL_BASELINE} {benchmark}"]
+                ratio = log - logs[GateKey.of(frames.USUAL_BASELINE, benchmark)]
                 rows.append(("ratio", key, replicate.round, np.median(ratio)))
     table = pd.DataFrame(rows, columns=["what", "key", "round", "log"])
     return {what: table[table["what"] == what] for what in ("ratio", "time")}

@@ -8,9 +8,10 @@ import pandas as pd
 
 from benchmarks import json_files
 from benchmarks.calibration import report as calibration
-from benchmarks.calibration.real_gates import SAME, gates_of, right_and_minutes, span
+from benchmarks.calibration.real_gates import SAME, gates_of, right_and_minutes
 from benchmarks.calibration.report import ALARMS, DATA, EXACT, INJECTED, TEXT, Calibration, percent
 from benchmarks.tables import markdown_table
+from benchmarks.words import span
 from reports.estimates import PUBLISHED
 from reports.publishing.figures import Published
 

@@ -8,10 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.calibration.real_gates import span
 from benchmarks.record import harmless
 from benchmarks.tables import Column
-from benchmarks.words import count, listed
+from benchmarks.words import count, listed, span
 from reports import estimates, headline, selection, tables
 from reports.charts import shapes
 from reports.charts.drawing import write
