@@ -91,22 +91,21 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Published:
-    """The published runs.
-
-    Attributes:
-        machines: with the runs of each that texts show.
-        figures: those of all machines: KEY, machine, value, low, high, word, text, and all of their rows. Without an
-            interval, its ends are the value.
-    """
+    """The published runs, in the order of a page."""
 
     reports: Sequence[Report]
 
     @functools.cached_property
-    def machines(self) -> list[Machine]:  # noqa: D102
+    def machines(self) -> list[Machine]:
+        """The machines, with the runs of each that texts show."""
         return machines.by_machine(self.reports)
 
     @functools.cached_property
-    def figures(self) -> pd.DataFrame:  # noqa: D102
+    def figures(self) -> pd.DataFrame:
+        """The figures: KEY, machine, value, low, high, word and text, beside all columns of their rows.
+
+        Without an interval, low and high are the value.
+        """
         every = []
         for machine in self.machines:
             for column, (rows_of, name, text, word) in COLUMNS.items():
@@ -158,11 +157,11 @@ def side_by_side(name: str, figures: pd.DataFrame) -> str:
     """
     blocks = []
     for table in specified(name):
-        cells = []
+        places = []
         for row, place in table["rows"].items():
             for column, more in table.get("columns", {"": {}}).items():
-                cells.append(DEFAULTS | place | more | {table["head"]: row, "below": column})
-        rows = pd.DataFrame(cells).merge(figures, on=KEY)
+                places.append(DEFAULTS | place | more | {table["head"]: row, "below": column})
+        rows = pd.DataFrame(places).merge(figures, on=KEY)
         if rows.empty:
             continue
         days = rows.groupby("machine")["day"].unique().map(sorted).map(span)

@@ -63,7 +63,8 @@ def build(out: Path, reported: Sequence[Report]) -> None:
 
 LEAST_REPLICATES = 4
 """The fewest replicates of fresh processes with which an interval means something."""
-MOST_OF_RATIOS, MOST_OF_TIMES = 0.1, estimates.UNSTEADY
+MOST_OF_RATIOS = 0.1
+MOST_OF_TIMES = estimates.UNSTEADY
 """The most that the replicates of a ratio, and of a time, may differ by: the median of the standard deviations."""
 
 
