@@ -1,4 +1,4 @@
-"""The machines of some runs: which runs of each stand on a page, and which of their rows."""
+"""The machines of some runs: which runs of each stand on a page."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import pandas as pd
 
 from benchmarks import processors
 from reports.charts.drawing import Drawing
-from reports.code_age import file_of, of_today
-from reports.frames import ARM, Run, began, machine_label
+from reports.code_age import of_today
+from reports.frames import ARM, Run, machine_label
 from reports.report import Answer, Report
-from reports.verdict import BASELINE
 
 
 @dataclass(frozen=True)
@@ -65,22 +64,3 @@ def processor_and_gpu(run: Run) -> str:
     machine = run.metadata.machine
     processor = processors.words(machine).replace("(R)", "").replace(" Processor", "")
     return f"{processor}, {machine.gpu}" if machine.gpu else processor
-
-
-def together(reports: Sequence[Report]) -> pd.DataFrame:
-    """Return the row of each implementation that has a time for a sequence: of today's code, or of the first report.
-
-    Of a file that ran with several releases of a package, only the present one stands here, if it is there. Runs whose
-    baseline is another than the first's are left out. Columns: `number`, which report it is of; `day`, when it began.
-    """
-    frames = []
-    for number, report in enumerate(reports):
-        if report.baseline == reports[0].baseline:
-            frames.append(report.sound.assign(number=number, day=began(report.run.run_id)))
-    rows = pd.concat(frames, ignore_index=True)
-    names = rows["implementation"]
-    is_present = (names == file_of(names)) | ~file_of(names).isin(names)
-    rows = rows[is_present | (rows["verdict"] == BASELINE)]
-    rows = rows.assign(unknown=rows["ratio"].isna())
-    best_first = rows.sort_values(["older", "unknown"], kind="stable")
-    return best_first.drop_duplicates(ARM).sort_index()

@@ -4,9 +4,9 @@ import dataclasses
 
 import pandas as pd
 
-from reports import code_age, machines, tracks
+from reports import code_age, machines, selection, tracks
 from reports.charts.drawing import Drawing
-from reports.machines import by_machine, together
+from reports.machines import by_machine
 from tests.helpers.answers import report_of
 from tests.helpers.records import save, trained
 
@@ -61,9 +61,10 @@ def test_a_run_stands_on_its_machine_where_it_measured_what_no_run_before_it_has
 def test_what_is_said_of_a_machine_has_every_implementation_each_of_the_first_run_that_has_it(tmp_path):
     full = measured(tmp_path, "full", ("base", "other"), ("p", "o"))
     more = measured(tmp_path, "more", ("base", "other", "third"), modes=("train_step",))
-    rows = together([full, more, measured(tmp_path, "shape", ("base", "other"), ("q",))])
+    rows = selection.sequences([full, more, measured(tmp_path, "shape", ("base", "other"), ("q",))])
     rows = rows[(rows["problem"] == "p") & (rows["mode"] == "train_step")]
-    assert dict(zip(rows["implementation"], rows["number"], strict=True)) == {"base": 0, "other": 0, "third": 1}
+    runs = {row.implementation: row.report.name for row in rows.itertuples()}
+    assert runs == {"base": "full", "other": "full", "third": "more"}
 
 
 def test_a_machine_shows_each_chart_of_the_run_that_has_most_of_it(tmp_path, monkeypatch):
