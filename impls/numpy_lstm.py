@@ -56,7 +56,7 @@ def in_direction(suffix: str, array: Array, lengths: Array | None) -> Array:
 
 @dataclass
 class State:
-    """Weights and inputs in the problem's dtype, lengths where rows differ in them, what was kept, a stream's calls."""
+    """Weights and inputs in the problem's dtype, lengths where rows differ in them, the tapes, a stream's calls."""
 
     weights: dict[str, Array]
     inputs: dict[str, Array]
@@ -208,7 +208,7 @@ def watching(events: list[tuple[str, Ran]]) -> type[Array]:
 
 
 def blas() -> str | None:
-    """Return NumPy's BLAS and the processor it takes this one for; None where that is not known."""
+    """Return NumPy's BLAS and the processor it takes this one for; None where that is not clear."""
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     if len(pools) > 1:  # such as SciPy's own
         pools = [pool for pool in pools if "numpy" in pool["filepath"]]

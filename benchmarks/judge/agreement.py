@@ -127,12 +127,14 @@ def of_usual(wanted: Array, size: float | Array) -> str:
 
 FEW = 8
 """With fewer numbers in a tensor, all of them may be small by chance."""
-OTHERS, FIRST_OTHER = 32, 2**20
-"""How many other sets of inputs say how large a tensor usually is. Their seeds begin so far after the others."""
+OTHERS = 32
+"""How many other sets of inputs say how large a tensor usually is."""
+FIRST_OTHER = 2**20
+"""How far their seeds are after the others."""
 USUAL = "usual"
-"""What stands before the name of a tensor in place of SET/STEPS, where its usual size is kept."""
+"""What stands before the name of a tensor in place of SET/STEPS, for its usual size."""
 SIZE = "size_"
-"""What stands before the name of a tensor after SET/STEPS, where what its differences are divided by is kept."""
+"""What stands before the name of a tensor after SET/STEPS, for what its differences are divided by."""
 ROUNDING = 1 / 512
 """A step may round a parameter off by 6e-8 of it in float32: so large a part of the tolerance."""
 
@@ -187,7 +189,7 @@ def expected(
 ) -> dict[str, Array]:
     """Return the reference's results by `SET/STEPS/NAME`: set of inputs, calls (1 if each call is the same), tensor.
 
-    With what `usual` returns. `steps` are the numbers of calls; None for those of the admission.
+    With what `usual` returns. `steps` are the numbers of calls; None for the admission's.
     """
     results = usual(problem, workload, weights, seed)
     wanted = sorted(WORKLOADS[workload].compared_after if steps is None else steps)

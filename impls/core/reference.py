@@ -312,7 +312,7 @@ def run(
 ) -> Iterator[tuple[int, Results]]:
     """Yield numbers of calls, and all that any mode of a workload returns in the last of so many.
 
-    Modes that do not change the state are among the results of one call. `calls` are of those that do.
+    Modes that do not change the state are among the results of one call. `calls` are of modes that do.
     """
     kind = workloads.WORKLOADS[workload]
     if kind.carries_state:

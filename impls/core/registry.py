@@ -91,13 +91,13 @@ class Implementation(Constants, frozen=True, kw_only=True):
                 return f"no {variant}: {VARIANTS[variant]}"
         named = WORKLOADS[workload]
         dtypes = [dtype for dtype in self.dtypes if dtype in named.dtypes]
-        for kind, value, known in (
+        for kind, value, able in (
             ("device", device, self.devices),
             ("dtype", problem.dtype, dtypes),
             ("workload", workload, self.workloads),
         ):
-            if value not in known:
-                return f"only for {kind} {', '.join(known)}, not {value}"
+            if value not in able:
+                return f"only for {kind} {', '.join(able)}, not {value}"
         if problem.dtype == "int8" and not problem.bias:
             return "no int8 without a bias: PyTorch cannot quantize such an LSTM"
         if not named.in_tf32 and current() == TF32:
