@@ -19,6 +19,7 @@ from benchmarks.regression.comparison import is_foreign, split
 from benchmarks.regression.gate_options import GateOptions, choose_benchmarks
 from benchmarks.regression.snapshots import resolve
 from impls.core import registry
+from impls.core.constants import Constants
 from impls.core.files import write_text
 
 Write = Callable[[Path, Sequence[str]], None]
@@ -52,8 +53,7 @@ def runs(words: Sequence[str]) -> Write:
     def write(folder: Path, members: Sequence[str]) -> None:
         twin = folder / f"{TWIN}.py"
         lines = [
-            f"{name.upper()} = {getattr(baseline, name)!a}"
-            for name in registry.Constants.__struct_fields__
+            f"{name.upper()} = {getattr(baseline, name)!a}" for name in Constants.__struct_fields__
         ]
         load = f"registry.load(registry.resolve({str(baseline.path)!a}))"  # from its place: with what it imports
         write_text(
