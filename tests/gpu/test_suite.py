@@ -17,7 +17,7 @@ from benchmarks.calibration.injection import inject
 from benchmarks.cases import Benchmark
 from benchmarks.options import Options
 from benchmarks.record import harmless, read_records
-from benchmarks.regression.log_ratios import log_ratio
+from benchmarks.regression.log_ratios import Measured, compare
 from benchmarks.runner.arm import Arm
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, version_of
@@ -123,10 +123,10 @@ def test_an_equal_copy_measures_as_equal_and_a_slower_one_as_that_much_slower(se
         assert [row.reason for row in session.admissions.values() if row.status != "ok"] == []
         rows = [row for k in range(REPLICATES) for row in session.replicate(k, BLOCKS)]
     assert [row.reason for row in rows if row.status != "ok"] == []
-    turns = {(row.side, row.replicate): row.turns for row in rows}
+    measured = {(row.side, row.replicate): Measured.of(row) for row in rows}
 
     def change(label):
-        logs = [log_ratio(turns["base", k], turns[label, k]) for k in range(REPLICATES)]
+        logs = [compare("time", measured["base", k], measured[label, k])[0] for k in range(REPLICATES)]
         return math.exp(statistics.fmean(logs)) - 1
 
     off, slower = change("copy"), change("slow")
