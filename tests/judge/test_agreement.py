@@ -315,11 +315,8 @@ RETURNED = {
         "grad_weight_ih_l0", "grad_weight_hh_l0", "grad_bias_ih_l0", "grad_bias_hh_l0", "grad_fc.weight",
         "grad_fc.bias",
     },
-    ("model", "train_step"): {
-        "param_weight_ih_l0", "param_weight_hh_l0", "param_bias_ih_l0", "param_bias_hh_l0", "param_fc.weight",
-        "param_fc.bias", "loss",
-    },
 }  # fmt: skip
+RETURNED["model", "train_step"] = {each.replace("grad", "param") for each in RETURNED["model", "backward"]} | {"loss"}
 RETURNED["train", "train_step"] = RETURNED["model", "train_step"]
 """The tensors that each mode of a workload must return."""
 
