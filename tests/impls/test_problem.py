@@ -25,12 +25,6 @@ def test_every_variant_reads_back(text):
     assert Problem.parse(text).id == text
 
 
-def test_only_what_is_not_the_default_shows():
-    assert Problem(64, 16, 128, 128).id == "t64-b16-i128-h128"
-    assert Problem(1, 2, 3, 4, 2, True, False).id == "t1-b2-i3-h4-l2-bi-nobias"
-    assert Problem(1, 2, 3, 4, dtype="float64", lengths=True).id == "t1-b2-i3-h4-var-float64"
-
-
 @pytest.mark.parametrize(
     "text",
     [
