@@ -76,7 +76,7 @@ def calibrate(options: CalibrateOptions) -> int:
         raise click.UsageError("a calibration has one problem; give --problem once")
     try:
         subject = Subject.of(options.implementations, problem.id, options.modes)
-        _ = subject.snapshots  # so that what can't be copied is found now
+        _ = subject.snapshots  # what can't be copied is refused now
         if folder.is_dir():
             check_place(folder / TEXT)
     except ValueError as error:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from benchmarks.statistics.intervals import means, t_interval
-from benchmarks.statistics.rounds import lasting, of_one, of_several
+from benchmarks.statistics.rounds import lasting, mean_of_replicates, mean_of_rounds
 from impls.core.text import json_text
 from reports.estimates import PUBLISHED
-from reports.publishing import rounds
+from reports.publishing import lasting as published_rounds
 
 WITHIN, GROUPS, TRIES = 0.02, 40, 100
 KINDS = ["ratio", "time"]
@@ -30,7 +30,7 @@ def test_several_rounds_hold_one_more(between, number):
     rng, held = np.random.default_rng(1), []
     for _ in range(TRIES):
         seen = simulated(rng, between, number + 1, 2).mean(axis=2)
-        held.append(holds(of_several(means(list(seen[:, :-1]))), seen[:, -1]))
+        held.append(holds(mean_of_rounds(means(list(seen[:, :-1]))), seen[:, -1]))
     assert 0.93 <= np.mean(held) <= 0.97, np.mean(held)
 
 
@@ -39,7 +39,7 @@ def test_one_round_holds_the_mean_of_many(between):
     rng, held = np.random.default_rng(2), []
     for _ in range(TRIES):
         found = means(list(simulated(rng, between, 1, 4)[:, 0]))
-        held.append(holds(of_one(found, between), np.zeros(GROUPS)))
+        held.append(holds(mean_of_replicates(found, between), np.zeros(GROUPS)))
     assert 0.93 <= np.mean(held) <= 0.97, np.mean(held)
 
 
@@ -56,7 +56,7 @@ def test_of_two_rounds_the_spread_of_replicates_does_not_last():
 
 @pytest.fixture(scope="module")
 def published():
-    return list(rounds.published())
+    return list(published_rounds.published())
 
 
 def left_out(rng, logs):
@@ -65,16 +65,16 @@ def left_out(rng, logs):
     What lasts for a round is known from the others. And the share where the interval of up to five of the others, with
     two replicates each, holds the round.
     """
-    groups = rounds.by_round(logs)
+    groups = published_rounds.by_round(logs)
     one, several = [], []
     for number in range(len(groups[0])):
         rest = [[values for k, values in enumerate(of) if k != number] for of in groups]
         drawn = [rng.permutation(of[number])[:4] for of in groups]
         others = np.array([np.mean([values.mean() for values in of]) for of in rest])
-        one.append(holds(of_one(means(drawn), lasting(rest)), others))
+        one.append(holds(mean_of_replicates(means(drawn), lasting(rest)), others))
         five = rng.permutation(len(rest[0]))[:5]
         means_of_five = [[rng.permutation(of[k])[:2].mean() for k in five] for of in rest]
-        several.append(holds(of_several(means(means_of_five)), np.array([values.mean() for values in drawn])))
+        several.append(holds(mean_of_rounds(means(means_of_five)), np.array([values.mean() for values in drawn])))
     return np.mean(one), np.mean(several)
 
 
@@ -93,4 +93,4 @@ def test_published_rounds_agree_within_their_intervals(kind, published):
 @pytest.mark.nightly
 def test_what_reports_take_for_known_is_what_was_published(published):
     """`nox -s publish` writes it anew."""
-    assert (PUBLISHED / "rounds.json").read_text() == json_text(rounds.known(published))
+    assert (PUBLISHED / "rounds.json").read_text() == json_text(published_rounds.by_processor(published))
