@@ -11,8 +11,8 @@ from benchmarks.runner.arm import Arm
 from benchmarks.runner.sides import ArmFailed
 from benchmarks.statistics.intervals import means, t_interval
 from benchmarks.worker import requests
+from impls.core.constants import DEFAULT_DTYPES
 from impls.core.operations import operations, peak_operations
-from impls.core.registry import DEFAULT_DTYPES
 from impls.core.workloads import WORKLOADS
 
 MOST_OPERATIONS = 4e12
