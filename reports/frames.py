@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +18,7 @@ from benchmarks.bench import rounds
 from benchmarks.metadata import Metadata
 from benchmarks.options import Options
 from benchmarks.processors import UNKNOWN, name_and_driver
-from benchmarks.record import SCHEMA, SCHEMA_VERSION, TURN
+from benchmarks.record import MEASURED, SCHEMA, SCHEMA_VERSION, TURN, UNTRUE
 from benchmarks.words import count, listed
 from impls.core.command_line import describe
 from impls.core.precision import TF32
@@ -205,7 +206,22 @@ def _frames(path: Path, table: pa.Table) -> tuple[pd.DataFrame, pd.DataFrame]:
     if wrong.any():
         first = "/".join(map(str, records.loc[wrong, KEY].iloc[0]))
         raise Unreadable(f"{path}: the record {first} lacks a value or its time, or is there twice")
-    return records, turns_read.assign(record=pc.list_parent_indices(lists).to_numpy())
+    records = withdrawn(records)
+    turns_read = turns_read.assign(record=pc.list_parent_indices(lists).to_numpy())
+    return records, turns_read[turns_read["record"].map(records["status"]) == "ok"]
+
+
+def withdrawn(records: pd.DataFrame) -> pd.DataFrame:
+    """Return the records as record.withdraw leaves them: files from before 2026-12-02 hold times of what failed."""
+    failed = records[records["status"] != "ok"]
+    untrue_first = failed.iloc[np.argsort(~failed["status"].isin(UNTRUE), kind="stable")]
+    failures = untrue_first.drop_duplicates(ARM)[[*ARM, "status", "reason"]]
+    of_arm = records[ARM].merge(failures, on=ARM, how="left")
+    ok = of_arm["status"].isna()
+    changed = {name: records[name].where(ok, of_arm[name]) for name in ("status", "reason")}
+    changed |= {name: records[name].where(ok) for name in MEASURED if name != "turns"}
+    first_call = records["first_call_seconds"].mask(changed["status"].isin(UNTRUE))
+    return records.assign(**changed, first_call_seconds=first_call)
 
 
 def fitted(table: pa.Table, schema: pa.Schema) -> pd.DataFrame:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from benchmarks.record import MEASURED, SCHEMA, UNTRUE
+from benchmarks.record import MEASURED, SCHEMA
 from reports import estimates, peak, verdict
 from reports.frames import ARM, BENCHMARK, KEY, Run
 from reports.tracks import LIMITS
@@ -26,16 +25,13 @@ benchmarks of a process left behind differs with their order."""
 def summarise(run: Run) -> pd.DataFrame:
     """Return a row for each ARM, the fastest first in its benchmark; a failed arm comes last, with its reason.
 
-    An arm that failed in any replicate has no estimate. One that disagrees or went wrong has no time at all.
+    An arm that failed in any replicate has no time: see frames.withdrawn.
 
     Columns: ARM, CONSTANT, OF_WORST, first_call_seconds, status, reason; seconds and ratio (to the baseline), each with
     _low, _high and _n; verdict, fastest (in its track), peak_share, peak_share_low, and OF_REPLICATES.
     """
     records = run.records
-    # an arm that failed in any replicate has no time: its earlier results may be as wrong
-    failed = records.loc[records["status"] != "ok", [*ARM, "status", "reason"]]
-    untrue = failed["status"].isin(UNTRUE)
-    failed = pd.concat([failed[untrue], failed[~untrue]]).drop_duplicates(ARM)
+    failed = records[records["status"] != "ok"].drop_duplicates(ARM)[[*ARM, "status", "reason"]]
     how = dict.fromkeys(OF_REPLICATES, "median") | {"peak_bytes": "min"}
     sound = estimates.sound(records)[[*KEY, "seconds", *how]]
     blocks = estimates.blocks_of(run)
@@ -55,7 +51,6 @@ def summarise(run: Run) -> pd.DataFrame:
     rows = rows[~rows["track"].isin(LIMITS)].reset_index(drop=True)
     rows["status"] = rows["status"].fillna("ok")
     rows["reason"] = rows["reason"].fillna("")
-    rows.loc[rows["status"].isin(UNTRUE), "first_call_seconds"] = np.nan
     compared = rows["ratio"].notna()
     rows.loc[compared, "verdict"] = verdict.verdicts(rows[compared])
     is_baseline = (rows["implementation"] == run.baseline) & (rows["status"] == "ok")

@@ -26,7 +26,7 @@ from benchmarks.cases import PRESETS
 from benchmarks.metadata import Metadata
 from benchmarks.options import command, new_run_id
 from benchmarks.progress import Advance, account, progress
-from benchmarks.record import Record, harmless, read_records, withdraw, write_records
+from benchmarks.record import Record, harmless, read_records, write_records
 from benchmarks.runner.admission import BEFORE
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, version_of
@@ -69,7 +69,6 @@ class Run:
                     self._write(number, rows, session.used)
         if self.options.device == "cpu":
             session.limits.refuse_by_interval(session.records, session.peaks)
-        withdraw(session.records)
         self.described = machine.describe(
             self.options, self.options.commit
         )  # the commit at its start

@@ -13,7 +13,7 @@ from benchmarks import json_files
 from benchmarks.cases import Benchmark
 from benchmarks.judge.agreement import TOLERANCES
 from benchmarks.progress import Stage
-from benchmarks.record import Record, withdraw
+from benchmarks.record import Record
 from benchmarks.regression import decision, log_ratios
 from benchmarks.regression.decision import UNCLEAR, Finding, GateKey, LogRatios, Rule, Sampling
 from benchmarks.regression.slowdowns import Slowdown
@@ -268,13 +268,10 @@ def measure_and_decide(
         result.records += session.replicate(
             replicate, blocks, wanted, stage=stage, of_all=min(of_all, replicates)
         )
-        # a benchmark that failed while it was measured has no verdict, whatever was measured before
-        whole = [row for row in result.records if session.ok(row.implementation, row.benchmark)]
-        measured = log_ratios.of_records(whole, rules)
+        measured = log_ratios.of_records(result.records, rules)
         unsettled = sampling.unsettled(measured)
     result.standings = _standings(session, keys)
     result.findings = decision.verdicts(measured, sampling, sizes=True)
-    withdraw(result.records)
     return result
 
 

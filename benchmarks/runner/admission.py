@@ -130,7 +130,7 @@ def _admit_arm(session: Session, check: Check, side: Side, name: str) -> None:
         if session.stopping.is_set():  # it may have been killed
             return
         if failure is not None:
-            row.status, row.reason = failure.status, failure.reason
+            row.fail(failure.status, failure.reason)
         session.admissions[side.label, name, benchmark.id] = row
         session.advance(Stage.CHECKING, name, len(session.admissions), steps)
 

@@ -13,7 +13,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -97,7 +97,6 @@ class Replicate:
     rng: random.Random
     card: Card | None = None
     free: float | None = None
-    failed: list[tuple[Record, ArmFailed]] = field(default_factory=list)
 
     def measure(self, advance: Callable[[float], None], pipelined: bool) -> None:
         """Fill in the rows of every job; `pipelined` has calls without a wait timed too, after the turns."""
@@ -147,7 +146,8 @@ class Replicate:
     def drop(self, entry: Entry, failure: ArmFailed) -> None:
         """Give up a benchmark in an arm. Where the arm's process is dead, others are opened in a new process."""
         entry.is_open = False
-        self.failed.append((entry.row, failure))
+        row = entry.row
+        row.fail(failure.status, f"{failure.reason} (in replicate {row.replicate + 1})")
         if not entry.arm.alive:
             lost = [other for other in self.open_entries(self.jobs) if other.arm is entry.arm]
             for other in lost:

@@ -103,8 +103,8 @@ class Limits:
         }
         for row in rows:
             if low := above.get((row.implementation, row.benchmark)):
-                row.status = "error"
-                row.reason = f"it does its work before it is called, or not at all: {low:.0%} of the peak, at least"
+                share = f"{low:.0%} of the peak, at least"
+                row.fail("error", f"it does its work before it is called, or not at all: {share}")
 
     def _log_shares(
         self, rows: Sequence[Record], peaks: Collection[str]
@@ -116,7 +116,7 @@ class Limits:
             peak = usual.get((row.replicate, row.benchmark))
             if row.implementation in peaks or row.workload == "stream" or peak is None:
                 continue
-            if row.status == "ok" and peak.status == "ok" and row.seconds and peak.seconds:
+            if row.seconds and peak.seconds:
                 benchmark = Benchmark.parse(row.benchmark)
                 needed = operations(benchmark.problem, benchmark.workload, benchmark.mode)
                 done = peak_operations("cpu", benchmark.problem.dtype, self.cores)
@@ -127,9 +127,8 @@ class Limits:
     def refuse(self, rows: Iterable[Record]) -> None:
         """Refuse the rows of a replicate whose calls are too short for their products."""
         for row in rows:
-            if row.status == "ok" and row.seconds is not None:
+            if row.seconds is not None:
                 try:
                     self.check(Benchmark.parse(row.benchmark), row.seconds)
                 except ArmFailed as failure:
-                    row.status = failure.status
-                    row.reason = f"{failure.reason} (in replicate {row.replicate + 1})"
+                    row.fail(failure.status, f"{failure.reason} (in replicate {row.replicate + 1})")

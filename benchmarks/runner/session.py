@@ -24,7 +24,7 @@ from benchmarks.judge import agreement
 from benchmarks.judge.expected import Expected, key_of, write_expected
 from benchmarks.options import Options
 from benchmarks.progress import Advance, Stage
-from benchmarks.record import Record
+from benchmarks.record import Record, withdraw
 from benchmarks.runner import admission, cards
 from benchmarks.runner.arm import Arm, start_all
 from benchmarks.runner.blocks import ArmKey, Entry, Job, Replicate
@@ -104,8 +104,8 @@ class Session:
             for row in rows:
                 if len(names) > 1 and row.implementation in names and row.status == "ok":
                     others = ", ".join(sorted(names - {row.implementation}))
-                    row.status = "error"
-                    row.reason = f"it uses {path}, which was made meanwhile, as {others} does: whose code is in it?"
+                    reason = f"it uses {path}, which was made meanwhile, as {others} does: whose code is in it?"
+                    row.fail("error", reason)
 
     def close(self) -> None:
         """End every worker."""
@@ -248,8 +248,6 @@ class Session:
             )
             self._note_all_files(rows)
             self._refuse_impossible(rows)
-        for row, failure in replicate.failed:
-            row.status, row.reason = failure.status, f"{failure.reason} (in replicate {number + 1})"
         self.learn(rows.values())
         return list(rows.values())
 
@@ -272,7 +270,7 @@ class Session:
             except ArmFailed as failure:
                 for key, row in rows.items():
                     if key[:2] == (label, name) and row.status == "ok":
-                        row.status, row.reason = failure.status, failure.reason
+                        row.fail(failure.status, failure.reason)
         self._refuse_shared(rows.values())
 
     def _write_expected(self, todo: Mapping[str, Sequence[Benchmark]]) -> None:
@@ -331,10 +329,11 @@ class Session:
         for row in rows:
             self.records.append(row)
             key = row.side or self.sides[0].label, row.implementation, row.benchmark
-            if row.status == "ok" and row.seconds is not None:
+            if row.seconds is not None:
                 self.seconds_seen.setdefault(key, []).append(row.seconds)
             elif self.admissions[key].status == "ok":
                 self.failures.setdefault(key, ArmFailed(row.status, row.reason or ""))
+        withdraw(self.records)
 
     def _row(self, key: Key, number: int) -> Record:
         """Return a row with everything that is known before it is measured."""
@@ -342,5 +341,5 @@ class Session:
             self.admissions[key], replicate=number, input_seed=self.inputs, seconds=None
         )
         if failure := self.failures.get(key):
-            row.status, row.reason = failure.status, failure.reason
+            row.fail(failure.status, failure.reason)
         return row
