@@ -6,7 +6,6 @@ What cannot be used is a UsageError, and a name or file of an implementation tha
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import itertools
 import os
 import signal
@@ -22,11 +21,11 @@ import psutil
 from benchmarks import ROOT, machine
 from benchmarks.options import GIB
 from impls.core import command_line, reference, registry
-from impls.core.files import check_name, read_regular
+from impls.core.files import check_name
 from impls.core.precision import IEEE, VARIABLE
 from impls.core.problem import Problem
 from impls.core.registry import Implementation
-from impls.core.weights import check_range, most_bytes, read_weights, shapes
+from impls.core.weights import check_range, read_weights, shapes
 
 SETS: Mapping[str, Callable[[Implementation], bool]] = {
     "all": bool,
@@ -181,15 +180,6 @@ def set_precision(precision: str, device: str) -> None:
     if precision != IEEE and device != "cuda":
         raise click.UsageError(f"--precision {precision} is for a GPU; add --device cuda")
     os.environ[VARIABLE] = precision
-
-
-def file_digest(path: Path) -> str:
-    """Return a short hash of the bytes of a file.
-
-    Raises:
-        ValueError: where it can't be read.
-    """
-    return hashlib.sha256(read_regular(path, most_bytes())).hexdigest()[:16]
 
 
 def choose_cores(threads: int | None = None, device: str = "cpu") -> tuple[int, ...]:

@@ -34,6 +34,8 @@ from impls.core.files import read_regular, write_whole
 from impls.core.problem import Problem
 
 SCHEMA_VERSION = 10
+RESULTS = "results.parquet"
+"""The file of a run's folder that holds its records."""
 MOST_BYTES = 2**28
 """The largest file of records that is read."""
 UNTRUE = ("disagrees", "error")
@@ -99,6 +101,11 @@ class Record(msgspec.Struct, kw_only=True):
     def benchmark(self) -> str:
         """The id of its Benchmark, such as `t64-b16-i128-h128/sequence/forward`."""
         return f"{self.problem}/{self.workload}/{self.mode}"
+
+    @property
+    def is_peak(self) -> bool:
+        """Whether it is a row of this suite's peak, which computes no LSTM."""
+        return self.track == "peak"
 
     def fail(self, status: str, reason: str | None) -> None:
         """Make this the row of a failure. What failed has no time: nothing of what was measured stays."""

@@ -65,7 +65,7 @@ def words(run: Run) -> str:
     """Return the processor, and the GPU if there is one."""
     machine = run.metadata.machine
     cpu = processors.words(machine).replace("(R)", "").replace(" Processor", "")
-    return ", ".join(part for part in (cpu, machine.gpu) if part)
+    return ", ".join(part for part in (cpu, machine.gpu_with_driver) if part)
 
 
 def together(reports: Sequence[Report]) -> pd.DataFrame:

@@ -13,12 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks import json_files, processors
-from benchmarks.bench import rounds
-from benchmarks.metadata import Metadata
+from benchmarks import processors
+from benchmarks.metadata import ENVIRONMENT, Metadata, read_metadata
 from benchmarks.options import Options
-from benchmarks.processors import UNKNOWN, name_and_driver
-from benchmarks.record import MEASURED, SCHEMA, SCHEMA_VERSION, TURN, UNTRUE
+from benchmarks.processors import UNKNOWN
+from benchmarks.record import MEASURED, RESULTS, SCHEMA, SCHEMA_VERSION, TURN, UNTRUE
 from benchmarks.words import count, listed
 from impls.core.command_line import describe
 from impls.core.precision import TF32
@@ -52,7 +51,6 @@ FIELDS = (
 RECORDS = pa.schema([field for field in SCHEMA if field.name != "turns"])
 TURNS = pa.schema([TURN.field(name) for name in FIELDS])
 USUAL_BASELINE = "torch_lstm"
-ENVIRONMENT, RESULTS = rounds.ENVIRONMENT, rounds.RESULTS
 
 
 class Unreadable(ValueError):
@@ -107,7 +105,7 @@ def _read(path: Path) -> Run:
         if not (path / ENVIRONMENT).exists():
             raise Unreadable(f"{path} holds no finished run: it has no {ENVIRONMENT}")
         records, turns_read = _frames(path, _of_parquet(path / RESULTS))
-        known = json_files.read(path / ENVIRONMENT, Metadata)
+        known = read_metadata(path / ENVIRONMENT)
         found, wanted = sorted(set(records["run_id"])), sorted(known.rounds or [known.run.run_id])
         if found != wanted:
             raise Unreadable(
@@ -240,7 +238,7 @@ def machine_label(metadata: Metadata) -> str:
     changed a time.
     """
     machine, run = metadata.machine, metadata.run
-    gpu = f" + {name_and_driver(machine.gpu)[0]}" if machine.gpu else ""
+    gpu = f" + {machine.gpu}" if machine.gpu else ""
     gpu += ", TF32" if run.precision == TF32 else ""
     threads = count(run.threads, "thread") if run.threads else f"{UNKNOWN} threads"
     return f"{processors.key(machine)}{gpu}, {threads}"

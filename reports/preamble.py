@@ -22,7 +22,7 @@ def preamble(run: Run) -> list[str]:
     machine, commit = metadata.machine, metadata.commit
     cores = f", {count(machine.cores, 'core')}" if machine.cores else ""
     memory = f", {machine.memory_bytes / 2**30:.0f} GiB" if machine.memory_bytes else ""
-    gpu = f", {machine.gpu}" if machine.gpu else ""
+    gpu = f", {machine.gpu_with_driver}" if machine.gpu else ""
     commit_id = (commit.id or UNKNOWN)[:12] + (", with changes" if commit.dirty else "")
     numbers = ((options.replicates, "replicate"), (options.blocks, "block"))
     often = " of ".join(count(number, word) for number, word in numbers if number)

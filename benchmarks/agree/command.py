@@ -109,7 +109,7 @@ def agree(options: AgreeOptions) -> int:
     last = matrix.line(sum(map(bool, refused.values())), len(refused))
     if out is not None:
         here = machine.describe(options)
-        on = f"on {here.machine.gpu}" if options.device == "cuda" else "on the CPU"
+        on = f"on {here.machine.gpu_with_driver}" if options.device == "cuda" else "on the CPU"
         versions = [
             f"{name} {version}"
             for name, version in here.versions.items()

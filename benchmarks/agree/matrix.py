@@ -13,7 +13,7 @@ import msgspec
 
 from benchmarks.cases import AGREE_PART_PROBLEMS, Benchmark
 from benchmarks.judge import extremes
-from benchmarks.machine import gpu_model
+from benchmarks.machine import gpu_name
 from benchmarks.options import Options
 from benchmarks.progress import Advance
 from benchmarks.record import Record, harmless
@@ -91,7 +91,7 @@ class Matrix:
     def good(self) -> bool:
         """Whether something agrees, and nothing should have been compared and does not agree."""
         found = {cell.status for cell in self.cells.values()}
-        return "ok" in found and found <= {*harmless(gpu_model())}
+        return "ok" in found and found <= {*harmless(gpu_name())}
 
     def line(self, refused: int, controls: int) -> str:
         """Return the result in one line, with how many of the negative controls were refused."""

@@ -15,16 +15,9 @@ from pytest_benchmark.utils import get_commit_info
 from benchmarks.metadata import Metadata
 from benchmarks.record import Record
 
-KEPT = (
-    "track",
-    "versions",
-    "digest",
-    "device",
-    "threads",
-    "error",
-    "first_call_seconds",
-    "calls_per_sample",
-)
+FIELDS = (
+    "track", "versions", "digest", "device", "threads", "error", "first_call_seconds", "calls_per_sample",
+)  # fmt: skip
 """The fields of a record that results.json adds to each benchmark."""
 
 
@@ -43,16 +36,16 @@ def pytest_benchmark_json(records: Sequence[Record], described: Metadata) -> dic
         for row in rows:
             for turn in row.turns or []:
                 stats.update(turn.seconds)
-        name = f"test_lstm[{implementation}-{benchmark.replace('/', '-')}]"
+        case = f"{implementation}-{benchmark.replace('/', '-')}"
+        extra_info = {field: getattr(rows[0], field) for field in FIELDS}
         entries.append(
             {
                 "group": benchmark,
-                "name": name,
-                "fullname": f"benchmarks/bench_lstm.py::{name}",
+                "name": f"test_lstm[{case}]",
+                "fullname": f"benchmarks/bench_lstm.py::test_lstm[{case}]",
                 "params": {"implementation": implementation, "benchmark": benchmark},
-                "param": f"{implementation}-{benchmark.replace('/', '-')}",
-                "extra_info": {field: getattr(rows[0], field) for field in KEPT}
-                | {"replicates": len(rows)},
+                "param": case,
+                "extra_info": {**extra_info, "replicates": len(rows)},
                 "options": {"disable_gc": True, "timer": "perf_counter", "warmup": True},
                 "stats": {**stats.as_dict(), "data": stats.data, "iterations": 1},
             }

@@ -24,8 +24,8 @@ from benchmarks.progress import Advance, Stage
 from benchmarks.regression import decision
 from benchmarks.regression.gate_options import BLOCKS
 from benchmarks.regression.outcome import measure_and_decide
-from benchmarks.runner.session import Key, Session
-from benchmarks.runner.sides import Side
+from benchmarks.runner.session import Session
+from benchmarks.runner.sides import Key, Side
 from benchmarks.scratch import scratch
 
 REPLICATES = 11

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import site
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import ROOT
+from benchmarks.cases import Benchmark
 from benchmarks.options import Options
 from benchmarks.worker.used_files import Origin
 from impls.core import environments
@@ -18,6 +19,11 @@ from impls.core.precision import DROPPED, framework_variables
 from impls.core.registry import Implementation
 from impls.core.text import one_line
 from impls.native import compiling
+
+ArmKey = tuple[str, str]
+"""The label of a side, and the name of an implementation."""
+Key = tuple[str, str, str]
+"""The label of a side, the name of an implementation, the id of a benchmark."""
 
 
 class ArmFailed(Exception):
@@ -72,6 +78,10 @@ class Side:
     versions: Mapping[str, Version]
     unreadable: Mapping[str, str] = field(default_factory=dict)
     dtype: str | None = None
+
+    def benchmarks_of(self, benchmarks: Iterable[Benchmark]) -> list[Benchmark]:
+        """Return the benchmarks of a session that its arms compute: all of them, or those in its dtype."""
+        return [each for each in benchmarks if self.dtype in (None, each.problem.dtype)]
 
     @property
     def names(self) -> list[str]:

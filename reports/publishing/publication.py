@@ -111,8 +111,10 @@ def gathered(folders: Sequence[Path], place: Path) -> list[Path]:
     """
     if len(folders) < 2:
         return list(folders)
-    groups: dict[Any, list[rounds.Read]] = {}
-    for each in sorted(map(rounds.Read.of, folders), key=lambda each: each.described.run.run_id):
+    groups: dict[Any, list[rounds.SavedRun]] = {}
+    for each in sorted(
+        map(rounds.SavedRun.read, folders), key=lambda each: each.described.run.run_id
+    ):
         groups.setdefault(tuple(each.kind().items()), []).append(each)
     found = []
     for runs in groups.values():

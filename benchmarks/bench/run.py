@@ -1,0 +1,116 @@
+"""A run in its folder: what has been measured is read, and the rest is measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Set
+from pathlib import Path
+
+import click
+
+from benchmarks import choices, json_files, machine
+from benchmarks.bench.run_options import RunOptions, changed, write_files_used
+from benchmarks.metadata import ENVIRONMENT, Metadata
+from benchmarks.progress import Advance, account, progress
+from benchmarks.record import RESULTS, Record, read_records, write_records
+from benchmarks.runner.admission import BEFORE
+from benchmarks.runner.session import Session
+from benchmarks.runner.sides import Side, version_of
+from benchmarks.scratch import scratch
+from impls.core import command_line, registry
+
+SIDE = "run"
+
+
+class Run:
+    """A run in its folder: one side, and in raw/ a file for its admissions and for each replicate that has ended."""
+
+    def __init__(self, options: RunOptions, folder: Path) -> None:
+        self.options = options
+        self.folder = folder
+        self.raw = folder / "raw"
+        implementations = [registry.resolve(text) for text in options.implementations]
+        self.side = Side(SIDE, {each.name: version_of(each) for each in implementations})
+
+    def execute(self, cores: tuple[int, ...], advance: Advance) -> Session:
+        """Do what is left to do of the run, and return its session, which has all rows."""
+        self.raw.mkdir(parents=True, exist_ok=True)
+        replicates = self.options.replicates
+        with (
+            scratch() as folder,
+            Session(self.options, [self.side], cores, folder, advance) as session,
+        ):
+            self._admit(session)
+            for number in range(replicates):
+                rows = self.rows(number)
+                if rows is not None:
+                    session.learn(rows)
+                else:
+                    rows = session.replicate(number, self.options.blocks, of_all=replicates)
+                    self._write(number, rows, session.files.hashes)
+        if self.options.device == "cpu":
+            session.limits.refuse_by_interval(session.records)
+        return session
+
+    def finish(self, records: Iterable[Record]) -> Metadata:
+        """Write the files of a run that is done; the last one ends it. Return what environment.json holds."""
+        described = machine.describe(self.options, at=self.options.commit)
+        json_files.write(self.folder / ENVIRONMENT, described)
+        write_records(self.folder / RESULTS, records)
+        return described
+
+    def _admit(self, session: Session) -> None:
+        """Admit or refuse every arm; in a resumed run, read the admissions."""
+        admissions = self.rows(BEFORE)
+        if admissions is None:
+            session.admit()
+            if self.options.device != "cpu":
+                # a GPU's profiler may go on slowing down the processes that it watched
+                session.close()
+            self._write(BEFORE, session.admissions.values(), session.files.hashes)
+            return
+        for row in admissions:
+            session.admissions[SIDE, row.implementation, row.benchmark] = row
+            failure = self.side.versions[row.implementation].failure
+            if row.status == "ok" and failure is not None:
+                raise click.UsageError(
+                    f"{row.implementation} can't be measured any more: {failure.reason}"
+                )
+
+    def _write(self, number: int, rows: Iterable[Record], used: Mapping[str, Set[str]]) -> None:
+        """Write a replicate, or with BEFORE the admissions, if all that was used is as it was when the run began.
+
+        used: by path, each hash that a worker has seen of a file: see FilesSeen.
+        """
+        change = changed(self.options) or write_files_used(self.folder, used)
+        if change:
+            raise click.UsageError(f"{change}. Undo that and resume, or start a new run")
+        write_records(self.file(number), rows)
+
+    def file(self, number: int) -> Path:
+        """Return the file of a replicate, or with BEFORE that of the admissions."""
+        if number == BEFORE:
+            return self.raw / "admissions.parquet"
+        return self.raw / f"replicate-{number:03}.parquet"
+
+    def rows(self, number: int) -> list[Record] | None:
+        """Return the rows of a replicate, or with BEFORE the admissions; None where they must be measured."""
+        path = self.file(number)
+        if not path.exists():
+            return None
+        try:
+            return read_records(path)
+        except ValueError as error:  # such as a damaged disk
+            raise click.UsageError(f"{error}; remove it, and it is measured again") from None
+
+
+def measure(options: RunOptions, folder: Path) -> tuple[list[Record], Metadata]:
+    """Do what is left to do of a run or a round, and return what was measured; its folder has it too."""
+    began = time.time()
+    run = Run(options, folder)
+    cores = choices.choose_cores(options.threads, options.device)
+    with progress() as advance:
+        records = run.execute(cores, advance).records
+        described = run.finish(records)
+    command_line.say(account(began, records))
+    return records, described
