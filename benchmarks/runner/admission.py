@@ -146,7 +146,7 @@ class Admission:
                 except ArmFailed as failed:
                     failure = unable = failed
             if failure is None:
-                row.versions = arm.ready.versions if arm.ready else row.versions
+                row.versions = arm.versions
                 try:
                     check(arm, benchmark, row)
                 except ArmFailed as failed:

@@ -64,7 +64,7 @@ class Arm:
         self.folder = folder / self.name
         self.log = self.folder / "log.txt"
         self.process: subprocess.Popen[bytes] | None = None
-        self.ready: protocol.Ready | None = None
+        self.versions: str | None = None
 
     def start(self, cores: tuple[int, ...] | None = None) -> None:
         """Start the worker on `cores` and return at once; `wait_ready` moves it to the arm's own processors."""
@@ -117,14 +117,15 @@ class Arm:
         """Wait until the worker has imported its implementation, then stop it. Where it can't, it is ended."""
         seconds = max(START_SECONDS, self.options.call_seconds)
         try:
-            self.ready = self._receive(protocol.Ready, seconds)
+            ready = self._receive(protocol.Ready, seconds)
         except ArmFailed:
             self.kill()
             raise
-        if self.ready.digest != self.implementation.digest:
+        if ready.digest != self.implementation.digest:
             self.kill()
             name = self.implementation.path.name
             raise ArmFailed("error", f"{name} has changed since it was checked")
+        self.versions = ready.versions
         self.bind()
 
     def share_choices(self) -> None:

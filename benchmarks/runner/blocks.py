@@ -55,7 +55,6 @@ SCARCE = 0.25
 class Entry:
     """An arm that takes turns at a benchmark: its plan, and the row that gets what is measured.
 
-    expected: the file with the reference's results for the replicate's inputs.
     is_open: whether it takes turns.
     inputs: the set of inputs that it has loaded since it was opened.
     """
@@ -64,7 +63,6 @@ class Entry:
     arm: Arm
     plan: Plan
     row: Record
-    expected: str
     is_open: bool = False
     inputs: int | None = None
 
@@ -88,6 +86,7 @@ class Replicate:
     """A replicate while it is measured. An arm that fails at a job goes on with its other jobs; other arms go on.
 
     opening: makes the request that opens a benchmark.
+    expected_of: returns the file with the reference's results of a benchmark for the replicate's inputs.
     rng: makes all random orders, and says which turns are checked: it can't be foreseen.
     card: the GPU, to be read at each turn.
     free: the share of its memory that was free when a benchmark was last opened; None on a CPU.
@@ -95,6 +94,7 @@ class Replicate:
 
     jobs: Sequence[Job]
     opening: Callable[[Benchmark], requests.Open]
+    expected_of: Callable[[Benchmark], str]
     blocks: int
     rng: random.Random
     card: Card | None = None
@@ -127,9 +127,8 @@ class Replicate:
         row = entry.row
         try:
             arm.ensure_running()
-            now = arm.ready.versions if arm.ready else row.versions
-            if row.versions != now:
-                raise ArmFailed("error", f"admitted with {row.versions}, now it has {now}")
+            if row.versions != arm.versions:
+                raise ArmFailed("error", f"admitted with {row.versions}, now it has {arm.versions}")
             opened = arm.ask(self.opening(entry.benchmark))
         except ArmFailed as failure:
             self.drop(entry, failure)
@@ -217,7 +216,8 @@ class Replicate:
         if checked:
             steps = entry.plan.calls if entry.updates else 1
             prefix = f"{entry.inputs}/{steps}"
-            arm.ask(requests.Compare(benchmark, turn.seconds, entry.expected, prefix))
+            expected = self.expected_of(entry.benchmark)
+            arm.ask(requests.Compare(benchmark, turn.seconds, expected, prefix))
         if inputs is not None and remembers(first_seconds, turn.seconds):
             arm.ask(requests.CheckRemembered(benchmark))
         return turn

@@ -147,14 +147,14 @@ class Session:
         root.symlink_to(version.root)
         return replace(version, root=root)
 
-    def _is_sound(self, key: Key) -> bool:
-        """Whether an arm has been admitted to a benchmark, and has not failed since."""
-        admission = self.admissions.get(key)
-        return admission is not None and admission.status == "ok" and key not in self.failures
-
     def ok(self, name: str, benchmark_id: str) -> bool:
         """Whether every side of an implementation has been admitted to a benchmark, and none has failed since."""
-        return all(self._is_sound((side.label, name, benchmark_id)) for side in self.sides)
+        for side in self.sides:
+            key = (side.label, name, benchmark_id)
+            admission = self.admissions.get(key)
+            if admission is None or admission.status != "ok" or key in self.failures:
+                return False
+        return True
 
     def replicate(
         self,
@@ -183,78 +183,61 @@ class Session:
             wanted = dict.fromkeys(self.names, self.benchmarks)
         on_cpu = self.options.device == "cpu"
         self.inputs = agreement.draw_seed()
-        todo = self._todo(wanted)
         if not any(arm.alive for arm in self.arms.values()):
-            self.make_arms(self.rng.sample(list(todo), len(todo)))
-        rows = self._rows(wanted, number)
+            self.make_arms(self.rng.sample(list(wanted), len(wanted)))
+        entries, rows = self._entries(wanted, number)
         label = f"{number + 1} of {of_all}"
         self.advance(stage, label, number, of_all)
         with self:
-            new = [arm for (_, name), arm in self.arms.items() if name in todo and not arm.alive]
-            start_all(self.rng.sample(new, len(new)))
-            self._write_expected(todo)
-            jobs = self._jobs(todo, rows)
-            Replicate(jobs, self.opening, count, self.rng, self.card).measure(
+            arms = list({entry.arm for entry in entries if not entry.arm.alive})
+            start_all(self.rng.sample(arms, len(arms)))
+            self._write_expected(entries)
+            replicate = Replicate(
+                self._jobs(entries), self.opening, self.expected_of, count, self.rng, self.card
+            )
+            replicate.measure(
                 lambda share: self.advance(stage, label, number + share, of_all),
                 pipelined=not on_cpu and len(self.sides) == 1,
             )
-            self._note_files(rows)
+            self._note_files(entries)
             if on_cpu:  # a GPU's peak is not known
-                self.limits.refuse(rows.values())
-        self.learn(rows.values())
-        return list(rows.values())
+                self.limits.refuse(rows)
+        self.learn(rows)
+        return rows
 
-    def _todo(self, wanted: Mapping[str, Sequence[Benchmark]]) -> dict[str, list[Benchmark]]:
-        """Return what is measured of what is wanted, by the name of the implementation: what has not failed."""
-        todo = {}
+    def _entries(
+        self, wanted: Mapping[str, Sequence[Benchmark]], number: int
+    ) -> tuple[list[Entry], list[Record]]:
+        """Return what is measured in a replicate, and the rows of that and of what has failed before."""
+        entries = []
+        rows = []
         for name, benchmarks in wanted.items():
-            sound = [benchmark for benchmark in benchmarks if self.ok(name, benchmark.id)]
-            if sound:
-                todo[name] = sound
-        return todo
-
-    def _rows(self, wanted: Mapping[str, Sequence[Benchmark]], number: int) -> dict[Key, Record]:
-        """Return the rows of a replicate before it is measured: of what is measured, and of what has failed before."""
-        rows = {}
-        for name, benchmarks in wanted.items():
-            for benchmark, side in itertools.product(benchmarks, self.sides):
+            sides = [side for side in self.sides if name in side.versions]
+            for benchmark, side in itertools.product(benchmarks, sides):
                 key = (side.label, name, benchmark.id)
-                if name not in side.versions:
-                    continue
-                if self._is_sound(key) and not self.ok(name, benchmark.id):
-                    continue  # another side has failed
                 row = msgspec.structs.replace(
                     self.admissions[key], replicate=number, input_seed=self.inputs, seconds=None
                 )
                 failure = self.failures.get(key)
                 if failure is not None:
                     row.fail(failure.status, failure.reason)
-                rows[key] = row
-        return rows
+                if self.ok(name, benchmark.id):
+                    arm = self.arms[side.label, name]
+                    entries.append(Entry(benchmark, arm, self.plan(name, benchmark), row))
+                elif row.status == "ok":  # another side has failed
+                    continue
+                rows.append(row)
+        return entries, rows
 
-    def _note_files(self, rows: Mapping[Key, Record]) -> None:
-        """Note the files that each arm has used in a replicate. Where it may not use one, its rows fail."""
-        for (label, name), arm in self.arms.items():
-            try:
-                if arm.alive:
-                    self.files.note(arm)
-            except ArmFailed as failure:
-                for key, row in rows.items():
-                    if key[:2] == (label, name) and row.status == "ok":
-                        row.fail(failure.status, failure.reason)
-        self.files.refuse_shared(rows.values())
-
-    def _write_expected(self, todo: Mapping[str, Sequence[Benchmark]]) -> None:
+    def _write_expected(self, entries: Iterable[Entry]) -> None:
         """Write the reference's results for a replicate; where calls change the state, after as many as a turn has."""
         steps: dict[tuple[str, str, bool], set[int]] = {}
-        for (_, name), arm in self.arms.items():
-            if arm.implementation.is_peak:  # nothing of the peak is compared
-                continue
-            for benchmark in todo.get(name, ()):
-                if agreement.updates(benchmark.workload, benchmark.mode):
-                    steps.setdefault(key_of(benchmark), set()).add(self.plan(name, benchmark).calls)
+        for entry in entries:
+            # nothing of the peak is compared
+            if entry.updates and not entry.arm.implementation.is_peak:
+                steps.setdefault(key_of(entry.benchmark), set()).add(entry.plan.calls)
         self.expected = write_expected(
-            dict.fromkeys(itertools.chain(*todo.values())),
+            dict.fromkeys(entry.benchmark for entry in entries),
             self.options.seed,
             self.options.weights,
             self.scratch,
@@ -263,19 +246,24 @@ class Session:
             steps,
         )
 
-    def _jobs(
-        self, todo: Mapping[str, Sequence[Benchmark]], rows: Mapping[Key, Record]
-    ) -> list[Job]:
-        """Group the arms that take turns: with a single side all implementations, otherwise the sides of each."""
+    def _jobs(self, entries: Iterable[Entry]) -> list[Job]:
+        """Group what takes turns: with a single side all implementations, otherwise the sides of each."""
         jobs: dict[tuple[Benchmark, str], Job] = {}
-        for (label, name), arm in self.arms.items():
-            for benchmark in todo.get(name, ()):
-                plan = self.plan(name, benchmark)
-                row = rows[label, name, benchmark.id]
-                entry = Entry(benchmark, arm, plan, row, self.expected_of(benchmark))
-                together = name if len(self.sides) > 1 else ""
-                jobs.setdefault((benchmark, together), []).append(entry)
+        for entry in entries:
+            together = entry.arm.name if len(self.sides) > 1 else ""
+            jobs.setdefault((entry.benchmark, together), []).append(entry)
         return self.rng.sample(list(jobs.values()), len(jobs))
+
+    def _note_files(self, entries: Sequence[Entry]) -> None:
+        """Note the files that each arm has used in a replicate. Where it may not use one, its rows fail."""
+        for arm in {entry.arm for entry in entries if entry.arm.alive}:
+            try:
+                self.files.note(arm)
+            except ArmFailed as failure:
+                for entry in entries:
+                    if entry.arm is arm and entry.row.status == "ok":
+                        entry.row.fail(failure.status, failure.reason)
+        self.files.refuse_shared(entry.row for entry in entries)
 
     def plan(self, name: str, benchmark: Benchmark) -> Plan:
         """Return how the arms of an implementation fill their turns at a benchmark; all sides have the same plan.

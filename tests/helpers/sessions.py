@@ -60,7 +60,7 @@ class Answering:
     def __init__(self, answers: dict[type, Any] | None = None, versions: str = "numpy 2") -> None:
         self.implementation = SimpleNamespace(is_peak=False)
         self.pid = os.getpid()
-        self.ready = SimpleNamespace(versions=versions)
+        self.versions = versions
         self.cores, self.process, self.alive = (0,), None, True
         self.now = 0.0
         self.asked: list[Any] = []

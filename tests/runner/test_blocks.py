@@ -24,7 +24,7 @@ CRASH = ArmFailed("crashed", "exited with code 9")
 def entry_of(arm, benchmark=FORWARD, **known):
     """An arm at a benchmark, whose row knows this."""
     row = row_of("numpy_lstm", benchmark=benchmark, versions="numpy 2", **known)
-    return Entry(Benchmark.parse(benchmark), arm, Plan(3, 1), row, "expected")
+    return Entry(Benchmark.parse(benchmark), arm, Plan(3, 1), row)
 
 
 def opening(benchmark):
@@ -32,7 +32,7 @@ def opening(benchmark):
 
 
 def replicate_of(*jobs, blocks=3):
-    return Replicate(jobs, opening, blocks, random.Random(1))
+    return Replicate(jobs, opening, lambda _: "expected", blocks, random.Random(1))
 
 
 def measure(*jobs, blocks=3, pipelined=False):
