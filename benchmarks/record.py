@@ -134,18 +134,20 @@ def withdraw(rows: Iterable[Record]) -> None:
                 row.fail(first.status, first.reason)
 
 
+SIMPLE = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+"""The Arrow type of each simple type."""
+
+
 def _arrow(kind: Any) -> pa.DataType:
     """Return the Arrow type of an annotation. `| None` adds nothing: every column may be null."""
+    if kind in SIMPLE:
+        return SIMPLE[kind]
+    if kind is Turn:
+        return pa.struct(columns(Turn))
     if typing.get_origin(kind) is Annotated:
         return pa.type_for_alias(kind.__metadata__[0].extra["arrow"])
-    parts = [part for part in typing.get_args(kind) if part is not type(None)]
-    if typing.get_origin(kind) is list:
-        return pa.list_(_arrow(parts[0]))
-    if parts:
-        return _arrow(parts[0])
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return pa.struct(columns(kind))
-    return {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}[kind]
+    inner = _arrow(typing.get_args(kind)[0])
+    return pa.list_(inner) if typing.get_origin(kind) is list else inner
 
 
 def columns(kind: type[msgspec.Struct]) -> list[tuple[str, pa.DataType]]:

@@ -131,30 +131,24 @@ class Admission:
         return row
 
     def _admit(self, side: Side, name: str, check: Check) -> None:
-        """Admit or refuse an arm at every benchmark. One that cannot start is not started again for each."""
-        unable: ArmFailed | None = None
+        """Admit or refuse an arm at every benchmark."""
         steps = sum(
             len(side.names) * len(side.benchmarks_of(self.benchmarks)) for side in self.sides
         )
         for benchmark in side.benchmarks_of(self.benchmarks):
             row = self.first_row(side, name, benchmark)
-            failure = self.refusal(side, name, benchmark) or unable
-            if failure is None:
+            try:
+                refusal = self.refusal(side, name, benchmark)
+                if refusal is not None:
+                    raise refusal
                 arm = self.arms[side.label, name]
-                try:
-                    arm.ensure_running(self.cores)
-                except ArmFailed as failed:
-                    failure = unable = failed
-            if failure is None:
+                arm.ensure_running(self.cores)
                 row.versions = arm.versions
-                try:
-                    check(arm, benchmark, row)
-                except ArmFailed as failed:
-                    failure = failed
+                check(arm, benchmark, row)
+            except ArmFailed as failure:
+                row.fail(failure.status, failure.reason)
             if self.stopping:  # it may have been killed
                 return
-            if failure is not None:
-                row.fail(failure.status, failure.reason)
             self.rows[side.label, name, benchmark.id] = row
             self.advance(Stage.CHECKING, name, len(self.rows), steps)
 

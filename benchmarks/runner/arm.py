@@ -65,6 +65,7 @@ class Arm:
         self.log = self.folder / "log.txt"
         self.process: subprocess.Popen[bytes] | None = None
         self.versions: str | None = None
+        self.failure: ArmFailed | None = None  # why it could not be started
 
     def start(self, cores: tuple[int, ...] | None = None) -> None:
         """Start the worker on `cores` and return at once; `wait_ready` moves it to the arm's own processors."""
@@ -144,11 +145,21 @@ class Arm:
                 os.sched_setaffinity(thread, self.cores)
 
     def ensure_running(self, cores: tuple[int, ...] | None = None) -> None:
-        """Start the worker (see `start`) and wait for it, where it does not run yet or no longer."""
-        if not self.alive:
-            self.kill()
-            self.start(cores)
-            self.wait_ready()
+        """Start the worker (see `start`) and wait for it, where it does not run yet or no longer.
+
+        Where it could not be started once, it is not tried again.
+        """
+        if self.alive:
+            return
+        self.kill()
+        if self.failure is None:
+            try:
+                self.start(cores)
+                self.wait_ready()
+            except ArmFailed as failure:
+                self.failure = failure
+        if self.failure is not None:
+            raise self.failure
 
     @property
     def pid(self) -> int:

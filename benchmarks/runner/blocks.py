@@ -137,10 +137,10 @@ class Replicate:
         entry.is_open = True
         entry.inputs = None
         if row.turns is None:  # otherwise it is opened again, after another job killed the process
+            row.turns = []
             row.warm_first_call_seconds = opened.first_call_seconds
             row.peak_bytes = opened.peak_bytes
             row.calls_per_sample = entry.plan.calls_per_sample
-            row.turns = []
 
     def drop(self, entry: Entry, failure: ArmFailed) -> None:
         """Give up a benchmark in an arm. Where the arm's process is dead, others are opened in a new process."""

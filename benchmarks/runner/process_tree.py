@@ -31,23 +31,17 @@ def _fields(path: str) -> list[bytes]:
     return _read(path).rpartition(b")")[2].split()
 
 
-def _threads(pid: int) -> list[str]:
-    try:
-        return os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - as in _read
-    except FileNotFoundError:
-        return []
-
-
 def threads(processes: Iterable[int]) -> Iterator[int]:
     """Yield the id of each thread of some processes."""
     for pid in processes:
-        yield from map(int, _threads(pid))
+        with contextlib.suppress(FileNotFoundError):
+            yield from map(int, os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208 - as in _read
 
 
 def descendants(pid: int) -> list[int]:
     """Return every process that a process has started, and what these have started."""
     processes: list[int] = []
-    for thread in _threads(pid):
+    for thread in threads([pid]):
         for child in map(int, _read(f"/proc/{pid}/task/{thread}/children").split()):
             processes += [child, *descendants(child)]
     return processes
@@ -93,7 +87,7 @@ def favoured(processes: Iterable[int]) -> bool:
 
 def _runs(pid: int) -> bool:
     """Whether a thread of a process has not ended. The process itself is a zombie once its first thread has."""
-    states = [_fields(f"/proc/{pid}/task/{thread}/stat")[:1] for thread in _threads(pid)]
+    states = [_fields(f"/proc/{pid}/task/{thread}/stat")[:1] for thread in threads([pid])]
     return any(state not in ([], [b"Z"], [b"X"]) for state in states)
 
 
