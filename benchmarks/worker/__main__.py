@@ -33,12 +33,10 @@ def serve(fd: int) -> None:
 
         start = msgspec.json.decode(lines.readline(), type=protocol.Start)
         die_with_parent(start.runner)
-        ctypes.CDLL(None).prctl(
-            PR_SET_CHILD_SUBREAPER, 1
-        )  # the runner finds every process that it leaves below it
-        signal.signal(
-            signal.SIGHUP, signal.SIG_DFL
-        )  # also under nohup: its helpers end with it where they are stopped
+        # the runner finds every process that it leaves below it
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+        # also under nohup: its helpers end with it where they are stopped
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         os.sched_setaffinity(0, start.cores)
         try:
             worker = Worker(start)

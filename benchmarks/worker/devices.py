@@ -100,8 +100,10 @@ class Cuda:
 
     def describe(self) -> Gpu:
         """Return what the driver says of the device."""
-        number, mode = ctypes.c_int(), ctypes.c_int()
-        name, address = ctypes.create_string_buffer(256), ctypes.create_string_buffer(32)
+        number = ctypes.c_int()
+        mode = ctypes.c_int()
+        name = ctypes.create_string_buffer(256)
+        address = ctypes.create_string_buffer(32)
         self._do("cuInit", 0)
         self._do("cuDeviceGet", ctypes.byref(number), 0)
         self._do("cuDeviceGetName", name, len(name), number)
@@ -115,7 +117,8 @@ class Cuda:
 
     def free(self) -> float | None:
         """Return the share of the device's memory that no process has; None where CUDA has not started."""
-        free, total = ctypes.c_size_t(), ctypes.c_size_t()
+        free = ctypes.c_size_t()
+        total = ctypes.c_size_t()
         self._in_context("cuMemGetInfo_v2", ctypes.byref(free), ctypes.byref(total))
         return free.value / total.value if total.value else None
 
@@ -127,7 +130,8 @@ class Cuda:
         if self.driver is None or (self.context is None and not (self._torch() or self._jax())):
             return
         if self.context is None:
-            number, context = ctypes.c_int(), ctypes.c_void_p()
+            number = ctypes.c_int()
+            context = ctypes.c_void_p()
             self._do("cuInit", 0)
             self._do("cuDeviceGet", ctypes.byref(number), 0)
             self._do("cuDevicePrimaryCtxRetain", ctypes.byref(context), number)
@@ -143,17 +147,16 @@ class Cuda:
         code = getattr(self.driver, name)(*arguments)
         if code != 0:
             word = ctypes.c_char_p()
-            self.driver.cuGetErrorName(
-                code, ctypes.byref(word)
-            )  # leaves the word empty where it knows no name
-            raise RuntimeError(
-                f"{name}: {word.value.decode() if word.value else f'CUDA error {code}'}"
-            )
+            # leaves the word empty where it knows no name
+            self.driver.cuGetErrorName(code, ctypes.byref(word))
+            what = (word.value or f"CUDA error {code}".encode()).decode()
+            raise RuntimeError(f"{name}: {what}")
 
     def used(self) -> int:
         """Return the bytes that the allocators have given out."""
         torch = self._torch()
-        return (torch.cuda.memory_allocated() if torch else 0) + self._of_jax("bytes_in_use")
+        of_jax = self._of_jax("bytes_in_use")
+        return torch.cuda.memory_allocated() + of_jax if torch else of_jax
 
     def reset_peak(self) -> None:
         """Return freed memory to the driver, and start PyTorch's peak again. JAX's can't be: it is remembered.
@@ -165,9 +168,11 @@ class Cuda:
             self.begun = True
             if "torch" in self.modules and self.modules["torch"].cuda.is_available():
                 products_of_torch("cuda")
-            if gpu := self._jax():
+            gpu = self._jax()
+            if gpu:
                 product_of_jax(gpu)
-        if torch := self._torch():
+        torch = self._torch()
+        if torch:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
         self.jax_peak = self._of_jax("peak_bytes_in_use")
@@ -177,10 +182,12 @@ class Cuda:
 
         None where JAX had used as much before or doesn't say, and where another framework has the device.
         """
-        torch, jax, of_jax = self._torch(), self._jax(), self._of_jax("peak_bytes_in_use")
+        torch = self._torch()
+        jax = self._jax()
+        of_jax = self._of_jax("peak_bytes_in_use")
         if (jax and of_jax <= self.jax_peak) or not (torch or jax):
             return None
-        return int((torch.cuda.max_memory_allocated() if torch else 0) + of_jax)
+        return int(torch.cuda.max_memory_allocated() + of_jax) if torch else of_jax
 
     def _torch(self) -> Any:
         torch = self.modules.get("torch")
@@ -192,16 +199,16 @@ class Cuda:
         if jax is None:
             return None
         try:
-            return next(
-                (device for device in jax.local_devices() if device.platform == "gpu"), None
-            )
+            devices = jax.local_devices()
         except RuntimeError:  # no backend: the implementation says no_device
             return None
+        return next((device for device in devices if device.platform == "gpu"), None)
 
     def _of_jax(self, name: str) -> int:
         """Return a number of JAX's allocator; 0 where it has none or doesn't say."""
         device = self._jax()
-        return int(((device.memory_stats() if device else None) or {}).get(name, 0))
+        numbers = device.memory_stats() if device else None
+        return int((numbers or {}).get(name, 0))
 
 
 def products_of_torch(device: str) -> None:

@@ -55,14 +55,15 @@ class Seen:
 
 def look(prepared: Prepared, mode: str, inputs: Inputs) -> dict[str, Seen]:
     """Return what was seen in each part that could be watched: load, ready, first, again (one more call), reading."""
-    found: dict[str, Seen] = {}
+    parts: dict[str, Seen] = {}
     watches = {"torch": _by_torch, "jax": _by_jax}
     for framework in watches.keys() & sys.modules.keys():
         with suppress(Exception):  # a profiler that fails is no fault of the implementation
             for part, seen in watches[framework](prepared, mode, inputs).items():
-                before = found.get(part, Seen(set()))
-                found[part] = Seen(before.names | seen.names, before.operations + seen.operations)
-    return found
+                whole = parts.setdefault(part, Seen(set()))
+                whole.names |= seen.names
+                whole.operations += seen.operations
+    return parts
 
 
 def _by_jax(prepared: Prepared, mode: str, inputs: Inputs) -> dict[str, Seen]:
@@ -70,11 +71,10 @@ def _by_jax(prepared: Prepared, mode: str, inputs: Inputs) -> dict[str, Seen]:
 
     def watched(call: Callable[[], Any]) -> Seen:
         def waited(_: None) -> None:
-            kept = call()
-            jax.block_until_ready(
-                jax.live_arrays()
-            )  # what was submitted would run when nobody watches any more
-            del kept
+            result = call()
+            # what was submitted would run when nobody watches any more
+            jax.block_until_ready(jax.live_arrays())
+            del result
 
         return Seen(set(ran(waited, None, 1)))
 
@@ -88,8 +88,10 @@ def _by_jax(prepared: Prepared, mode: str, inputs: Inputs) -> dict[str, Seen]:
 def _by_torch(prepared: Prepared, mode: str, inputs: Inputs) -> dict[str, Seen]:
     from torch.profiler import ProfilerActivity, profile, record_function
 
+    activities = [ProfilerActivity.CPU]
+    every_thread = _all_threads()
     with profile(
-        activities=[ProfilerActivity.CPU], with_flops=True, experimental_config=_all_threads()
+        activities=activities, with_flops=True, experimental_config=every_thread
     ) as profiled:
         with record_function(f"{RANGE}load"):
             state = prepared.load(inputs)
@@ -120,19 +122,17 @@ def parted(events: Iterable[Any]) -> dict[str, Seen]:
     ranges = {}
     for event in events:
         if event.name().startswith(RANGE):
-            ranges[event.name().removeprefix(RANGE)] = (
-                event.start_ns(),
-                event.start_ns() + event.duration_ns(),
-            )
-    found = {part: Seen(set()) for part in ranges}
+            start = event.start_ns()
+            ranges[event.name().removeprefix(RANGE)] = range(start, start + event.duration_ns())
+    parts = {part: Seen(set()) for part in ranges}
     for event in events:
         name = event.name()
-        began = event.start_ns()
-        for part, (start, end) in ranges.items():
-            if start <= began < end:
-                found[part].names.add(name)
-                found[part].operations += event.flops() if COUNTED.fullmatch(name) else 0
-    return found
+        for part, nanoseconds in ranges.items():
+            if event.start_ns() in nanoseconds:
+                parts[part].names.add(name)
+                if COUNTED.fullmatch(name):
+                    parts[part].operations += event.flops()
+    return parts
 
 
 def check(seen: dict[str, Seen], needed: float, needed_before: float = 0.0) -> bool:
@@ -145,23 +145,23 @@ def check(seen: dict[str, Seen], needed: float, needed_before: float = 0.0) -> b
     Raises:
         Suspicious: products are done where none belong, or a call on inputs which it has seen leaves some out.
     """
-    for part, said in (("load", "when inputs are loaded"), ("reading", "when its result is read")):
-        products = seen[part].products if part in seen else []
-        if products:
-            raise Suspicious(
-                f"it multiplies matrices {said}, which is not timed: {', '.join(products)}"
-            )
+    for part, when in (("load", "when inputs are loaded"), ("reading", "when its result is read")):
+        if part in seen and seen[part].products:
+            products = ", ".join(seen[part].products)
+            raise Suspicious(f"it multiplies matrices {when}, which is not timed: {products}")
     if "again" not in seen:
         return False
-    ready, first, again = seen["ready"], seen["first"], seen["again"]
+    again = seen["again"]
+    first = seen["first"].operations
     too_few = again.all_counted and again.operations < LESS * needed
-    if too_few and ready.operations > needed_before / LESS:
+    if too_few and seen["ready"].operations > needed_before / LESS:
         raise Suspicious(
             "it does its work before it is called: forward_train makes products of backward"
         )
-    if too_few and first.operations >= LESS * needed:
+    if too_few and first >= LESS * needed:
         raise Suspicious(
-            f"it remembers its results: on inputs that it has seen, a call does {again.operations / needed:.0%} of the"
-            f" operations of its matrix products, on new ones {first.operations / needed:.0%}"
+            "it remembers its results: on inputs that it has seen, a call does"
+            f" {again.operations / needed:.0%} of the operations of its matrix products,"
+            f" on new ones {first / needed:.0%}"
         )
     return again.operations >= LESS * needed

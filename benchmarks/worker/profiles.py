@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from types import CodeType
 from typing import Any, Union
@@ -38,8 +39,8 @@ BUFFER_BYTES = 8 * 2**20
 def name(prepared: Prepared, mode: str, state: Any) -> str | None:
     """Return the kernel of a mode, such as `aten::addmm × 128`; None where the framework does not tell."""
     if prepared.kernel is not None:
-        told = prepared.kernel(mode, state)
-        return None if told is None else str(told)
+        kernel = prepared.kernel(mode, state)
+        return None if kernel is None else str(kernel)
     operators = ran(prepared.call(mode), state, 1)
     return longest(operators) if operators else None
 
@@ -60,15 +61,15 @@ def functions(call: Callable[[Any], Any], state: Any, calls: int) -> dict[str, R
         for _ in range(calls):
             call(state)
     entries = profile.getstats()
-    called = [
-        (entry, sub) for entry in entries for sub in entry.calls or () if isinstance(sub.code, str)
-    ]
-    placed = {sub.code for _, sub in called}
-    own: list[tuple[str, Any]] = [
-        (_name(entry.code), entry) for entry in entries if entry.code not in placed
-    ]
-    own += [(f"{_name(sub.code)} in {_name(entry.code)}", sub) for entry, sub in called]
-    return added((name, Ran(each.inlinetime, each.callcount)) for name, each in own)
+    own: list[tuple[str, Any]] = []
+    placed = set()  # builtins that a function calls
+    for entry in entries:
+        for sub in entry.calls or ():
+            if isinstance(sub.code, str):
+                placed.add(sub.code)
+                own.append((f"{_name(sub.code)} in {_name(entry.code)}", sub))
+    own += [(_name(entry.code), entry) for entry in entries if entry.code not in placed]
+    return added((name, Ran(entry.inlinetime, entry.callcount)) for name, entry in own)
 
 
 def _name(code: CodeType | str) -> str:
@@ -85,33 +86,30 @@ def _of_torch(call: Callable[[Any], Any], state: Any, calls: int) -> Iterator[tu
     import torch
     from torch.profiler import ProfilerActivity, profile
 
-    activities = [ProfilerActivity.CPU] + (
-        [ProfilerActivity.CUDA] if torch.cuda.is_initialized() else []
-    )
+    activities = [ProfilerActivity.CPU]
+    if torch.cuda.is_initialized():
+        activities.append(ProfilerActivity.CUDA)
     with profile(activities=activities) as profiled:
         for _ in range(calls):
             call(state)
-    yield from _of_kineto(
-        profiled.profiler.kineto_results.events()
-    )  # key_averages() takes four times as long
+    # key_averages() takes four times as long
+    yield from _of_kineto(profiled.profiler.kineto_results.events())
 
 
 def _of_kineto(events: Sequence[Any]) -> Iterator[tuple[str, Ran]]:
     """Yield what each operator did. Where a GPU worked, only its kernels did: the host's events start or await them."""
-    on_gpu = [
-        event
-        for event in events
-        if event.device_type().name != "CPU" and not event.is_user_annotation()
-    ]
-    kernels = [
-        event for event in on_gpu if not event.name().startswith(("Memcpy", "Memset"))
-    ] or on_gpu
-    chosen = kernels or events
-    for line in {event.device_resource_id() for event in chosen}:  # a thread or a stream
-        mine = (event for event in chosen if event.device_resource_id() == line)
-        for name, own in own_times(
-            (event.name(), event.start_ns(), event.duration_ns()) for event in mine
-        ):
+    copies: list[Any] = []
+    kernels: list[Any] = []
+    for event in events:
+        if event.device_type().name != "CPU" and not event.is_user_annotation():
+            copied = event.name().startswith(("Memcpy", "Memset"))
+            (copies if copied else kernels).append(event)
+    lines: dict[int, list[tuple[str, float, float]]] = {}  # of a thread or a stream
+    for event in kernels or copies or events:
+        line = lines.setdefault(event.device_resource_id(), [])
+        line.append((event.name(), event.start_ns(), event.duration_ns()))
+    for line in lines.values():
+        for name, own in own_times(line):
             yield COMPILED.sub("torch.compile's code", name), Ran(1e-9 * own, 1)
 
 
@@ -124,34 +122,29 @@ def _of_jax(call: Callable[[Any], Any], state: Any, calls: int) -> Iterator[tupl
         with jax.profiler.trace(folder, profiler_options=options):
             for _ in range(calls):
                 call(state)
-        profiles = [
-            jax.profiler.ProfileData.from_file(str(path))
-            for path in Path(folder).rglob("*.xplane.pb")
-        ]
-    planes = [plane for profile in profiles for plane in profile.planes]
-    devices = [plane for plane in planes if plane.name.startswith("/device:")]
-    hosts = [plane for plane in planes if plane not in devices]
+        files = Path(folder).rglob("*.xplane.pb")
+        profiles = [jax.profiler.ProfileData.from_file(str(path)) for path in files]
+    of_host: list[tuple[str, float]] = []
+    of_device: list[tuple[str, float]] = []
+    for plane in chain.from_iterable(profile.planes for profile in profiles):
+        device = plane.name.startswith("/device:")
+        for line in plane.lines:
+            (of_device if device else of_host).extend(_operators_of(device, line))
     # where a GPU worked, only its kernels did: the host's events start or await them
-    for name, own in _of_planes(devices, device=True) or _of_planes(hosts, device=False):
+    for name, own in of_device or of_host:
         # the same operator gets another number in another program
         yield re.sub(r"\.\d+$", "", name), Ran(1e-9 * own, 1)
-
-
-def _of_planes(planes: Iterable[Any], *, device: bool) -> list[tuple[str, float]]:
-    return [
-        pair for plane in planes for line in plane.lines for pair in _operators_of(device, line)
-    ]
 
 
 def _operators_of(device: bool, line: Any) -> list[tuple[str, float]]:
     """Return the own nanoseconds of each operator on a line of JAX's profile: an operator of XLA, or a GPU's kernel."""
     events = list(line.events)
-    if device:  # a GPU's other lines show the same time again, by module and by source
-        kept = {event.name for event in events if line.name.startswith("Stream")}
-    else:  # the others wait or call; "end: x" marks the end of x
-        kept = {event.name for event in events if any(key == "hlo_op" for key, _ in event.stats)}
     pairs = own_times((event.name, event.start_ns, event.duration_ns) for event in events)
-    return [(name, own) for name, own in pairs if name in kept and not name.startswith("end: ")]
+    if device:  # a GPU's other lines show the same time again, by module and by source
+        return pairs if line.name.startswith("Stream") else []
+    # the others wait or call; "end: x" marks the end of x
+    operators = {event.name for event in events if "hlo_op" in dict(event.stats)}
+    return [(name, own) for name, own in pairs if name in operators and name[:5] != "end: "]
 
 
 def own_times(events: Iterable[tuple[str, float, float]]) -> list[tuple[str, float]]:
@@ -193,30 +186,30 @@ def trace(work: Callable[[], None], calls: int) -> tuple[float, float]:
     activities: list[tuple[int, int, int]] = []
 
     def completed(buffer: Iterable[Any]) -> None:
-        activities.extend(
-            (int(activity.kind), int(activity.start), int(activity.end)) for activity in buffer
-        )
+        activities.extend((int(it.kind), int(it.start), int(it.end)) for it in buffer)
 
-    kernel, *others = (getattr(cupti.ActivityKind, name) for name in WORK)
+    kinds = [getattr(cupti.ActivityKind, name) for name in WORK]
     with ExitStack() as ends:
         cupti.activity_register_callbacks(lambda: (BUFFER_BYTES, 0), completed)
-        cupti.activity_enable(kernel)
-        ends.callback(cupti.finalize)  # only now: it would end another profiler that may be at work
-        ends.callback(cupti.activity_disable, kernel)
-        for kind in others:
+        for kind in kinds:
             cupti.activity_enable(kind)
+            if kind == kinds[0]:  # only now: it would end another profiler that may be at work
+                ends.callback(cupti.finalize)
             ends.callback(cupti.activity_disable, kind)
         work()
         cupti.activity_flush_all(1)
-    seen = [(start, end) for kind, start, end in activities if kind in map(int, (kernel, *others))]
-    if not seen:
+    numbers = [int(kind) for kind in kinds]
+    intervals = [(start, end) for kind, start, end in activities if kind in numbers]
+    if not intervals:
         raise RuntimeError("CUPTI saw no work of the GPU")
-    return 1e-9 * busy(seen) / calls, sum(kind == int(kernel) for kind, *_ in activities) / calls
+    kernels = [kind for kind, _, _ in activities].count(numbers[0])
+    return 1e-9 * busy(intervals) / calls, kernels / calls
 
 
 def busy(intervals: Iterable[tuple[int, int]]) -> int:
     """Return how long at least one of some intervals lasts: kernels on several streams may overlap."""
-    total, until = 0, 0
+    total = 0
+    until = 0
     for start, end in sorted(intervals):
         total += max(0, end - max(start, until))
         until = max(until, end)
@@ -248,11 +241,10 @@ class Profile(Request[Profiled]):
 
     def do(self, worker: Worker) -> Profiled:
         opened = worker.opened[self.benchmark]
-        what = opened.call, opened.state, self.calls
-        return Profiled(self._of_a_call(ran(*what)), self._of_a_call(functions(*what)))
+        operators = ran(opened.call, opened.state, self.calls)
+        of_python = functions(opened.call, opened.state, self.calls)
+        return Profiled(self._of_a_call(operators), self._of_a_call(of_python))
 
-    def _of_a_call(self, did: dict[str, Ran]) -> dict[str, Ran]:
-        return {
-            name: Ran(all_.seconds / self.calls, all_.times / self.calls)
-            for name, all_ in did.items()
-        }
+    def _of_a_call(self, sums: dict[str, Ran]) -> dict[str, Ran]:
+        n = self.calls
+        return {name: Ran(seconds / n, times / n) for name, (seconds, times) in sums.items()}

@@ -123,13 +123,10 @@ def failure_of(error: BaseException) -> Failed:
             return Failed(status, one_line(text, MOST))
     if NO_COMPILER.search(text):
         return Failed("not_installed", one_line(text, MOST))
-    if (
-        isinstance(error, subprocess.CalledProcessError) and not PYTHON_H.exists()
-    ):  # Triton compiles with it
-        return Failed(
-            "not_installed",
-            one_line(f"{PYTHON_H} is missing, which a compiler needs: {text}", MOST),
-        )
+    # Triton compiles with it
+    if isinstance(error, subprocess.CalledProcessError) and not PYTHON_H.exists():
+        needed = f"{PYTHON_H} is missing, which a compiler needs"
+        return Failed("not_installed", one_line(f"{needed}: {text}", MOST))
     no_memory = isinstance(error, MemoryError) or NO_MEMORY.search(text)
     reason = one_line(f"{type(error).__name__}: {text}", MOST)
     return Failed("out_of_memory" if no_memory else "error", reason, bool(STICKY.search(text)))
@@ -137,16 +134,14 @@ def failure_of(error: BaseException) -> Failed:
 
 def failure_to_import(error: Exception, path: Path) -> Failed:
     """Return the status and the reason of an implementation that could not be imported."""
-    if isinstance(error, ImportError):
-        distributions = environments.distributions(registry.read(path))
-        absent = (
-            isinstance(error, ModuleNotFoundError)
-            and (error.name or "").partition(".")[0] in distributions
-        )
-        if absent or any(environments.version(name) is None for name in distributions):
-            return Failed("not_installed", one_line(str(error), MOST))
-        if (error.name or "").startswith(("impls.core", "impls.api")):
-            return Failed(
-                "error", one_line(f"{error}: impls/core is that of the working tree", MOST)
-            )
+    if not isinstance(error, ImportError):
+        return failure_of(error)
+    module = error.name or ""
+    distributions = environments.distributions(registry.read(path))
+    absent = isinstance(error, ModuleNotFoundError) and module.partition(".")[0] in distributions
+    if absent or any(environments.version(name) is None for name in distributions):
+        return Failed("not_installed", one_line(str(error), MOST))
+    if module.startswith(("impls.core", "impls.api")):
+        reason = f"{error}: impls/core is that of the working tree"
+        return Failed("error", one_line(reason, MOST))
     return failure_of(error)  # such as a mistyped import

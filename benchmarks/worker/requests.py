@@ -9,6 +9,7 @@ import math
 import warnings
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from time import perf_counter
 from typing import Any
 
@@ -56,32 +57,37 @@ class Open(Request[Opened]):
 
     def do(self, worker: Worker) -> Opened:
         worker.opened.pop(self.benchmark, None)
-        worker.seed, benchmark = self.inputs, Benchmark.parse(self.benchmark)
-        problem, weights = benchmark.timed_problem, weights_of(benchmark, self.seed, self.weights)
-        inputs = worker.inputs_of(
-            benchmark, len(REPLICATE)
-        )  # turns get the others, which are then new
+        worker.seed = self.inputs
+        benchmark = Benchmark.parse(self.benchmark)
+        problem = benchmark.timed_problem
+        weights = weights_of(benchmark, self.seed, self.weights)
+        # turns get the others, which are then new
+        inputs = worker.inputs_of(benchmark, len(REPLICATE))
         hardware = worker.hardware
         hardware.reset_peak()
         before = hardware.used()
-        with warnings.catch_warnings(record=True) as given:
+        with warnings.catch_warnings(record=True) as raised:
             warnings.simplefilter("always")
             prepared = worker.module.prepare(problem, weights, worker.device, benchmark.workload)
             opened = OpenBenchmark(benchmark, prepared, inputs)
             hardware.drain()  # copies to a device may go on
             start = perf_counter()
             opened.call(opened.state)
-            seconds = perf_counter() - start
+            answer = Opened(perf_counter() - start, None)
             opened.call(opened.state)
         hardware.drain()
         peak = hardware.peak()
         if worker.files:
             worker.files.check()
         worker.opened[self.benchmark] = opened
-        compiled_before = prepared.compiled_before() if prepared.compiled_before else 0.0
-        above = None if peak is None else max(0, peak - before)
-        warning = one_line(str(given[0].message), 200) if given else None
-        return Opened(seconds, above, compiled_before, hardware.free(), warning)
+        if peak is not None:
+            answer.peak_bytes = max(0, peak - before)
+        if prepared.compiled_before:
+            answer.compiled_before_seconds = prepared.compiled_before()
+        answer.free = hardware.free()
+        if raised:
+            answer.warning = one_line(str(raised[0].message), 200)
+        return answer
 
 
 class Close(Request[None]):
@@ -122,33 +128,27 @@ class Check(Request[Checked]):
 
     benchmark: str
     expected: str
-    every_mode: bool = (
-        False  # whether to compare all modes that there are, in place of the benchmark's
-    )
+    # whether to compare all modes that there are, in place of the benchmark's
+    every_mode: bool = False
     extreme: str = ""  # the extreme numbers on which they are compared
 
     def do(self, worker: Worker) -> Checked:
         opened = worker.opened[self.benchmark]
-        problem, workload, prepared = (
-            opened.benchmark.timed_problem,
-            opened.benchmark.workload,
-            opened.prepared,
-        )
-        modes = (
-            [mode for mode in MODES if getattr(prepared, mode)]
-            if self.every_mode
-            else [opened.benchmark.mode]
-        )
+        prepared = opened.prepared
+        problem = opened.benchmark.timed_problem
+        workload = opened.benchmark.workload
+        seed = worker.seed
+        modes = [opened.benchmark.mode]
+        if self.every_mode:
+            modes = [mode for mode in MODES if getattr(prepared, mode)]
         want = saved(self.expected)
         if self.extreme:
             largest, flushes = extremes.check(
-                prepared, self.extreme, problem.dtype, modes, want, worker.seed
+                prepared, self.extreme, problem.dtype, modes, want, seed
             )
             return Checked(largest.error, largest.tensor, modes, flushes)
-        errors = [
-            agreement.check(prepared, problem, workload, mode, want, worker.seed) for mode in modes
-        ]
-        largest = max(errors, key=lambda largest: largest.error)
+        errors = [agreement.check(prepared, problem, workload, mode, want, seed) for mode in modes]
+        largest = max(errors, key=attrgetter("error"))
         return Checked(largest.error, largest.tensor, modes)
 
 
@@ -179,7 +179,8 @@ class Fastest(Request[float]):
 
     def do(self, worker: Worker) -> float:
         opened = worker.opened[self.benchmark]
-        shortest, end = math.inf, perf_counter() + self.seconds
+        shortest = math.inf
+        end = perf_counter() + self.seconds
         while perf_counter() < end:
             shortest = min(shortest, timing.sample(opened.call, opened.state)[0])
         return shortest
@@ -192,29 +193,29 @@ class CheckRemembered(Request[None]):
 
     def do(self, worker: Worker) -> None:
         opened = worker.opened[self.benchmark]
-        benchmark, prepared = opened.benchmark, opened.prepared
+        benchmark = opened.benchmark
+        prepared = opened.prepared
+        mode = benchmark.mode
 
         def new_inputs() -> Inputs:  # another arm gets others, and can leave no results for them
             return make_inputs(benchmark.timed_problem, agreement.draw_seed(), timed=True)
 
-        def fresh(mode: str = benchmark.mode) -> Any:
+        def fresh(mode: str = mode) -> Any:
             state = prepared.start(mode, new_inputs())
             worker.wait()  # a call would otherwise wait for the copies to the device
             return state
 
-        if (
-            worker.device == "cpu"
-        ):  # on a GPU, an honest file may record a graph where inputs are loaded
-            of_modes = [
-                operations(benchmark.problem, benchmark.workload, mode)
-                for mode in (benchmark.mode, "forward")
-            ]
-            if products.check(products.look(prepared, benchmark.mode, new_inputs()), *of_modes):
+        # on a GPU, an honest file may record a graph where inputs are loaded
+        if worker.device == "cpu":
+            needed = operations(benchmark.problem, benchmark.workload, mode)
+            needed_before = operations(benchmark.problem, benchmark.workload, "forward")
+            parts = products.look(prepared, mode, new_inputs())
+            if products.check(parts, needed, needed_before):
                 return
-        other = "forward" if benchmark.mode in ("backward", "train_step") else "train_step"
-        with_other = (
-            (prepared.call(other), partial(fresh, other)) if getattr(prepared, other) else None
-        )
+        other = "forward" if mode in ("backward", "train_step") else "train_step"
+        with_other = None
+        if getattr(prepared, other):
+            with_other = prepared.call(other), partial(fresh, other)
         sanity.check_not_remembered(opened.call, fresh, with_other)
 
 
@@ -239,9 +240,8 @@ class TakeTurn(Request[Taken]):
 
     benchmark: str
     plan: timing.Plan
-    inputs: int | None = (
-        None  # that set of the inputs of the replicate; None to go on with the last one
-    )
+    # that set of the inputs of the replicate; None to go on with the last one
+    inputs: int | None = None
     read: bool = False
 
     def do(self, worker: Worker) -> Taken:
@@ -258,9 +258,8 @@ class TakeTurn(Request[Taken]):
         if self.read:
             _, waited = sanity.read(None, worker.wait)
             opened.last = (waited, *sanity.read(result, opened.finish))
-        return Taken(
-            turn, first_seconds, [pool.num_threads for pool in worker.controller.lib_controllers]
-        )
+        threads = [pool.num_threads for pool in worker.controller.lib_controllers]
+        return Taken(turn, first_seconds, threads)
 
 
 class Compare(Request[None]):
@@ -280,24 +279,24 @@ class Compare(Request[None]):
     def do(self, worker: Worker) -> None:
         opened = worker.opened[self.benchmark]
         assert opened.last is not None, "no turn has read its result"
-        benchmark, (waited, arrays, longer), opened.last = opened.benchmark, opened.last, None
+        waited, arrays, longer = opened.last
+        opened.last = None
+        call, state, seconds = opened.call, opened.state, self.seconds
+        workload = opened.benchmark.workload
+        mode = opened.benchmark.mode
+        problem = opened.benchmark.problem
         want = saved(self.expected)
-        part = agreement.part_of(want, self.prefix, benchmark.workload, benchmark.mode)
+        part = agreement.part_of(want, self.prefix, workload, mode)
         assert part, f"no results of the reference under {self.prefix}"
-        where = f"{benchmark.workload}/{benchmark.mode}, the last timed call"
-        if benchmark.problem.dropout and benchmark.mode != "forward":
-            whole = replace(
-                worker.inputs_of(benchmark, int(self.prefix.partition("/")[0])), dropout=0.0
-            )
-            arrays = opened.finish(opened.call(opened.fresh(whole)))
-        dtype, least = benchmark.problem.dtype, agreement.least_of(want, self.prefix)
-        agreement.compare(
-            arrays, part, dtype, where, agreement.tolerance_of(dtype, benchmark.workload), least
-        )
-        sanity.check_left(opened.call, opened.state, opened.finish, self.seconds, longer)
-        sanity.check_left(
-            opened.call, opened.state, worker.wait, self.seconds, waited, sanity.OF_DEVICE
-        )
+        if problem.dropout and mode != "forward":
+            inputs = worker.inputs_of(opened.benchmark, int(self.prefix.partition("/")[0]))
+            arrays = opened.finish(call(opened.fresh(replace(inputs, dropout=0.0))))
+        where = f"{workload}/{mode}, the last timed call"
+        tolerance = agreement.tolerance_of(problem.dtype, workload)
+        least = agreement.least_of(want, self.prefix)
+        agreement.compare(arrays, part, problem.dtype, where, tolerance, least)
+        sanity.check_left(call, state, opened.finish, seconds, longer)
+        sanity.check_left(call, state, worker.wait, seconds, waited, sanity.OF_DEVICE)
 
 
 class Pipelined(msgspec.Struct, forbid_unknown_fields=True):
@@ -320,8 +319,10 @@ class Pipeline(Request[Pipelined]):
 
     def do(self, worker: Worker) -> Pipelined:
         opened = worker.opened[self.benchmark]
-        mode, dtype = opened.benchmark.mode, opened.benchmark.problem.dtype
-        drain, seconds = worker.hardware.drain, None
+        mode = opened.benchmark.mode
+        problem = opened.benchmark.problem
+        drain = worker.hardware.drain
+        seconds = None
         if opened.prepared.submit is not None:
             inputs = worker.inputs_of(opened.benchmark, 0)
             opened.state = None  # its memory is used again, as in TakeTurn
@@ -334,8 +335,9 @@ class Pipeline(Request[Pipelined]):
             opened.state = opened.fresh(inputs)
             for _ in range(self.warm + self.calls):
                 result = opened.call(opened.state)
-            if not opened.benchmark.problem.dropout:
-                agreement.compare(got, opened.finish(result), dtype, f"{mode}, without its wait")
+            if not problem.dropout:
+                want = opened.finish(result)
+                agreement.compare(got, want, problem.dtype, f"{mode}, without its wait")
 
         def work() -> None:
             for _ in range(self.calls):

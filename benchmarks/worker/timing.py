@@ -107,9 +107,9 @@ def sample(call: Call, state: Any, calls: int = 1) -> tuple[float, Any]:
 def estimate(call: Call, state: Any, seconds: float) -> float:
     """Return roughly the seconds of a call: the median of some calls, which take about `seconds` together."""
     call(state)
-    first, _ = sample(call, state)
-    calls = max(1, math.ceil(LONG_SECONDS / max(first, 1e-9)))
-    repeats = max(1, min(15, int(seconds / (calls * max(first, 1e-9)))))
+    first = max(sample(call, state)[0], 1e-9)
+    calls = math.ceil(LONG_SECONDS / first)
+    repeats = max(1, min(15, int(seconds / (calls * first))))
     with no_collector():
         times = sorted(sample(call, state, calls)[0] for _ in range(repeats))
     return times[len(times) // 2]
@@ -127,14 +127,14 @@ def plan(
     Calls go on for `warm_seconds` before it. It takes at least `least_seconds`, with no more than MOST_SAMPLES samples.
     With `each`, it has CALLS calls, each timed by itself: the largest of them is that of as many for all arms.
     """
-    per_sample = max(
-        1, math.ceil(max(LONG_SECONDS, least_seconds / MOST_SAMPLES) / seconds_per_call)
-    )
-    samples = max(1, min(MOST_SAMPLES, round(turn_seconds / (per_sample * seconds_per_call))))
-    before = (
-        math.ceil(warm_seconds / seconds_per_call) - 1
-    )  # the turn itself begins with an untimed call
-    return Plan(*((CALLS, 1) if each else (samples, per_sample)), max(0, before))
+    # the turn itself begins with an untimed call
+    warm = max(0, math.ceil(warm_seconds / seconds_per_call) - 1)
+    if each:
+        return Plan(CALLS, 1, warm)
+    sample_seconds = max(LONG_SECONDS, least_seconds / MOST_SAMPLES)
+    calls_per_sample = math.ceil(sample_seconds / seconds_per_call)
+    samples = round(turn_seconds / (calls_per_sample * seconds_per_call))
+    return Plan(max(1, min(MOST_SAMPLES, samples)), calls_per_sample, warm)
 
 
 def turn(call: Call, state: Any, how: Plan) -> tuple[Turn, Any, float]:
@@ -142,22 +142,24 @@ def turn(call: Call, state: Any, how: Plan) -> tuple[Turn, Any, float]:
     samples: list[float] = []
     result: Any = None
     with no_collector():
-        wall, cpu = perf_counter(), process_time()
+        wall = perf_counter()
+        cpu = process_time()
         first, _ = sample(call, state)
         for _ in range(how.samples):
             result = None  # before the next call, which can then use its memory
             seconds, result = sample(call, state, how.calls_per_sample)
             samples.append(seconds)
-        wall, cpu = perf_counter() - wall, process_time() - cpu
-    taken = Turn(
-        seconds=statistics.median(samples), samples=samples, wall_seconds=wall, cpu_seconds=cpu
-    )
+        wall = perf_counter() - wall
+        cpu = process_time() - cpu
+    median = statistics.median(samples)
+    taken = Turn(seconds=median, samples=samples, wall_seconds=wall, cpu_seconds=cpu)
     return taken, result, first
 
 
 def summarize(taken: Turn) -> None:
     """Keep the 99th percentile and the largest of a turn's samples in place of them."""
-    ordered, taken.samples = sorted(taken.samples or ()), None
+    ordered = sorted(taken.samples or ())
+    taken.samples = None
     taken.p99_seconds = ordered[math.ceil(0.99 * len(ordered)) - 1]
     taken.largest_seconds = ordered[-1]
 

@@ -42,22 +42,7 @@ SYSTEM = (
 """The folders of the system. What this user can't write counts as the system's, too."""
 MAPPED = re.compile(r"^\S+ ..x\S* \S+ \S+ \d+\s+(/(?!memfd:).*?)( \(deleted\))?$", re.MULTILINE)
 """A file that is mapped to be executed, in /proc/self/maps: a library. Memory that a compiler has filled is none."""
-SOURCES = (
-    ".c",
-    ".cc",
-    ".cpp",
-    ".cxx",
-    ".cu",
-    ".cuh",
-    ".h",
-    ".hh",
-    ".hpp",
-    ".inl",
-    ".pyx",
-    ".pxd",
-    ".pxi",
-    ".rs",
-)
+SOURCE = re.compile(r".*\.(c|cc|cpp|cxx|cu|cuh|h|hh|hpp|inl|pyx|pxd|pxi|rs)")
 """What compilers read. A header is opened by the compiler's own process: so all beside an opened source count."""
 MODULES = (".py", ".pyx", ".so")
 """The ends of a module's file."""
@@ -122,9 +107,9 @@ class Watch:
             self._note(self.opened, arguments[OPENING[event]])
 
     @staticmethod
-    def _note(seen: set[str], name: object) -> None:
+    def _note(paths: set[str], name: object) -> None:
         if isinstance(name, str | bytes | os.PathLike):
-            seen.add(os.path.abspath(os.fsdecode(name)))  # noqa: PTH100 - a Path takes ten times as long
+            paths.add(os.path.abspath(os.fsdecode(name)))  # noqa: PTH100 - a Path takes ten times as long
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, _: object = None) -> None:
         """Note where a module was looked for in vain, and find nothing."""
@@ -145,7 +130,7 @@ def libraries() -> set[str]:
 
 def modules() -> set[str]:
     """Return the path of each module that has been imported."""
-    files = (getattr(module, "__dict__", {}).get("__file__") for module in [*sys.modules.values()])
+    files = [getattr(module, "__dict__", {}).get("__file__") for module in [*sys.modules.values()]]
     return {os.path.abspath(file) for file in files if isinstance(file, str)}  # noqa: PTH100 - as above
 
 
@@ -176,31 +161,30 @@ class Files:
         self.tree = Path(os.path.realpath(origin.tree)) if origin.tree else None
         suite = [*shared, str(ROOT / "benchmarks"), str(ROOT / "impls")]
         self.suite = self._outside_tree([*suite, sys.prefix, sys.base_prefix, sys.exec_prefix])
-        loaded = re.split(
-            "[: ]", f"{os.environ.get('LD_LIBRARY_PATH', '')}:{os.environ.get('LD_PRELOAD', '')}"
-        )
-        installed = [site.getusersitepackages(), *filter(None, loaded)]
-        self.system = [*self._outside_tree(installed), *map(Path, SYSTEM)]
-        editable = (
-            vars(module) for name, module in sys.modules.items() if name.startswith(EDITABLE)
-        )
-        in_place = [place for finder in editable for place in finder.get("MAPPING", {}).values()]
-        searched = self._outside_tree(
-            place for place in [*sys.path, *in_place] if Path(place) != ROOT
-        )
-        self.python_path = [
-            place for place in searched if self.tree is None or not place.is_relative_to(self.tree)
-        ]
+        installed = [site.getusersitepackages()]
+        for variable in ("LD_LIBRARY_PATH", "LD_PRELOAD"):
+            installed += re.split("[: ]+", os.environ.get(variable, ""))
+        self.system = [*self._outside_tree(filter(None, installed)), *map(Path, SYSTEM)]
+        searched = [place for place in sys.path if Path(place) != ROOT]
+        for name, module in sys.modules.items():
+            if name.startswith(EDITABLE):
+                searched += vars(module).get("MAPPING", {}).values()
+        self.python_path = self._outside_tree(searched)
+        if self.tree:
+            self.python_path = [
+                place for place in self.python_path if not place.is_relative_to(self.tree)
+            ]
         self.watch = Watch()
 
     def _outside_tree(self, places: Iterable[str]) -> list[Path]:
         """Return folders, as they are written and where their links lead, without those that hold the tree."""
-        both = {
-            Path(form)
-            for place in places
-            for form in (os.path.abspath(place), os.path.realpath(place))  # noqa: PTH100
-        }
-        return [place for place in both if self.tree is None or not self.tree.is_relative_to(place)]
+        folders = set()
+        for place in places:
+            folders.add(Path(os.path.abspath(place)))  # noqa: PTH100
+            folders.add(Path(os.path.realpath(place)))
+        if self.tree is None:
+            return list(folders)
+        return [folder for folder in folders if not self.tree.is_relative_to(folder)]
 
     def _is_users(self, path: str) -> bool:
         """Whether a file is the user's: it belongs to neither the suite, an environment, nor the system."""
@@ -208,18 +192,19 @@ class Files:
             return False
         if below(path, [self.folder]) or (self.tree and below(path, [self.tree])):
             return True
-        if below(path, self.system) or (
-            path.startswith("/dev/") and not path.startswith("/dev/shm/")  # noqa: S108
-        ):
+        if below(path, self.system):
+            return False
+        if path.startswith("/dev/") and not path.startswith("/dev/shm/"):  # noqa: S108
             return False
         return os.getuid() == 0 or os.access(path, os.W_OK)
 
     def code(self) -> list[str]:
         """Return each library, and each module whether it was imported or run, that is the user's."""
-        opened = {
-            path for path in self.watch.opened if path.endswith(MODULES) and Path(path).is_file()
-        }
-        return sorted(path for path in modules() | libraries() | opened if self._is_users(path))
+        code = modules() | libraries()
+        for path in self.watch.opened:
+            if path.endswith(MODULES) and Path(path).is_file():
+                code.add(path)
+        return sorted(filter(self._is_users, code))
 
     def check(self) -> None:
         """In a gate, see that this side uses its own files only.
@@ -237,10 +222,11 @@ class Files:
             if below(path, [self.tree]) and not own and Path(path).is_file():
                 raise Suspicious(self._shared(path))
         for path in sorted((self.watch.opened | self.watch.absent) - self.watch.written):
-            if name := self._missed(path):
+            missed = self._missed(path)
+            if missed:
                 raise Suspicious(
-                    f"it looks for {name}, which neither side has, since git ignores it or it is another repository:"
-                    " commit it, or build it on import"
+                    f"it looks for {missed}, which neither side has, since git ignores it or it is"
+                    " another repository: commit it, or build it on import"
                 )
 
     def _shared(self, path: str) -> str:
@@ -253,46 +239,41 @@ class Files:
         real = Path(os.path.realpath(path))
         if not real.is_relative_to(self.folder) or real.exists() or VERSION.fullmatch(real.stem):
             return ""
-        if path in self.watch.absent and any(
-            each.rpartition(".")[2] == real.name for each in sys.modules
-        ):
-            return ""  # it was built then
+        if path in self.watch.absent:
+            imported = {name.rpartition(".")[2] for name in sys.modules}
+            if real.name in imported:  # it was built then
+                return ""
         name = real.relative_to(self.folder)
-        is_package = (
-            f"{name}/" in self.missing and (Path(self.tree or "") / name / "__init__.py").exists()
-        )
-        if (
-            str(name) in self.missing
-            or is_package
-            or any(f"{folder}/" in self.missing for folder in name.parents)
-        ):
+        own = {str(name), *(f"{folder}/" for folder in name.parents)}
+        if Path(self.tree or "", name, "__init__.py").exists():
+            own.add(f"{name}/")  # a package
+        if own & self.missing:
             return str(name)
-        of_module = (
-            each for each in self.missing if each.startswith(f"{name}.") and each.endswith(MODULES)
-        )
-        return next(of_module, "")
+        for missing in self.missing:
+            if missing.startswith(f"{name}.") and missing.endswith(MODULES):
+                return missing
+        return ""
 
     def used(self) -> Used:
         """Return the files that a result may depend on: code from anywhere, and data of its folder.
 
         What this process has written itself is left out, and what belongs to the suite: in a gate, all snapshots.
         """
-        code = self.code()
-        found = set(code)
+        code = set(self.code())
+        paths = set(code)
         for path in self.watch.opened:
-            if (
-                below(path, [self.folder])
-                and not below(path, self.suite)
-                and not path.endswith(".pyc")
-            ):
-                found.add(path)
-        for folder in {Path(path).parent for path in found if path.endswith(SOURCES)}:
-            found |= {str(path) for path in folder.glob("*") if path.suffix in SOURCES}
-        made = {path for path in found if self._was_made(path)}
-        digests = {path: digest(path) for path in found - self.watch.written - made}
-        return Used(
-            {path: each for path, each in digests.items() if each}, sorted(made & set(code))
-        )
+            own = below(path, [self.folder]) and not below(path, self.suite)
+            if own and not path.endswith(".pyc"):
+                paths.add(path)
+        for folder in {Path(path).parent for path in paths if SOURCE.fullmatch(path)}:
+            paths.update(str(path) for path in folder.glob("*") if SOURCE.fullmatch(path.name))
+        made = set(filter(self._was_made, paths))
+        hashes = {}
+        for path in paths - self.watch.written - made:
+            hashed = digest(path)
+            if hashed:
+                hashes[path] = hashed
+        return Used(hashes, sorted(made & code))
 
     def _was_made(self, path: str) -> bool:
         """Whether a file was made or changed while this process ran, by itself or by another."""
@@ -305,8 +286,8 @@ def digest(path: str) -> str:
     """Return a short hash of a file, of a large one its size and time; nothing where there is no such file."""
     with suppress(OSError):
         if Path(path).is_file():
-            kept = Path(path).stat()
-            if kept.st_size > LARGE:
-                return f"{kept.st_size} bytes of {kept.st_mtime_ns}"
+            status = Path(path).stat()
+            if status.st_size > LARGE:
+                return f"{status.st_size} bytes of {status.st_mtime_ns}"
             return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
     return ""

@@ -61,9 +61,8 @@ class Worker:
             gc.freeze()  # they stay alive
         self.opened: dict[str, OpenBenchmark] = {}
         self.seed = 0  # of the inputs
-        self.made: tuple[Any, Inputs] | None = (
-            None  # the last set of inputs, with its problem, seed and number
-        )
+        # the last set of inputs, with its problem, seed and number
+        self.made: tuple[Any, Inputs] | None = None
         self.controller = ThreadpoolController()
         self.ready = Ready(implementation.digest, environments.versions_of(installed))
 
@@ -72,7 +71,7 @@ class Worker:
         self.hardware.drain()
 
     def inputs_of(self, benchmark: Benchmark, k: int) -> Inputs:
-        """Return set k of a replicate's inputs. Only the last is kept: those of many problems would fill the memory."""
+        """Return set k of a replicate's inputs. Only the last set stays: all of them would fill the memory."""
         key = benchmark.timed_problem, self.seed, k
         if self.made is None or self.made[0] != key:
             self.made = None  # before the new one is made, which can then use its memory
