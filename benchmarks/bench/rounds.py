@@ -45,29 +45,24 @@ class SavedRun(msgspec.Struct):
         return cls(folder, read_records(folder / RESULTS), described)
 
     def kind(self) -> dict[str, Any]:
-        """Return what all rounds of a run have in common, by what it is called."""
+        """Return what all rounds of a run have in common, by what it is called. All of it can be hashed."""
         described = self.described
-        machine = described.machine
         options = described.run
-        rows = self.records
-        return {
-            "the processor": processors.key(machine),
-            "the GPU": machine.gpu_with_driver,
-            "the threads": options.threads,
-            "the precision": options.precision,
-            "the weights": options.weights,
-            "the variables that slow a library": tuple(processors.slowed(described.variables)),
-            "the baseline": options.baseline,
-            "the blocks or turns": (options.blocks, options.turn_seconds),
-            "what is measured": frozenset(
-                (row.implementation, row.benchmark, row.device) for row in rows
-            ),
-            "the code of an implementation": frozenset(
-                (row.implementation, row.digest) for row in rows
-            ),
+        cases = ((row.implementation, row.benchmark, row.device) for row in self.records)
+        code = ((row.implementation, row.digest) for row in self.records)
+        kind: dict[str, Any] = {
+            "the processor": processors.key(described.machine),
+            "the GPU": described.machine.gpu_with_driver,
             "the version of Python": described.versions.get("python"),
-            "the versions": frozenset(row.versions for row in rows),
+            "the variables that slow a library": tuple(processors.slowed(described.variables)),
+            "the blocks or turns": (options.blocks, options.turn_seconds),
+            "what is measured": frozenset(cases),
+            "the code of an implementation": frozenset(code),
+            "the versions": frozenset(row.versions for row in self.records),
         }
+        for name in ("threads", "precision", "weights", "baseline"):
+            kind[f"the {name}"] = getattr(options, name)
+        return kind
 
 
 def joined(runs: Sequence[SavedRun], folder: Path) -> tuple[list[Record], Metadata]:
