@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from benchmarks import choices, json_files, machine
-from benchmarks.bench.run_options import RunOptions, changed, write_files_used
+from benchmarks.bench.run_options import FILES, RunOptions, changed, files_used
 from benchmarks.metadata import ENVIRONMENT, Metadata
 from benchmarks.progress import Advance, account, progress
 from benchmarks.record import RESULTS, Record, read_records, write_records
 from benchmarks.runner.admission import BEFORE
+from benchmarks.runner.files_seen import FilesSeen
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, version_of
 from benchmarks.scratch import scratch
@@ -40,6 +41,7 @@ class Run:
             scratch() as folder,
             Session(self.options, [self.side], cores, folder, advance) as session,
         ):
+            session.files.hashes = files_used(self.folder)
             self._admit(session)
             for number in range(replicates):
                 rows = self.rows(number)
@@ -47,7 +49,7 @@ class Run:
                     session.learn(rows)
                 else:
                     rows = session.replicate(number, self.options.blocks, of_all=replicates)
-                    self._write(number, rows, session.files.hashes)
+                    self._write(number, rows, session.files)
         if self.options.device == "cpu":
             session.limits.refuse_by_interval(session.records)
         return session
@@ -67,7 +69,7 @@ class Run:
             if self.options.device != "cpu":
                 # a GPU's profiler may go on slowing down the processes that it watched
                 session.close()
-            self._write(BEFORE, session.admissions.values(), session.files.hashes)
+            self._write(BEFORE, session.admissions.values(), session.files)
             return
         for row in admissions:
             session.admissions[SIDE, row.implementation, row.benchmark] = row
@@ -77,14 +79,12 @@ class Run:
                     f"{row.implementation} can't be measured any more: {failure.reason}"
                 )
 
-    def _write(self, number: int, rows: Iterable[Record], used: Mapping[str, Set[str]]) -> None:
-        """Write a replicate, or with BEFORE the admissions, if all that was used is as it was when the run began.
-
-        used: by path, each hash that a worker has seen of a file: see FilesSeen.
-        """
-        change = changed(self.options) or write_files_used(self.folder, used)
+    def _write(self, number: int, rows: Iterable[Record], files: FilesSeen) -> None:
+        """Write a replicate, or with BEFORE the admissions, if all that was used is as it was when the run began."""
+        change = changed(self.options) or files.change
         if change:
             raise click.UsageError(f"{change}. Undo that and resume, or start a new run")
+        json_files.write(self.folder / FILES, files.hashes)
         write_records(self.file(number), rows)
 
     def file(self, number: int) -> Path:

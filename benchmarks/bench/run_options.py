@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +19,7 @@ from benchmarks import ROOT, choices, json_files, machine, processors
 from benchmarks.cases import PRESETS, Benchmark, pairs_of
 from benchmarks.metadata import Commit
 from benchmarks.options import Flag, Options, given
+from benchmarks.runner.files_seen import difference
 from benchmarks.runner.sides import own_variables
 from benchmarks.worker.devices import LEAST_TURN
 from benchmarks.worker.used_files import digest
@@ -130,22 +131,6 @@ def files_used(folder: Path) -> dict[str, str]:
     """Return a hash of each file that the workers of a run have used, by path."""
     path = folder / FILES
     return json_files.read(path, dict[str, str]) if path.exists() else {}
-
-
-def difference(what: str, before: str, now: str) -> str:
-    """Return what to say of something that is not as it was when a run began."""
-    return f"{what} has changed since this run began: it was {before} and is {now}"
-
-
-def write_files_used(folder: Path, seen: Mapping[str, Set[str]]) -> str:
-    """Write the hashes that workers have seen, and return which file has had several; nothing where none has."""
-    used = files_used(folder)
-    for path, digests in sorted(seen.items()):
-        first = used.setdefault(path, min(digests))
-        for other in digests - {first}:
-            return difference(path, first, other)
-    json_files.write(folder / FILES, used)
-    return ""
 
 
 def changed(options: RunOptions, files: Mapping[str, str] = {}) -> str:

@@ -26,18 +26,20 @@ from benchmarks.metadata import ENVIRONMENT, Commit, Metadata
 from benchmarks.processors import Machine, words
 from benchmarks.record import RESULTS, read_records, write_records
 from benchmarks.runner.admission import BEFORE
+from benchmarks.runner.files_seen import FilesSeen
 from benchmarks.runner.limits import Limits
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import ArmFailed, Side, Version
+from benchmarks.worker.requests import UsedFiles
 from benchmarks.worker.timing import Turn
-from benchmarks.worker.used_files import digest
+from benchmarks.worker.used_files import Used, digest
 from impls.core import registry
 from impls.core.contract import MODES
 from impls.core.precision import TF32, VARIABLE
 from impls.core.problem import Problem
 from impls.core.text import json_text
 from impls.core.weights import make_weights
-from tests.helpers.sessions import BENCHMARK, admission, row_of
+from tests.helpers.sessions import BENCHMARK, Answering, admission, row_of
 
 NAMES = ("numpy_lstm", "torch_cell")
 OPTIONS = RunOptions(
@@ -212,14 +214,18 @@ def test_a_run_whose_files_have_changed_neither_goes_on_nor_is_resumed(begun, fi
     helper = str(file.parent / "helper.py")
     run = Run(resumed(options)[0], tmp_path)
     run.raw.mkdir(exist_ok=True)
-    run._write(0, [], {helper: {digest(helper)}})  # a worker has imported it
+    files, arm = FilesSeen(), Answering({UsedFiles: lambda _: Used({helper: digest(helper)}, [])})
+    arm.name = "my_lstm"
+    files.note(arm)
+    run._write(0, [], files)
     (file.parent / "unrelated.py").write_text("after")
     with (file.parent / what).open("a") as appended:
         appended.write("# after")
     with pytest.raises(click.UsageError, match=f"{what} has changed"):
         resumed(options)
+    files.note(arm)
     with pytest.raises(click.UsageError, match="Undo that and resume"):
-        run._write(1, [], {helper: {digest(helper)}})
+        run._write(1, [], files)
     assert not run.file(1).exists()
 
 

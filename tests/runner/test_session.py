@@ -249,7 +249,7 @@ def test_a_replicate_refuses_what_is_above_the_peak_and_notes_the_files_that_wer
     for used, status in ((Used({"helper.py": "hash"}, []), "ok"), (ArmFailed("error", "it uses helper.py"), "error")):
         session = admitted(tmp_path, "run")
         assert {row.status for row in measured(session, used=used).values()} == {status}
-        assert session.files.hashes == ({"helper.py": {"hash"}} if status == "ok" else {})
+        assert session.files.hashes == ({"helper.py": "hash"} if status == "ok" else {})
 
 
 def test_implementations_that_share_what_was_built_meanwhile_are_refused(tmp_path):
