@@ -8,8 +8,8 @@ import sys
 import click
 
 from benchmarks import choices, json_files
-from benchmarks.bench import rounds, run
 from benchmarks.bench.results_json import pytest_benchmark_json
+from benchmarks.bench.run import measure
 from benchmarks.bench.run_options import RunOptions, locked, resolved, resumed
 from benchmarks.cases import PRESETS, Preset
 from benchmarks.options import command
@@ -46,11 +46,11 @@ def bench(options: RunOptions) -> int:
     resume = command_line.again("benchmarks", "bench", "--resume", near)
     report = ["reports", "report", near]
     choices.heed_signals()
-    measure = run.measure if options.rounds == 1 else rounds.measure
     with locked(folder):
         try:
-            records, described = measure(options, folder)
-            json_files.write(folder / "results.json", pytest_benchmark_json(records, described))
+            run = measure(options, folder)
+            records = run.records
+            json_files.write(folder / "results.json", pytest_benchmark_json(run))
             if all(record.status != "ok" for record in records):
                 reasons = sorted({f"{record.status}: {record.reason}" for record in records})
                 command_line.say(f"nothing was timed ({'; '.join(reasons[:3])})", err=True)
@@ -67,5 +67,5 @@ def bench(options: RunOptions) -> int:
         command_line.say(f"no report could be made; where it can: {command_line.again(*report)}")
     if reported not in (0, command_line.NOT_INSTALLED):
         return 1
-    statuses = harmless(described.machine.gpu)
+    statuses = harmless(run.described.machine.gpu)
     return 0 if all(record.status in statuses for record in records) else 1

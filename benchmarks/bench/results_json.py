@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata as distributions
 from typing import Any
@@ -12,7 +11,7 @@ from pytest_benchmark.plugin import pytest_benchmark_generate_machine_info
 from pytest_benchmark.stats import Stats
 from pytest_benchmark.utils import get_commit_info
 
-from benchmarks.metadata import Metadata
+from benchmarks.bench.rounds import SavedRun
 from benchmarks.record import Record
 
 FIELDS = (
@@ -21,13 +20,13 @@ FIELDS = (
 """The fields of a record that results.json adds to each benchmark."""
 
 
-def pytest_benchmark_json(records: Sequence[Record], described: Metadata) -> dict[str, Any]:
+def pytest_benchmark_json(run: SavedRun) -> dict[str, Any]:
     """Return an entry per implementation and benchmark. Its data are the medians of all turns, in seconds per call.
 
     The statistics are pytest-benchmark's own. Rows that are not ok have no entry: the format has no field for them.
     """
     groups: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
+    for record in run.records:
         if record.status == "ok":
             groups.setdefault((record.benchmark, record.implementation), []).append(record)
     entries = []
@@ -53,7 +52,7 @@ def pytest_benchmark_json(records: Sequence[Record], described: Metadata) -> dic
     return {
         "machine_info": pytest_benchmark_generate_machine_info(),
         "commit_info": get_commit_info(None),
-        "environment": msgspec.to_builtins(described),
+        "environment": msgspec.to_builtins(run.described),
         "benchmarks": entries,
         "datetime": datetime.now(UTC).isoformat(),
         "version": distributions.version("pytest-benchmark"),

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-import click
 import msgspec
 
 from benchmarks import json_files, processors
-from benchmarks.bench import run
-from benchmarks.bench.run_options import RunOptions, resumed
 from benchmarks.metadata import ENVIRONMENT, Metadata, read_metadata
-from benchmarks.options import new_run_id
 from benchmarks.record import RESULTS, Record, read_records, withdraw, write_records
-from impls.core import command_line
 
 PAUSE_SECONDS = 20.0
 """Between two rounds: what one round leaves in the machine is to have gone."""
@@ -44,6 +39,11 @@ class SavedRun(msgspec.Struct):
         described = read_metadata(folder / ENVIRONMENT)
         return cls(folder, read_records(folder / RESULTS), described)
 
+    def write(self) -> None:
+        """Write its files. The last one says that it has ended."""
+        json_files.write(self.folder / ENVIRONMENT, self.described)
+        write_records(self.folder / RESULTS, self.records)
+
     def kind(self) -> dict[str, Any]:
         """Return what all rounds of a run have in common, by what it is called. All of it can be hashed."""
         described = self.described
@@ -65,11 +65,8 @@ class SavedRun(msgspec.Struct):
         return kind
 
 
-def joined(runs: Sequence[SavedRun], folder: Path) -> tuple[list[Record], Metadata]:
+def joined(runs: Iterable[SavedRun], folder: Path) -> SavedRun:
     """Write a run with the records of all rounds, which keep their run_ids, and the newest round's metadata with these.
-
-    Returns:
-        Both.
 
     Raises:
         ValueError: where they are not rounds of one run, or one is there twice.
@@ -93,32 +90,6 @@ def joined(runs: Sequence[SavedRun], folder: Path) -> tuple[list[Record], Metada
         records += saved.records
     withdraw(records)
     described = msgspec.structs.replace(runs[-1].described, rounds=tuple(sorted(ids)))
-    json_files.write(folder / ENVIRONMENT, described)
-    write_records(folder / RESULTS, records)
-    return records, described
-
-
-def is_whole(folder: Path) -> bool:
-    """Return whether a round has ended, and its files can be read."""
-    try:
-        SavedRun.read(folder)
-    except ValueError:
-        return False
-    return True
-
-
-def measure(options: RunOptions, folder: Path) -> tuple[list[Record], Metadata]:
-    """Do the rounds that are left to do, each in a folder of its own, and join all."""
-    places = [folder / f"round-{number}" for number in range(1, options.rounds + 1)]
-    for place in paced(place for place in places if not is_whole(place)):
-        command_line.say(f"{place.name} of {options.rounds}", err=True)
-        place.mkdir(exist_ok=True)
-        if not (place / "run.json").exists():
-            of_round = msgspec.structs.replace(options, rounds=1, run_id=new_run_id())
-            json_files.write(place / "run.json", of_round)
-        of_round, _ = resumed(RunOptions(resume=str(place)))
-        run.measure(of_round, place)
-    try:
-        return joined([SavedRun.read(place) for place in places], folder)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
+    joined = SavedRun(folder, records, described)
+    joined.write()
+    return joined

@@ -1,4 +1,4 @@
-"""A run in its folder: what has been measured is read, and the rest is measured."""
+"""A run in its folder, and the rounds of one: what has been measured is read, and the rest is measured."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
+import msgspec
 
 from benchmarks import choices, json_files, machine
-from benchmarks.bench.run_options import FILES, RunOptions, changed, files_used
-from benchmarks.metadata import ENVIRONMENT, Metadata
+from benchmarks.bench.rounds import SavedRun, joined, paced
+from benchmarks.bench.run_options import FILES, RunOptions, changed, files_used, resumed
+from benchmarks.options import new_run_id
 from benchmarks.progress import Advance, account, progress
-from benchmarks.record import RESULTS, Record, read_records, write_records
+from benchmarks.record import Record, read_records, write_records
 from benchmarks.runner.admission import BEFORE
 from benchmarks.runner.files_seen import FilesSeen
 from benchmarks.runner.session import Session
@@ -53,13 +55,6 @@ class Run:
         if self.options.device == "cpu":
             session.limits.refuse_by_interval(session.records)
         return session
-
-    def finish(self, records: Iterable[Record]) -> Metadata:
-        """Write the files of a run that is done; the last one ends it. Return what environment.json holds."""
-        described = machine.describe(self.options, at=self.options.commit)
-        json_files.write(self.folder / ENVIRONMENT, described)
-        write_records(self.folder / RESULTS, records)
-        return described
 
     def _admit(self, session: Session) -> None:
         """Admit or refuse every arm; in a resumed run, read the admissions."""
@@ -104,13 +99,42 @@ class Run:
             raise click.UsageError(f"{error}; remove it, and it is measured again") from None
 
 
-def measure(options: RunOptions, folder: Path) -> tuple[list[Record], Metadata]:
-    """Do what is left to do of a run or a round, and return what was measured; its folder has it too."""
+def measure(options: RunOptions, folder: Path) -> SavedRun:
+    """Do what is left to do of a run, or of its rounds, and return what was measured; its folder has it too."""
+    if options.rounds > 1:
+        return measure_rounds(options, folder)
     began = time.time()
     run = Run(options, folder)
     cores = choices.choose_cores(options.threads, options.device)
     with progress() as advance:
         records = run.execute(cores, advance).records
-        described = run.finish(records)
+        saved = SavedRun(folder, records, machine.describe(options, at=options.commit))
+        saved.write()
     command_line.say(account(began, records))
-    return records, described
+    return saved
+
+
+def measure_rounds(options: RunOptions, folder: Path) -> SavedRun:
+    """Do the rounds that are left to do, each in a folder of its own, and join all."""
+    places = [folder / f"round-{number}" for number in range(1, options.rounds + 1)]
+    for place in paced(place for place in places if not is_whole(place)):
+        command_line.say(f"{place.name} of {options.rounds}", err=True)
+        place.mkdir(exist_ok=True)
+        if not (place / "run.json").exists():
+            of_round = msgspec.structs.replace(options, rounds=1, run_id=new_run_id())
+            json_files.write(place / "run.json", of_round)
+        of_round, _ = resumed(RunOptions(resume=str(place)))
+        measure(of_round, place)
+    try:
+        return joined(map(SavedRun.read, places), folder)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def is_whole(folder: Path) -> bool:
+    """Return whether a round has ended, and its files can be read."""
+    try:
+        SavedRun.read(folder)
+    except ValueError:
+        return False
+    return True

@@ -129,11 +129,11 @@ def test_a_run_keeps_each_replicate_and_has_no_time_of_what_was_wrong(device, cl
     options = msgspec.structs.replace(OPTIONS, device=device, used=OPTIONS.used | machine_used(device), blocks=7)
     run = Run(options, tmp_path)
     session = run.execute((0,), print)
-    run.finish(session.records)
     assert session.asked == ["admit", *closed, (0, 7, 2), (1, 7, 2), "close"]
     assert session.advance is print
     kept = [read_records(tmp_path / "raw" / f"{name}.parquet") for name in ("admissions", "replicate-000")]
     assert [(row.replicate, row.seconds) for row in (*kept[0], *kept[1])] == [(BEFORE, 1.0)] * 2 + [(0, 1.0)] * 2
+    rounds.SavedRun(tmp_path, session.records, Metadata(run=options)).write()
     found = [(row.status, row.seconds) for row in read_records(tmp_path / RESULTS)]
     assert found == [("ok", 1.0), ("disagrees", None)] * 2
 
@@ -312,17 +312,17 @@ def test_rounds_go_on_where_they_were_interrupted_and_are_joined(tmp_path, monke
     monkeypatch.setattr(rounds, "PAUSE_SECONDS", 0)
     monkeypatch.setattr(run_module, "measure", measure)
     with pytest.raises(KeyboardInterrupt):
-        rounds.measure(options, tmp_path)
-    records, described = rounds.measure(options, tmp_path)
+        run_module.measure_rounds(options, tmp_path)
+    joined = run_module.measure_rounds(options, tmp_path)
     first, second, again = begun
     assert second == again
     assert [first[0], again[0], again[2]] == ["round-1", "round-2", 1]
-    assert {(row.run_id, row.seconds) for row in records} == {(first[1], 1.0), (again[1], 3.0)}
-    assert described.rounds == tuple(sorted([first[1], again[1]]))
-    assert rounds.SavedRun.read(tmp_path) == rounds.SavedRun(tmp_path, records, described)
+    assert {(row.run_id, row.seconds) for row in joined.records} == {(first[1], 1.0), (again[1], 3.0)}
+    assert joined.described.rounds == tuple(sorted([first[1], again[1]]))
+    assert rounds.SavedRun.read(tmp_path) == joined
     for damaged in (ENVIRONMENT, RESULTS):  # from its raw/, such a round is made again
         (tmp_path / "round-1" / damaged).write_text("")
-        rounds.measure(options, tmp_path)
+        run_module.measure_rounds(options, tmp_path)
         assert begun.pop() == first
         assert len(begun) == 3
 
