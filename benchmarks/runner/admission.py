@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 from benchmarks.cases import Benchmark
 from benchmarks.options import Options
@@ -54,61 +55,55 @@ class Admission:
     rows: dict[Key, Record]
     stopping: bool = False
 
-    @property
-    def pairs(self) -> list[tuple[Side, str]]:
-        """Each side and implementation. All sides of an implementation follow one another."""
-        names = dict.fromkeys(name for side in self.sides for name in side.names)
-        return [(side, name) for name in names for side in self.sides if name in side.names]
+    @cached_property
+    def first_rows(self) -> dict[ArmKey, list[tuple[Benchmark, Record]]]:
+        """By arm, its row at each benchmark before it has started. Sides of an implementation follow one another."""
+        rows = {}
+        for name in dict.fromkeys(name for side in self.sides for name in side.names):
+            for side in self.sides:
+                if name in side.names:
+                    benchmarks = side.benchmarks_of(self.benchmarks)
+                    rows[side.label, name] = [
+                        (b, self.first_row(side, name, b)) for b in benchmarks
+                    ]
+        return rows
 
     def to_time(self, peak: Arm) -> None:
         """Admit the arms that are to be timed, one after another. On a CPU, the peak is measured first."""
         tried = []
-        for side, name in self.pairs:
-            benchmarks = side.benchmarks_of(self.benchmarks)
-            if any(self.refusal(side, name, benchmark) is None for benchmark in benchmarks):
-                tried.append(self.arms[side.label, name])
+        for key, rows in self.first_rows.items():
+            if any(row.status == "ok" for _, row in rows):
+                tried.append(self.arms[key])
         if tried and self.options.device == "cpu":
             self.limits.measure(peak, self.benchmarks)
         start_all(tried)
-        for side, name in self.pairs:
-            self._admit(side, name, self.check_timed)
-            self._say_refused(side, name)
+        for key in self.first_rows:
+            self._admit(key, self.check_timed)
+            self._say_refused(key)
 
     def to_check(self, check: Check) -> None:
         """Admit arms of which nothing is timed: one works on each processor, and is ended when it is done."""
         free = list(self.cores)
 
-        def on_one_core(pair: tuple[Side, str]) -> None:
-            side, name = pair
-            arm = self.arms[side.label, name]
+        def on_one_core(key: ArmKey) -> None:
+            arm = self.arms[key]
             arm.cores = (free.pop(),)
             try:
-                self._admit(side, name, check)
+                self._admit(key, check)
             finally:
                 free.extend(arm.cores)
                 arm.kill()
 
         with ThreadPoolExecutor(len(free)) as pool:
             try:
-                list(pool.map(on_one_core, self.pairs))
+                list(pool.map(on_one_core, self.first_rows))
             except BaseException:
                 self.stopping = True
                 kill_all(self.arms.values())
                 raise
 
-    def refusal(self, side: Side, name: str, benchmark: Benchmark) -> ArmFailed | None:
-        """Return why an arm is not tried at a benchmark; None where it is tried."""
-        if name in side.unreadable:
-            return ArmFailed("error", side.unreadable[name])
-        version = side.versions[name]
-        if version.failure is not None:
-            return version.failure
-        device = self.options.device
-        lacks = version.implementation.lacks(device, benchmark.problem, benchmark.workload)
-        return ArmFailed("unsupported", lacks) if lacks else None
-
     def first_row(self, side: Side, name: str, benchmark: Benchmark) -> Record:
-        """Return the row of an arm at a benchmark with what is known before the arm has started."""
+        """Return the row of an arm at a benchmark before the arm has started; it has failed where it is not tried."""
         row = Record(
             side=side.label if len(self.sides) > 1 else None,
             run_id=self.options.run_id,
@@ -120,45 +115,48 @@ class Admission:
             threads=self.options.threads,
             replicate=BEFORE,
         )
-        if name in side.versions:
-            implementation = side.versions[name].implementation
-            row.track = implementation.track
-            row.digest = implementation.digest
-            row.versions = versions_of(implementation)
-            if implementation.requires:  # until its worker has started
-                packages = distributions(implementation)
-                row.versions = ", ".join(f"{package} not installed" for package in packages)
+        if name in side.unreadable:
+            row.fail("error", side.unreadable[name])
+            return row
+        version = side.versions[name]
+        implementation = version.implementation
+        row.track = implementation.track
+        row.digest = implementation.digest
+        row.versions = versions_of(implementation)
+        if implementation.requires:  # until its worker has started
+            packages = distributions(implementation)
+            row.versions = ", ".join(f"{package} not installed" for package in packages)
+        lacks = implementation.lacks(self.options.device, benchmark.problem, benchmark.workload)
+        if version.failure is not None:
+            row.fail(version.failure.status, version.failure.reason)
+        elif lacks:
+            row.fail("unsupported", lacks)
         return row
 
-    def _admit(self, side: Side, name: str, check: Check) -> None:
+    def _admit(self, key: ArmKey, check: Check) -> None:
         """Admit or refuse an arm at every benchmark."""
-        steps = sum(
-            len(side.names) * len(side.benchmarks_of(self.benchmarks)) for side in self.sides
-        )
-        for benchmark in side.benchmarks_of(self.benchmarks):
-            row = self.first_row(side, name, benchmark)
-            try:
-                refusal = self.refusal(side, name, benchmark)
-                if refusal is not None:
-                    raise refusal
-                arm = self.arms[side.label, name]
-                arm.ensure_running(self.cores)
-                row.versions = arm.versions
-                check(arm, benchmark, row)
-            except ArmFailed as failure:
-                row.fail(failure.status, failure.reason)
+        steps = sum(map(len, self.first_rows.values()))
+        for benchmark, row in self.first_rows[key]:
+            if row.status == "ok":
+                arm = self.arms[key]
+                try:
+                    arm.ensure_running(self.cores)
+                    row.versions = arm.versions
+                    check(arm, benchmark, row)
+                except ArmFailed as failure:
+                    row.fail(failure.status, failure.reason)
             if self.stopping:  # it may have been killed
                 return
-            self.rows[side.label, name, benchmark.id] = row
-            self.advance(Stage.CHECKING, name, len(self.rows), steps)
+            self.rows[(*key, benchmark.id)] = row
+            self.advance(Stage.CHECKING, row.implementation, len(self.rows), steps)
 
-    def _say_refused(self, side: Side, name: str) -> None:
+    def _say_refused(self, key: ArmKey) -> None:
         """Say in one line that an arm has failed: the table says so only when all others are timed."""
-        benchmarks = side.benchmarks_of(self.benchmarks)
-        rows = [self.rows[side.label, name, benchmark.id] for benchmark in benchmarks]
+        rows = [row for _, row in self.first_rows[key]]
         failed = [row for row in rows if row.status not in harmless(None)]
         if failed:
-            which = name if len(self.sides) == 1 else f"{name} in {side.label}"
+            label, name = key
+            which = name if len(self.sides) == 1 else f"{name} in {label}"
             where = f"{len(failed)} of {count(len(rows), 'benchmark')}"
             why = f"{failed[0].status}: {failed[0].reason}"
             command_line.say(f"not timed: {which} at {where}: {why}", err=True)
