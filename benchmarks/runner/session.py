@@ -185,16 +185,15 @@ class Session:
         self.inputs = agreement.draw_seed()
         if not any(arm.alive for arm in self.arms.values()):
             self.make_arms(self.rng.sample(list(wanted), len(wanted)))
-        entries, rows = self._entries(wanted, number)
+        jobs, rows = self._jobs(wanted, number)
+        entries = list(itertools.chain(*jobs))
         label = f"{number + 1} of {of_all}"
         self.advance(stage, label, number, of_all)
         with self:
             arms = list({entry.arm for entry in entries if not entry.arm.alive})
             start_all(self.rng.sample(arms, len(arms)))
             self._write_expected(entries)
-            replicate = Replicate(
-                self._jobs(entries), self.opening, self.expected_of, count, self.rng, self.card
-            )
+            replicate = Replicate(jobs, self.opening, self.expected_of, count, self.rng, self.card)
             replicate.measure(
                 lambda share: self.advance(stage, label, number + share, of_all),
                 pipelined=not on_cpu and len(self.sides) == 1,
@@ -205,11 +204,14 @@ class Session:
         self.learn(rows)
         return rows
 
-    def _entries(
+    def _jobs(
         self, wanted: Mapping[str, Sequence[Benchmark]], number: int
-    ) -> tuple[list[Entry], list[Record]]:
-        """Return what is measured in a replicate, and the rows of that and of what has failed before."""
-        entries = []
+    ) -> tuple[list[Job], list[Record]]:
+        """Return what takes turns in a replicate, and the rows of that and of what has failed before.
+
+        With a single side all implementations take turns with each other, otherwise the sides of each.
+        """
+        jobs: dict[tuple[str, str], Job] = {}
         rows = []
         for name, benchmarks in wanted.items():
             sides = [side for side in self.sides if name in side.versions]
@@ -223,11 +225,13 @@ class Session:
                     row.fail(failure.status, failure.reason)
                 if self.ok(name, benchmark.id):
                     arm = self.arms[side.label, name]
-                    entries.append(Entry(benchmark, arm, self.plan(name, benchmark), row))
+                    entry = Entry(benchmark, arm, self.plan(name, benchmark), row)
+                    together = name if len(self.sides) > 1 else ""
+                    jobs.setdefault((benchmark.id, together), []).append(entry)
                 elif row.status == "ok":  # another side has failed
                     continue
                 rows.append(row)
-        return entries, rows
+        return self.rng.sample(list(jobs.values()), len(jobs)), rows
 
     def _write_expected(self, entries: Iterable[Entry]) -> None:
         """Write the reference's results for a replicate; where calls change the state, after as many as a turn has."""
@@ -245,14 +249,6 @@ class Session:
             agreement.REPLICATE,
             steps,
         )
-
-    def _jobs(self, entries: Iterable[Entry]) -> list[Job]:
-        """Group what takes turns: with a single side all implementations, otherwise the sides of each."""
-        jobs: dict[tuple[Benchmark, str], Job] = {}
-        for entry in entries:
-            together = entry.arm.name if len(self.sides) > 1 else ""
-            jobs.setdefault((entry.benchmark, together), []).append(entry)
-        return self.rng.sample(list(jobs.values()), len(jobs))
 
     def _note_files(self, entries: Sequence[Entry]) -> None:
         """Note the files that each arm has used in a replicate. Where it may not use one, its rows fail."""

@@ -190,8 +190,8 @@ def test_the_reference_makes_as_many_steps_as_a_turn_has_calls_but_not_for_the_p
         session.admissions["run", name, text] = row_of(name, -1, text, seconds=0.015 / (number - 1))
         assert session.plan(name, session.benchmarks[0]).calls == number
     session.make_arms(list(calls))
-    entries, _ = session._entries(dict.fromkeys(calls, session.benchmarks), 0)
-    session._write_expected(entries)
+    (job,), _ = session._jobs(dict.fromkeys(calls, session.benchmarks), 0)
+    session._write_expected(job)
     done = {name.split("/")[1] for name in saved(session.expected_of(session.benchmarks[0]))}
     assert str(calls["torch_cell"]) in done
     assert "61" not in done
