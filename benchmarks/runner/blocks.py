@@ -198,7 +198,8 @@ class Replicate:
         """Let an arm take a turn at a benchmark, and check it; ArmFailed where it does wrong."""
         arm = entry.arm
         benchmark = entry.benchmark.id
-        inputs, checked = None, False
+        inputs = None
+        checked = False
         if not arm.implementation.is_peak:  # which gets no inputs
             inputs, checked = self.check_of(number, entry.updates)
             if inputs is None and entry.inputs is None:
@@ -211,8 +212,9 @@ class Replicate:
         turn.position = position
         turn.inputs = inputs
         if self.card:
-            processes = [each.arm.process for each in itertools.chain(*self.jobs)]
-            self.card.note(turn, throttled, {each.pid for each in processes if each})
+            processes = [other.arm.process for other in itertools.chain(*self.jobs)]
+            own = {process.pid for process in processes if process}
+            self.card.note(turn, throttled, own)
         if checked:
             steps = entry.plan.calls if entry.updates else 1
             prefix = f"{entry.inputs}/{steps}"

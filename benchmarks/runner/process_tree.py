@@ -99,7 +99,8 @@ def escaped(pid: int, started: Iterable[int]) -> str:
                 # where the first thread has ended, only the name is left of the command
                 command = _read(f"/proc/{process}/cmdline") or _read(f"/proc/{process}/comm")
                 words = command.replace(b"\0", b" ").decode(errors="replace").strip()
-                return f"{one_line(words, 80)} (process {process})"
+                if words:
+                    return f"{one_line(words, 80)} (process {process})"
     return ""
 
 

@@ -1,7 +1,6 @@
 """A session: what a replicate teaches the next, what its rows have, and whole runs with their files."""
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -250,25 +249,3 @@ def test_a_replicate_refuses_what_is_above_the_peak_and_notes_the_files_that_wer
         session = admitted(tmp_path, "run")
         assert {row.status for row in measured(session, used=used).values()} == {status}
         assert session.files.hashes == ({"helper.py": "hash"} if status == "ok" else {})
-
-
-def test_implementations_that_share_what_was_built_meanwhile_are_refused(tmp_path):
-    """As where two files build an extension into one folder, by one name: it holds the code of one of them."""
-    before, meanwhile, module = (tmp_path / name for name in ("before.so", "meanwhile.so.1", "meanwhile.py"))
-    before.touch()
-    os.utime(before, (1, 1))
-    session = session_of(tmp_path, Side("run", {}))
-    for path in (meanwhile, module):
-        path.touch()
-        os.utime(path, (session.files.began + 1, session.files.began + 1))
-    uses = {"one": [meanwhile, before], "two": [meanwhile], "three": [before], "four": [module], "five": [module]}
-    for name, used in uses.items():
-        made = [str(path) for path in used if path.name == "meanwhile.py"]
-        hashes = {str(path): "hash" for path in used if str(path) not in made}
-        arm = Answering({requests.UsedFiles: Used(hashes, made)})
-        arm.name = name
-        session.files.note(arm)
-    rows = [row_of(name) for name in uses]
-    session.files.refuse_shared(rows)
-    assert [row.status for row in rows] == ["error", "error", "ok", "error", "error"]
-    assert str(meanwhile) in rows[0].reason
