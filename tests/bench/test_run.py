@@ -246,16 +246,15 @@ def test_a_run_is_not_resumed_where_something_has_changed(begun, name, was):
         resumed(begun(used=OPTIONS.used | {name: was}))
 
 
-def test_a_run_is_not_resumed_on_another_gpu(begun, monkeypatch, tmp_path):
+def test_a_run_is_not_resumed_on_another_gpu(begun, monkeypatch):
     monkeypatch.setenv(VARIABLE, "another")
     options = begun(device="cuda", precision=TF32, used=OPTIONS.used | {"the GPU": "NVIDIA H100, 580.95"})
-    monkeypatch.setattr(machine, "DRIVER", tmp_path / "version")
-    (tmp_path / "version").write_text("580.95")
-    for name in ("NVIDIA H200", None):
-        monkeypatch.setattr(machine, "gpu_name", lambda name=name: name)
-        with pytest.raises(click.UsageError, match=f"it was NVIDIA H100, 580.95 and is {name or 'none'}"):
+    h200 = Machine(gpu="NVIDIA H200", gpu_driver="580.95")
+    for here, now in ((h200, "NVIDIA H200, 580.95"), (Machine(), "none")):
+        monkeypatch.setattr(machine, "machine_with_gpu", lambda here=here: here)
+        with pytest.raises(click.UsageError, match=f"it was NVIDIA H100, 580.95 and is {now}"):
             resumed(options)
-    monkeypatch.setattr(machine, "gpu_name", lambda: "NVIDIA H100")
+    monkeypatch.setattr(machine, "machine_with_gpu", lambda: Machine(gpu="NVIDIA H100", gpu_driver="580.95"))
     assert resumed(options)[0].used["the GPU"] == "NVIDIA H100, 580.95"
     assert os.environ[VARIABLE] == TF32
     assert set(machine_used("cpu")) == {"the processor"}
@@ -306,8 +305,7 @@ def test_rounds_go_on_where_they_were_interrupted_and_are_joined(tmp_path, monke
         found = rows(0, float(len(begun)))
         for row in found:
             row.run_id = mine.run_id
-        (folder / ENVIRONMENT).write_text(json_text(Metadata(run=mine)))
-        write_records(folder / RESULTS, found)
+        rounds.SavedRun(folder, found, Metadata(run=mine)).write()
 
     monkeypatch.setattr(rounds, "PAUSE_SECONDS", 0)
     monkeypatch.setattr(run_module, "measure", measure)

@@ -86,8 +86,7 @@ def test_a_replicate_visits_every_benchmark_in_each_block_and_mirrors_its_turns(
         arm.answers[requests.TakeTurn] = lambda request, name=name, usual=usual: (
             order.append((request.benchmark, name)) or usual(request)
         )
-    jobs = [[entry_of(arm, benchmark) for arm in arms]
-            for benchmark in (FORWARD, LATER)]  # fmt: skip
+    jobs = [[entry_of(arm, benchmark) for arm in arms] for benchmark in (FORWARD, LATER)]
     assert measure(*jobs, blocks=20) == []
     visits = [order[start : start + 4] for start in range(0, len(order), 4)]
     assert len(visits) == 2 * 20
@@ -233,17 +232,12 @@ def test_more_processors_than_given_are_refused():
 REQUEST = requests.TakeTurn("b", Plan(3, 1))
 
 
-def test_a_turn_has_what_the_runner_saw_of_it(monkeypatch):
-    clock = iter((5.0, 6.5))
+def test_a_turn_has_what_the_runner_saw_of_it_and_then_the_sizes_of_thread_pools_are_looked_at(monkeypatch):
+    clock, arm, pools = iter((5.0, 6.5)), Answering(), []
     monkeypatch.setattr(blocks, "time", SimpleNamespace(perf_counter=lambda: next(clock), time=lambda: 0.0))
-    taken, _ = blocks.take(Answering(), REQUEST)
-    assert (taken.started, taken.outside_seconds) == (0.0, 1.5)
-    assert taken.outside_cpu_seconds > 0
-
-
-def test_the_sizes_of_thread_pools_are_looked_at_after_a_turn():
-    arm, seen = Answering(), []
-    arm.check_from_outside = seen.append
+    arm.check_from_outside = pools.append
     arm.answers[requests.TakeTurn] = lambda _: requests.Taken(Turn(seconds=1.0, samples=[1.0]), 1.0, [1, 8])
-    blocks.take(arm, REQUEST)
-    assert seen == [[1, 8]]
+    turn, _ = blocks.take(arm, REQUEST)
+    assert (turn.started, turn.outside_seconds) == (0.0, 1.5)
+    assert turn.outside_cpu_seconds > 0
+    assert pools == [[1, 8]]

@@ -1,7 +1,5 @@
 """No call is shorter than its matrix products at the peak of the processors."""
 
-from __future__ import annotations
-
 import pytest
 
 from benchmarks.cases import Benchmark
