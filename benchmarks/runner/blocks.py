@@ -20,7 +20,6 @@ from typing import TypeVar
 import psutil
 
 from benchmarks.cases import Benchmark
-from benchmarks.judge import agreement
 from benchmarks.judge.sanity import remembers
 from benchmarks.record import Record
 from benchmarks.runner import process_tree
@@ -65,11 +64,6 @@ class Entry:
     row: Record
     is_open: bool = False
     inputs: int | None = None
-
-    @property
-    def updates(self) -> bool:
-        """Whether each call changes the parameters."""
-        return agreement.updates(self.benchmark.workload, self.benchmark.mode)
 
 
 Job = list[Entry]
@@ -201,7 +195,7 @@ class Replicate:
         inputs = None
         checked = False
         if not arm.implementation.is_peak:  # which gets no inputs
-            inputs, checked = self.check_of(number, entry.updates)
+            inputs, checked = self.check_of(number, entry.benchmark.changes_state)
             if inputs is None and entry.inputs is None:
                 inputs = 0  # opened again: another job has killed the process
         if inputs is not None:
@@ -216,7 +210,7 @@ class Replicate:
             own = {process.pid for process in processes if process}
             self.card.note(turn, throttled, own)
         if checked:
-            steps = entry.plan.calls if entry.updates else 1
+            steps = entry.plan.calls if entry.benchmark.changes_state else 1
             prefix = f"{entry.inputs}/{steps}"
             expected = self.expected_of(entry.benchmark)
             arm.ask(requests.Compare(benchmark, turn.seconds, expected, prefix))

@@ -13,6 +13,7 @@ from benchmarks.statistics.intervals import means, t_interval
 from benchmarks.worker import requests
 from impls.core.operations import operations, peak_operations
 from impls.core.registry import DEFAULT_DTYPES
+from impls.core.workloads import WORKLOADS
 
 MOST_OPERATIONS = 4e12
 """So many operations in a second are more than any core of 2026 does, where the peak could not be measured."""
@@ -62,7 +63,7 @@ class Limits:
     def add_row(self, row: Record) -> None:
         """Add a row of the peak. Beside a stream it is one thread."""
         samples = [seconds for turn in row.turns or () for seconds in turn.samples or ()]
-        if row.status == "ok" and row.workload != "stream" and samples:
+        if row.status == "ok" and samples and not WORKLOADS[row.workload].timed_by_call:
             self.add(str(row.dtype), min(samples))
 
     def least_seconds(self, benchmark: Benchmark) -> float:
@@ -105,7 +106,7 @@ class Limits:
         log_shares: dict[tuple[str, str], list[float]] = {}
         for row in rows:
             peak_seconds = peaks.get((row.replicate, row.benchmark))
-            if row.is_peak or row.workload == "stream":
+            if row.is_peak or WORKLOADS[row.workload].timed_by_call:
                 continue
             if row.seconds and peak_seconds:
                 benchmark = Benchmark.parse(row.benchmark)

@@ -33,6 +33,8 @@ from benchmarks.worker import requests
 from benchmarks.worker.devices import LEAST_TURN, WARM_UP
 from benchmarks.worker.timing import Plan, plan
 from impls.core import registry
+from impls.core.weights import draw_seed
+from impls.core.workloads import WORKLOADS
 
 
 class Session:
@@ -88,7 +90,7 @@ class Session:
         same time, and is ended when it is done.
         """
         options = self.options
-        self.inputs = agreement.draw_seed()
+        self.inputs = draw_seed()
         self.expected = write_expected(
             self.benchmarks, options.seed, options.weights, self.scratch, self.inputs
         )
@@ -182,7 +184,7 @@ class Session:
         if wanted is None:
             wanted = dict.fromkeys(self.names, self.benchmarks)
         on_cpu = self.options.device == "cpu"
-        self.inputs = agreement.draw_seed()
+        self.inputs = draw_seed()
         if not any(arm.alive for arm in self.arms.values()):
             self.make_arms(self.rng.sample(list(wanted), len(wanted)))
         jobs, rows = self._jobs(wanted, number)
@@ -238,7 +240,7 @@ class Session:
         steps: dict[tuple[str, str, bool], set[int]] = {}
         for entry in entries:
             # nothing of the peak is compared
-            if entry.updates and not entry.arm.implementation.is_peak:
+            if entry.benchmark.changes_state and not entry.arm.implementation.is_peak:
                 steps.setdefault(key_of(entry.benchmark), set()).add(entry.plan.calls)
         self.expected = write_expected(
             dict.fromkeys(entry.benchmark for entry in entries),
@@ -271,13 +273,12 @@ class Session:
         device = self.options.device
         keys = [(side.label, name, benchmark.id) for side in self.sides]
         seen = [self.seconds_seen.get(key, [self.admissions[key].seconds or 0.0]) for key in keys]
-        each = benchmark.workload == "stream"
         return plan(
             max(map(statistics.median, seen)),
             self.options.turn_seconds,
             WARM_UP[device],
             LEAST_TURN[device],
-            each,
+            WORKLOADS[benchmark.workload].timed_by_call,
         )
 
     def learn(self, rows: Iterable[Record]) -> None:
