@@ -56,14 +56,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         benchmarks: the ids of what is measured; they follow from problems, workloads and modes.
         turn_seconds: how long a turn is to take.
         baseline: the name of the implementation or side by whose time the others are divided.
-        memory_bytes: the most memory of a worker; 0 for half of the machine's.
     """
 
     run_id: str = msgspec.field(default_factory=new_run_id)
     benchmarks: tuple[str, ...] = ()
     turn_seconds: float = 0.0
     baseline: str = ""
-    memory_bytes: int = 0
     implementations: Annotated[
         tuple[str, ...],
         Flag(

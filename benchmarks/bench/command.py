@@ -10,7 +10,7 @@ import click
 from benchmarks import choices, json_files
 from benchmarks.bench.results_json import pytest_benchmark_json
 from benchmarks.bench.run import measure
-from benchmarks.bench.run_options import RunOptions, locked, resolved, resumed
+from benchmarks.bench.run_options import RunOptions, resolved, resumed
 from benchmarks.cases import PRESETS, Preset
 from benchmarks.options import command
 from benchmarks.record import harmless
@@ -46,23 +46,23 @@ def bench(options: RunOptions) -> int:
     resume = command_line.again("benchmarks", "bench", "--resume", near)
     report = ["reports", "report", near]
     choices.heed_signals()
-    with locked(folder):
-        try:
-            run = measure(options, folder)
-            records = run.records
-            json_files.write(folder / "results.json", pytest_benchmark_json(run))
-            if all(record.status != "ok" for record in records):
-                reasons = sorted({f"{record.status}: {record.reason}" for record in records})
-                command_line.say(f"nothing was timed ({'; '.join(reasons[:3])})", err=True)
-            # in a process of its own: an error in the report cannot lose the measurement. Its last lines are the answer
-            reported = subprocess.run([sys.executable, "-m", *report], check=False).returncode
-        except KeyboardInterrupt:
-            command_line.say(f"interrupted; continue with: {resume}", err=True)
-            return command_line.INTERRUPTED
-        except OSError as error:  # such as a full disk
-            raise click.UsageError(
-                f"{describe(error)}; when that is fixed, continue with: {resume}"
-            ) from None
+    choices.claim(folder / "run.json")
+    try:
+        run = measure(options, folder)
+        records = run.records
+        json_files.write(folder / "results.json", pytest_benchmark_json(run))
+        if all(record.status != "ok" for record in records):
+            reasons = sorted({f"{record.status}: {record.reason}" for record in records})
+            command_line.say(f"nothing was timed ({'; '.join(reasons[:3])})", err=True)
+        # in a process of its own: an error in the report cannot lose the measurement. Its last lines are the answer
+        reported = subprocess.run([sys.executable, "-m", *report], check=False).returncode
+    except KeyboardInterrupt:
+        command_line.say(f"interrupted; continue with: {resume}", err=True)
+        return command_line.INTERRUPTED
+    except OSError as error:  # such as a full disk
+        raise click.UsageError(
+            f"{describe(error)}; when that is fixed, continue with: {resume}"
+        ) from None
     if reported != 0:
         command_line.say(f"no report could be made; where it can: {command_line.again(*report)}")
     if reported not in (0, command_line.NOT_INSTALLED):

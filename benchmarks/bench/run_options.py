@@ -5,10 +5,8 @@ Where they cannot be used, every function raises a UsageError.
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -223,15 +221,3 @@ def resumed(options: RunOptions) -> tuple[RunOptions, Path]:
         raise click.UsageError(f"{change}; start a new run")
     choices.set_precision(began.precision, began.device)
     return began, folder
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Lock a run's folder, so that two processes do not work on the same run."""
-    # open to be written: NFS locks no other file
-    with (folder / "run.json").open("r+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise click.UsageError(f"{folder} is being worked on by another process") from None
-        yield

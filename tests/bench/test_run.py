@@ -43,7 +43,7 @@ from tests.helpers.sessions import BENCHMARK, Answering, admission, row_of
 
 NAMES = ("numpy_lstm", "torch_cell")
 OPTIONS = RunOptions(
-    run_id="r", benchmarks=(BENCHMARK,), threads=1, turn_seconds=0.015, call_seconds=60, memory_bytes=2**30,
+    run_id="r", benchmarks=(BENCHMARK,), threads=1, turn_seconds=0.015, call_seconds=60,
     implementations=NAMES, replicates=2, blocks=1, baseline="numpy_lstm", commit=Commit(),
     used=code_used([registry.resolve(name) for name in NAMES], None) | {"the processor": words(machine.machine())},
 )  # fmt: skip
