@@ -62,13 +62,13 @@ class Admission:
         for name in dict.fromkeys(name for side in self.sides for name in side.names):
             for side in self.sides:
                 if name in side.names:
-                    benchmarks = side.benchmarks_of(self.benchmarks)
                     rows[side.label, name] = [
-                        (b, self.first_row(side, name, b)) for b in benchmarks
+                        (benchmark, self.first_row(side, name, benchmark))
+                        for benchmark in side.benchmarks_of(self.benchmarks)
                     ]
         return rows
 
-    def to_time(self, peak: Arm) -> None:
+    def one_by_one(self, peak: Arm) -> None:
         """Admit the arms that are to be timed, one after another. On a CPU, the peak is measured first."""
         tried = []
         for key, rows in self.first_rows.items():
@@ -81,7 +81,7 @@ class Admission:
             self._admit(key, self.check_timed)
             self._say_refused(key)
 
-    def to_check(self, check: Check) -> None:
+    def all_at_once(self, check: Check) -> None:
         """Admit arms of which nothing is timed: one works on each processor, and is ended when it is done."""
         free = list(self.cores)
 

@@ -96,11 +96,11 @@ class Session:
         )
         self.make_arms(self.names)
         if check is not None:
-            self.admission().to_check(check)
+            self.admission().all_at_once(check)
         else:
             peak = Version(registry.resolve("peak"))
             folder = self.scratch / "limits"
-            self.admission().to_time(Arm(peak, options, self.cores, "float32", folder))
+            self.admission().one_by_one(Arm(peak, options, self.cores, "float32", folder))
         self.files.refuse_shared(self.admissions.values())
 
     def admission(self) -> Admission:
