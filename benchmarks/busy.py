@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Iterable
-
-import numpy as np
 
 from benchmarks.record import Record
 from benchmarks.words import share
@@ -16,42 +16,25 @@ On quiet machines it was 0.00 to 0.08, beside two busy processes 1.00.
 """
 
 
-def waited(
-    implementations: np.ndarray, pressure_seconds: np.ndarray, outside_seconds: np.ndarray
-) -> float:
-    """Return the share of the measured time in which a process waited for a processor.
+def waited_of(records: Iterable[Record]) -> float:
+    """Return the share of the measured time in which a process waited for a processor; NaN where it is not known.
 
     It is that of the implementation with the least, since some have more threads than processors.
-
-    Args:
-        implementations, pressure_seconds, outside_seconds: of each turn. At least one, all of them known.
     """
-    _, those = np.unique(implementations, return_inverse=True)
-    shares = np.bincount(those, pressure_seconds) / np.bincount(those, outside_seconds)
-    return float(shares.min())
-
-
-def waited_of(records: Iterable[Record]) -> float:
-    """Return the same of some records; NaN where it is not known."""
-    turns = [(row.implementation, turn) for row in records for turn in row.turns or ()]
-    known = [(name, turn) for name, turn in turns if turn.pressure_seconds is not None]
-    if not known:
-        return float("nan")
-    names = [name for name, _ in known]
-    pressure = [turn.pressure_seconds for _, turn in known]
-    outside = [turn.outside_seconds for _, turn in known]
-    return waited(np.array(names), np.array(pressure), np.array(outside))
+    pressure: defaultdict[str, float] = defaultdict(float)
+    outside: defaultdict[str, float] = defaultdict(float)
+    for row in records:
+        for turn in row.turns or ():
+            if turn.pressure_seconds is not None and turn.outside_seconds is not None:
+                pressure[row.implementation] += turn.pressure_seconds
+                outside[row.implementation] += turn.outside_seconds
+    return min((pressure[name] / outside[name] for name in outside), default=math.nan)
 
 
 def warning(waited: float, unsteady: bool = False) -> str:
     """Return what to tell of a busy or unsteady machine; empty where it was neither."""
-    why = (
-        f" (a process waited for a processor in {share(waited)} of the time)"
-        if waited > BUSY
-        else ""
-    )
-    return (
-        f"THE MACHINE WAS BUSY OR UNSTEADY{why}: measure again before you believe this"
-        if why or unsteady
-        else ""
-    )
+    busy = waited > BUSY
+    if not (busy or unsteady):
+        return ""
+    why = f" (a process waited for a processor in {share(waited)} of the time)" if busy else ""
+    return f"THE MACHINE WAS BUSY OR UNSTEADY{why}: measure again before you believe this"

@@ -44,7 +44,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
 def read_metadata(path: Path) -> Metadata:
     """Read an environment.json; ValueError says in one line what is wrong with it.
 
-    In files from before 2026-12-02, the GPU's driver stands behind its name.
+    In older files, the GPU's driver stands behind its name.
     """
     described = json_files.read(path, Metadata)
     name, comma, driver = (described.machine.gpu or "").rpartition(", ")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from enum import StrEnum
+from itertools import accumulate
 
 from rich.progress import (
     BarColumn,
@@ -66,9 +67,8 @@ class Left(ProgressColumn):
         now = time.monotonic()
         if stage == Stage.COMPARING and done == 0:
             self.began = now
-        elif stage == Stage.MEASURING and done == int(
-            done
-        ):  # to start a replicate takes longer than the rest of it
+        # to start a replicate takes longer than the rest of it
+        elif stage == Stage.MEASURING and done == int(done):
             self.latest_end = now + (now - self.began) / done * (of_all - done)
 
     def words(self, task: Task) -> str:
@@ -91,52 +91,53 @@ def progress(stages: dict[Stage, float] = RUN, name: str = "") -> Iterator[Advan
         stages: in order, each with its share of the time.
         name: of what is done, such as `round 1 of 6`; it comes after the stage.
     """
-    console, ended, told = CleanConsole(stderr=True), threading.Event(), list[Stage]()
+    console = CleanConsole(stderr=True)
     left = Left()
-    columns = (
+    bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),
         left,
+        console=console,
+        refresh_per_second=2,
+        speed_estimate_period=WHOLE,
+        get_time=time.monotonic,
     )
-    bar = Progress(
-        *columns, console=console, refresh_per_second=2, speed_estimate_period=WHOLE, get_time=time.monotonic,
-        disable=not console.is_terminal,
-    )  # fmt: skip
     bar.add_task("starting", total=1.0)
     task = bar.tasks[0]
+    starts = dict(zip(stages, accumulate(stages.values(), initial=0.0), strict=False))
+    announced: set[Stage] = set()
+    ended = threading.Event()
 
     def say() -> None:
-        times = [f"after {_minutes(task.elapsed or 0.0)}", left.words(task)]
-        command_line.say(
-            f"{task.description}: {task.percentage:.0f}% {', '.join(filter(None, times))}", err=True
-        )
+        parts = [f"after {_minutes(task.elapsed or 0.0)}", left.words(task)]
+        times = ", ".join(filter(None, parts))
+        command_line.say(f"{task.description}: {task.percentage:.0f}% {times}", err=True)
 
     def say_on() -> None:
         while not ended.wait(LINE_SECONDS):
-            if bar.disable:
-                say()
-
-    def advance(stage: Stage, what: str, done: float, of_all: float) -> None:
-        before = sum(list(stages.values())[: list(stages).index(stage)])
-        share = before + stages[stage] * done / max(of_all, 1e-9)
-        left.advance(stage, done, of_all)
-        words = one_line(f"{stage} {what}".rstrip() + f", {name}" * bool(name))
-        bar.update(
-            task.id, description=words, completed=min(share, 0.999)
-        )  # at 1 its clock would stop
-        if bar.disable and stage not in told:
-            told.append(stage)
             say()
 
-    thread = threading.Thread(target=say_on, daemon=True)
-    thread.start()
-    shown: AbstractContextManager[object] = bar if console.is_terminal else nullcontext()
-    try:
-        with shown:
+    def advance(stage: Stage, what: str, done: float, of_all: float) -> None:
+        left.advance(stage, done, of_all)
+        share = starts[stage] + stages[stage] * done / of_all
+        words = ", ".join(filter(None, (f"{stage} {what}".rstrip(), name)))
+        # at 1 its clock would stop
+        bar.update(task.id, description=one_line(words), completed=min(share, 0.999))
+        if not console.is_terminal and stage not in announced:
+            announced.add(stage)
+            say()
+
+    if console.is_terminal:
+        with bar:
             yield advance
             bar.update(task.id, description="done", completed=1.0)
+        return
+    thread = threading.Thread(target=say_on, daemon=True)
+    thread.start()
+    try:
+        yield advance
     finally:
         ended.set()
         thread.join()
@@ -149,6 +150,9 @@ def _minutes(seconds: float) -> str:
 def account(began: float, records: Iterable[Record]) -> str:
     """Return such as `5 min 12 s, of which measuring 33%`: since a time.time(), and how much of it was turns."""
     total = time.time() - began
-    turns = (turn for row in records for turn in row.turns or () if (turn.started or 0.0) >= began)
-    share = sum(turn.outside_seconds or 0.0 for turn in turns) / total
-    return f"{_minutes(total)}, of which measuring {share:.0%}"
+    measuring = 0.0
+    for row in records:
+        for turn in row.turns or ():
+            if (turn.started or 0.0) >= began:
+                measuring += turn.outside_seconds or 0.0
+    return f"{_minutes(total)}, of which measuring {measuring / total:.0%}"

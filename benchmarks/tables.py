@@ -55,6 +55,10 @@ class CleanConsole(Console):
         start = text[: len(text) - len(text.lstrip(" \n"))]
         return super().render_str(start + one_line(text), **options)
 
+    def say(self, line: str, style: str = "", **how: Any) -> None:
+        """Print a line as it is, in one style."""
+        self.print(line, style=style, markup=False, highlight=False, **how)
+
 
 def output(width: int | None = None) -> CleanConsole:
     """Return standard output; where it is no terminal, it has this width."""
@@ -68,10 +72,7 @@ def fitting(
     console: Console,
 ) -> Sequence[Column]:
     """Return the columns with which none of these tables breaks a cell; those of priority ALWAYS stay in any case."""
-    for least in [
-        0,
-        *sorted({column.priority + 1 for column in columns if column.priority < ALWAYS}),
-    ]:
+    for least in sorted({column.priority for column in columns}):
         shown = [column for column in columns if column.priority >= least]
         if all_fit(tables(shown), console):
             break
@@ -80,18 +81,16 @@ def fitting(
 
 def all_fit(tables: Iterable[Table], console: Console) -> bool:
     """Return whether every table fits without breaking a cell."""
-    boundless = console.options.update(
-        max_width=10_000
-    )  # otherwise no table measures wider than the console
-    return all(
-        console.measure(table, options=boundless).maximum <= console.width for table in tables
-    )
+    # otherwise no table measures wider than the console
+    boundless = console.options.update(max_width=10_000)
+    widths = [console.measure(table, options=boundless).maximum for table in tables]
+    return max(widths, default=0) <= console.width
 
 
 def terminal(
     columns: Sequence[Column],
     rows: Iterable[Any],
-    title: str | None = None,
+    title: str = "",
     style: Callable[[Any], str] | None = None,
 ) -> Table:
     """Return rows as a table for a terminal; every value is shown as it is.
@@ -99,7 +98,7 @@ def terminal(
     A row of None leaves a line blank. `style` gives Rich's style of a row, empty for none.
     """
     table = Table(
-        title=escape(title) if title else None,
+        title=escape(title),
         title_justify="left",
         title_style="bold",
         box=None,
@@ -115,14 +114,14 @@ def terminal(
         if row is None:
             table.add_row()
         else:
-            table.add_row(
-                *(_cell(column, row) for column in columns), style=style(row) if style else ""
-            )
+            cells = [_cell(column, row) for column in columns]
+            table.add_row(*cells, style=style(row) if style else "")
     return table
 
 
 def _cell(column: Column, row: Any) -> str:
-    style, text = column.style(row) if column.style else "", escape(column.cell(row))
+    text = escape(column.cell(row))
+    style = column.style(row) if column.style else ""
     return f"[{style}]{text}[/]" if style else text
 
 

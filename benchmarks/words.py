@@ -38,7 +38,9 @@ def count(number: int, word: str) -> str:
 
 def listed(words: Sequence[str], last: str = "and") -> str:
     """Return such as `a, b and c`."""
-    return f" {last} ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
 def span(words: Sequence[str]) -> str:
@@ -51,7 +53,7 @@ def markdown_cell(text: str) -> str:
 
     Only what GitHub would take for markup is changed, so that the file also reads well as text.
     """
-    return _MARKUP.sub(lambda found: f"{found['number'] or ''}\\{found['sign']}", one_line(text))
+    return _MARKUP.sub(lambda match: f"{match['number'] or ''}\\{match['sign']}", one_line(text))
 
 
 def unit_of(seconds: float) -> tuple[float, str]:
@@ -85,33 +87,31 @@ def share(value: float) -> str:
 
 def signed(seconds: float) -> str:
     """Return a difference such as `+240 µs` or `−3 µs`."""
-    return (
-        duration(seconds)
-        if math.isnan(seconds)
-        else ("−" if seconds < 0 else "+") + duration(abs(seconds))
-    )
+    if math.isnan(seconds):
+        return "–"
+    return ("−" if seconds < 0 else "+") + duration(abs(seconds))
 
 
-def interval(value: float, low: float, high: float, scale: float = 1.0) -> str:
+def interval(value: float, low: float, high: float) -> str:
     """Return such as `6.82 [6.61, 7.05]`: at as many decimals, up to 4, that half of the interval has two digits.
 
     An interval that is not finite comes from one replicate.
     """
+    if math.isnan(value):
+        return "–"
     if not math.isfinite(high) or low <= 0:
-        return f"{value / scale:.3g} [one replicate]"
+        return f"{value:.3g} [one replicate]"
     if high > WIDE * low:
-        return (
-            f"{two_digits(value / scale)} [{two_digits(low / scale)}, {two_digits(high / scale)}]"
-        )
-    half = (high - low) / 2 / scale
+        return f"{two_digits(value)} [{two_digits(low)}, {two_digits(high)}]"
+    half = (high - low) / 2
     digits = max(0, min(4, 1 - math.floor(math.log10(half)))) if half > 0 else 3
-    return f"{value / scale:.{digits}f} [{low / scale:.{digits}f}, {high / scale:.{digits}f}]"
+    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def time_with_interval(value: float, low: float, high: float) -> str:
     """Return such as `6.82 [6.61, 7.05] ms` for a time in seconds."""
     scale, sign = unit_of(value)
-    return f"{interval(value, low, high, scale)} {sign}"
+    return f"{interval(value / scale, low / scale, high / scale)} {sign}"
 
 
 def error(value: float) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
-from benchmarks import json_files
 from benchmarks.cases import Benchmark
-from benchmarks.metadata import Commit
+from benchmarks.metadata import Commit, Metadata
+from benchmarks.options import Options
 from benchmarks.processors import UNKNOWN, Machine
 from benchmarks.record import SCHEMA, SCHEMA_VERSION, problem_fields
 
@@ -56,27 +55,32 @@ class File(msgspec.Struct):
     commit_info: Commit
     datetime: dt.datetime
 
+    def metadata(self, run: Options) -> Metadata:
+        """Return what the file says of the machine, and these options."""
+        machine = self.machine_info
+        return Metadata(
+            run=run,
+            machine=Machine(
+                cpu=machine.cpu.get("brand_raw", UNKNOWN),
+                cores=machine.cpu.get("count"),
+                system=f"{machine.system} {machine.release}",
+            ),
+            versions={"python": machine.python_version},
+            commit=self.commit_info,
+        )
 
-def read(path: Path) -> tuple[pa.Table, dict[str, Any]]:
-    """Return the tests as records, and what the file says of the machine: fields of a Metadata.
+    def records(self) -> pa.Table:
+        """Return the tests as records.
 
-    Each single time becomes a turn. The file does not say which turns ran side by side, so the first of each test
-    share a block, and so on. ValueError says in one line that the file holds something else.
-    """
-    file = json_files.read(path, File)
-    began = file.datetime.astimezone(dt.UTC)
-    run_id = f"{began:%Y%m%dT%H%M%S}-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}"
-    records = [_record(entry, run_id) for entry in file.benchmarks]
-    machine = file.machine_info
-    cpu, system = machine.cpu, f"{machine.system} {machine.release}"
-    known = {
-        "machine": Machine(
-            cpu=cpu.get("brand_raw", UNKNOWN), cores=cpu.get("count"), system=system
-        ),
-        "versions": {"python": machine.python_version},
-        "commit": file.commit_info,
-    }
-    return pa.Table.from_pylist(records, schema=SCHEMA), known
+        Each single time becomes a turn. The file does not say which turns ran side by side, so the first of each test
+        share a block, and so on.
+        """
+        began = self.datetime.astimezone(dt.UTC)
+        own = hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:8]
+        run_id = f"{began:%Y%m%dT%H%M%S}-{own}"
+        return pa.Table.from_pylist(
+            [_record(entry, run_id) for entry in self.benchmarks], schema=SCHEMA
+        )
 
 
 def _record(entry: Entry, run_id: str) -> dict[str, Any]:

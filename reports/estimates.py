@@ -6,7 +6,6 @@ The unit of an interval is the round, where a run has several: otherwise the rep
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -39,17 +38,13 @@ class Lasting(msgspec.Struct, frozen=True):
 
 def lasting(run: Run) -> Lasting | None:
     """Return what is known of rounds on the processor of a run; None for nothing, or where a GPU computed."""
-    if (
-        "cuda" in set(run.records["device"].astype(str))
-        or not (path := PUBLISHED / "rounds.json").exists()
-    ):
+    if (run.records["device"] == "cuda").any():
         return None
-    return json_files.read(path, dict[str, Lasting]).get(processors.key(run.metadata.machine))
+    by_processor = json_files.read(PUBLISHED / "rounds.json", dict[str, Lasting])
+    return by_processor.get(processors.key(run.metadata.machine))
 
 
-def intervals(
-    rows: pd.DataFrame, by: Sequence[str], name: str, lasts: float | None
-) -> pd.DataFrame:
+def intervals(rows: pd.DataFrame, by: list[str], name: str, lasts: float | None) -> pd.DataFrame:
     """Return a row for each group of logs, one log for each replicate: its mean over rounds, and where the next lies.
 
     Columns: `by`; NAME, NAME_low and NAME_high on the scale of the values; NAME_p of a value of 1; and NAME_n: the
@@ -65,18 +60,26 @@ def intervals(
     several = len(rows["round"].unique()) > 1
     if several:
         rows = rows.groupby([*by, "round"], as_index=False, sort=False).agg({"log": "mean"})
-    found = means([logs.to_numpy() for _, logs in rows.groupby(list(by), sort=False)["log"]])
-    found = of_several(found) if several else of_one(found, lasts or 0.0)
-    low, high = t_interval(found)
-    ends = {name: np.exp(found.mean), f"{name}_low": np.exp(low), f"{name}_high": np.exp(high)}
-    groups = rows[list(by)].drop_duplicates(ignore_index=True)
-    return groups.assign(**ends, **{f"{name}_p": p_values(found), f"{name}_n": found.n})
+    groups = rows.groupby(by, sort=False)["log"]
+    estimates = means([logs.to_numpy() for _, logs in groups])
+    estimates = of_several(estimates) if several else of_one(estimates, lasts or 0.0)
+    low, high = t_interval(estimates)
+    table = rows[by].drop_duplicates(ignore_index=True)
+    table[name] = np.exp(estimates.mean)
+    table[f"{name}_low"] = np.exp(low)
+    table[f"{name}_high"] = np.exp(high)
+    table[f"{name}_p"] = p_values(estimates)
+    table[f"{name}_n"] = estimates.n
+    return table
 
 
-def times(records: pd.DataFrame, known: Lasting | None = None) -> pd.DataFrame:
-    """Return a row for each ARM of some sound records: its seconds with _low, _high and _n."""
+def times(run: Run) -> pd.DataFrame:
+    """Return a row for each ARM that is ok in every replicate of a run: its seconds with _low, _high and _n."""
+    records = sound(run.records)
     rows = records[ARM].assign(log=np.log(records["seconds"]), round=records["run_id"])
-    return intervals(rows, ARM, "seconds", known.time if known else None).drop(columns="seconds_p")
+    lasts = lasting(run)
+    times = intervals(rows, ARM, "seconds", lasts.time if lasts else None)
+    return times.drop(columns="seconds_p")
 
 
 def sound(records: pd.DataFrame) -> pd.DataFrame:
@@ -103,7 +106,7 @@ class Noise:
 
     ratios: float
     times: float
-    waited: float = float("nan")
+    waited: float
 
     @property
     def unsteady(self) -> bool:
@@ -118,55 +121,48 @@ class Noise:
     @property
     def words(self) -> str:
         """Such as `ratios differ by 9.3 % between replicates, times by 12.1 %`; empty with one replicate."""
-        both = (("ratios", self.ratios), ("times", self.times))
-        found = [f"{name} by {100 * value:.1f} %" for name, value in both if not np.isnan(value)]
-        said = [f"{name.replace(' ', ' differ ', 1)} between replicates" for name in found[:1]]
-        return ", ".join([*said, *found[1:]])
+        if np.isnan(self.times):
+            return ""
+        if np.isnan(self.ratios):
+            return f"times differ by {100 * self.times:.1f} % between replicates"
+        return (
+            f"ratios differ by {100 * self.ratios:.1f} % between replicates,"
+            f" times by {100 * self.times:.1f} %"
+        )
 
 
 @functools.cache  # every table of a run says it, and the page too
 def noise(run: Run) -> Noise:
     """Return the noise of a run."""
-    groups = [
-        logs
-        for arm, logs in log_ratios(run).items()
-        if arm[ARM.index("implementation")] not in LIMITS
-    ]
-    seconds = [np.log(of.to_numpy(float)) for _, of in sound(run.records).groupby(ARM)["seconds"]]
-    return Noise(median_sd(groups), median_sd(seconds), float(waited(run).max()))
+    records = sound(run.records)
+    times = records.assign(log=np.log(records["seconds"]))
+    ratios = log_ratios(run)
+    ratios = ratios[~ratios["implementation"].isin(LIMITS)]
+    return Noise(_median_sd(ratios), _median_sd(times), waited(run).max())
+
+
+def _median_sd(logs: pd.DataFrame) -> float:
+    """Return the median of the standard deviations of each ARM's log; NaN where no ARM has two."""
+    return logs.groupby(ARM)["log"].std().median()
 
 
 def waited(run: Run) -> pd.Series:
-    """Return by round the share of the measured time in which a process waited for a processor, as in Noise."""
-    known = run.turns[["record", "pressure_seconds", "outside_seconds"]].dropna()
-    rounds, names = (
-        known["record"].map(run.records[name].astype(str)) for name in ("run_id", "implementation")
-    )
-    shares = {}
-    for number, turns in known.groupby(rounds):
-        pressure, outside = (
-            turns["pressure_seconds"].to_numpy(),
-            turns["outside_seconds"].to_numpy(),
-        )
-        shares[number] = busy.waited(names[turns.index].to_numpy(), pressure, outside)
-    return pd.Series(shares, dtype=float)
+    """Return by round the share of the measured time in which a process waited for a processor: see busy.waited_of."""
+    turns = run.turns[["record", "pressure_seconds", "outside_seconds"]].dropna()
+    turns = turns.join(run.records[["run_id", "implementation"]], on="record")
+    sums = turns.groupby(["run_id", "implementation"])[
+        ["pressure_seconds", "outside_seconds"]
+    ].sum()
+    shares = sums["pressure_seconds"] / sums["outside_seconds"]
+    return shares.groupby("run_id").min()
 
 
-def log_ratios(run: Run) -> dict[tuple[str, ...], np.ndarray]:
-    """Return by ARM the logs of the ratio to the run's baseline, one for each replicate."""
+def log_ratios(run: Run) -> pd.DataFrame:
+    """Return a row for each replicate of each ARM: ARM, and the log of its ratio to the run's baseline."""
     blocks = blocks_of(run)
-    others = blocks.arms[blocks.arms["implementation"] != run.baseline].reset_index(drop=True)
+    others = blocks.others(run.baseline)
     logs = blocks.replicate_log_ratios(others, others.assign(implementation=run.baseline))
-    return {
-        tuple(map(str, others.loc[pair])): mine.to_numpy()
-        for pair, mine in logs.groupby("pair")["log"]
-    }
-
-
-def median_sd(groups: Sequence[np.ndarray]) -> float:
-    """Return the median of the standard deviations of some groups of logs; NaN where no group has two."""
-    found = means([group for group in groups if len(group)], most_freedom=0)
-    return float(np.median(found.sd[found.n > 1])) if (found.n > 1).any() else float("nan")
+    return logs.join(others, on="pair")
 
 
 @functools.lru_cache(maxsize=1)
@@ -183,22 +179,20 @@ class Blocks:
     Args:
         turns: with the columns record, block and seconds.
         records: those of which ratios are taken.
-        known: what lasts for a round, where that is known.
+        lasts: what lasts for a round, where that is known.
     """
 
     def __init__(
-        self, turns: pd.DataFrame, records: pd.DataFrame, known: Lasting | None = None
+        self, turns: pd.DataFrame, records: pd.DataFrame, lasts: Lasting | None = None
     ) -> None:
-        self.lasts = known.ratio if known else None
-        chosen = turns["record"].isin(records.index).to_numpy()
-        seconds, row, block = (
-            turns[name].to_numpy()[chosen] for name in ("seconds", "record", "block")
+        self.lasts = lasts.ratio if lasts else None
+        self.logs = ratios.block_logs(
+            turns["seconds"].to_numpy(), turns["record"].to_numpy(), turns["block"].to_numpy()
         )
-        self.logs = ratios.block_logs(seconds, row, block)
-        self.records = records[ARM].astype(str)
-        self.arms = self.records.drop_duplicates(ignore_index=True)
-        self.records["replicate"] = records.groupby(["run_id", "replicate"], sort=False).ngroup()
-        self.records["round"], self.records["record"] = records["run_id"], records.index
+        self.arms = records[ARM].drop_duplicates(ignore_index=True)
+        self.records = records[[*ARM, "replicate"]].assign(
+            round=records["run_id"], record=records.index
+        )
 
     def replicate_log_ratios(
         self, numerators: pd.DataFrame, denominators: pd.DataFrame
@@ -229,8 +223,12 @@ class Blocks:
         estimates = intervals(logs, ["pair"], "ratio", self.lasts).set_index("pair")
         return estimates.reindex(range(len(numerators))).set_axis(numerators.index)
 
-    def against(self, name: str) -> pd.DataFrame:
+    def others(self, name: str) -> pd.DataFrame:
+        """Return the ARMs of all implementations but this one."""
+        return self.arms[self.arms["implementation"] != name].reset_index(drop=True)
+
+    def ratios_to(self, name: str) -> pd.DataFrame:
         """Return a row for each ARM that has a block with that implementation, and its ratio to it, as in `ratios`."""
-        others = self.arms[self.arms["implementation"] != name]
-        estimates = self.ratios(others, others.assign(implementation=name))
-        return pd.concat([others, estimates], axis=1)[estimates["ratio"].notna()]
+        others = self.others(name)
+        ratios = self.ratios(others, others.assign(implementation=name))
+        return others.join(ratios[ratios["ratio"].notna()], how="inner")

@@ -59,7 +59,8 @@ class Node:
     @cached_property
     def log_ratios(self) -> dict[tuple[str, ...], np.ndarray]:
         """By ARM, the logs of the ratio to the run's baseline, one for each replicate."""
-        return log_ratios(self.run)
+        groups = log_ratios(self.run).groupby(ARM, sort=False)["log"]
+        return {tuple(map(str, arm)): logs.to_numpy() for arm, logs in groups}
 
 
 @dataclass(frozen=True)

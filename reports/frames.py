@@ -6,14 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks import processors
+from benchmarks import json_files, processors
 from benchmarks.metadata import ENVIRONMENT, Metadata, read_metadata
 from benchmarks.options import Options
 from benchmarks.processors import UNKNOWN
@@ -29,27 +28,19 @@ BENCHMARK = ["problem", "workload", "mode", "device"]
 ARM = [*BENCHMARK, "implementation"]
 KEY = ["run_id", *ARM, "replicate"]
 
-NEEDED = {
-    *KEY,
-    "schema_version",
-    "track",
-    "versions",
-    "dtype",
-    "status",
-    "reason",
-    "seconds",
-    "turns",
-}
+FULL = [*KEY, "schema_version", "track", "versions", "dtype", "status"]
+"""The columns that have a value in every record."""
+NEEDED = {*FULL, "reason", "seconds", "turns"}
 """The columns without which a file holds no records of benchmarks."""
-FULL = sorted(NEEDED - {"reason", "seconds", "turns"})
-"""Those of them that have a value in every record."""
-FIELDS = (
-    "block", "started", "seconds", "p99_seconds", "largest_seconds", "pressure_seconds", "outside_seconds",
-    "gpu_hertz", "gpu_throttled", "gpu_others",
-)  # fmt: skip
+RECORDS = SCHEMA.remove(SCHEMA.get_field_index("turns"))
+TURNS = pa.schema([
+    TURN.field(name)
+    for name in (
+        "block", "started", "seconds", "p99_seconds", "largest_seconds", "pressure_seconds", "outside_seconds",
+        "gpu_hertz", "gpu_throttled", "gpu_others",
+    )
+])  # fmt: skip
 """The fields of a turn that tables and charts need."""
-RECORDS = pa.schema([field for field in SCHEMA if field.name != "turns"])
-TURNS = pa.schema([TURN.field(name) for name in FIELDS])
 USUAL_BASELINE = "torch_lstm"
 
 
@@ -80,16 +71,15 @@ class Run:
     @property
     def rounds(self) -> dict[str, int]:
         """How many replicates each of its rounds has, by the round's run_id, the oldest first."""
-        counts = self.records.groupby("run_id")["replicate"].nunique()
-        return {str(run_id): int(number) for run_id, number in counts.items()}
+        return dict(self.records.groupby("run_id")["replicate"].nunique())
 
     @property
     def baseline(self) -> str:
         """The implementation that all ratios are taken to; of a run that names none, torch_lstm or its first one."""
         if self.metadata.run.baseline:
             return self.metadata.run.baseline
-        names = self.records["implementation"]
-        return USUAL_BASELINE if USUAL_BASELINE in set(names) else str(names.iloc[0])
+        names = self.records["implementation"].tolist()
+        return USUAL_BASELINE if USUAL_BASELINE in names else names[0]
 
 
 def read_run(path: Path) -> Run:
@@ -102,28 +92,29 @@ def read_run(path: Path) -> Run:
 
 def _read(path: Path) -> Run:
     if path.is_dir():
-        if not (path / ENVIRONMENT).exists():
-            raise Unreadable(f"{path} holds no finished run: it has no {ENVIRONMENT}")
-        records, turns_read = _frames(path, _of_parquet(path / RESULTS))
-        known = read_metadata(path / ENVIRONMENT)
-        found, wanted = sorted(set(records["run_id"])), sorted(known.rounds or [known.run.run_id])
-        if found != wanted:
-            raise Unreadable(
-                f"{path} mixes runs: its rows are of {listed(found)}, and not of {listed(wanted)}"
-            )
-        return Run(path, records, turns_read, known)
+        return _read_folder(path)
+    if path.suffix != ".json":
+        records, turns = _frames(path, _table(path))
+        return Run(path, records, turns, Metadata(run=_options(records, turns)))
     if path.name == "results.json" and (path.parent / RESULTS).exists():
         raise Unreadable(f"{path} is for other programs; give its folder, {path.parent}")
-    table, described = (
-        benchmark_json.read(path) if path.suffix == ".json" else (_of_parquet(path), {})
-    )
-    records, turns_read = _frames(path, table)
-    return Run(
-        path,
-        records,
-        turns_read,
-        msgspec.structs.replace(_of_records(records, turns_read), **described),
-    )
+    content = json_files.read(path, benchmark_json.File)
+    records, turns = _frames(path, content.records())
+    return Run(path, records, turns, content.metadata(_options(records, turns)))
+
+
+def _read_folder(path: Path) -> Run:
+    if not (path / ENVIRONMENT).exists():
+        raise Unreadable(f"{path} holds no finished run: it has no {ENVIRONMENT}")
+    records, turns = _frames(path, _table(path / RESULTS))
+    metadata = read_metadata(path / ENVIRONMENT)
+    measured = sorted(set(records["run_id"]))
+    described = sorted(metadata.rounds or [metadata.run.run_id])
+    if measured != described:
+        raise Unreadable(
+            f"{path} mixes runs: its rows are of {listed(measured)}, and not of {listed(described)}"
+        )
+    return Run(path, records, turns, metadata)
 
 
 def folders(place: Path) -> list[Path]:
@@ -148,37 +139,28 @@ def read_runs(paths: Iterable[Path]) -> tuple[list[Run], list[Unreadable]]:
     return list(runs.values()), errors
 
 
-def _of_records(records: pd.DataFrame, turns_read: pd.DataFrame) -> Metadata:
-    """Return what a run's records say of it; the rest is unknown."""
+def _options(records: pd.DataFrame, turns: pd.DataFrame) -> Options:
+    """Return what a run's records say of its options; the rest is unknown."""
     threads = records["threads"].dropna()
-    return Metadata(
-        run=Options(
-            run_id=str(records["run_id"].iloc[0]),
-            threads=int(threads.iloc[0]) if len(threads) else 0,
-            replicates=int(records["replicate"].nunique()),
-            blocks=int(turns_read["block"].nunique()),
-        )
+    return Options(
+        run_id=records["run_id"].iloc[0],
+        threads=int(threads.iloc[0]) if len(threads) else 0,
+        replicates=records["replicate"].nunique(),
+        blocks=turns["block"].nunique(),
     )
 
 
-def _of_parquet(path: Path) -> pa.Table:
-    """Return the records, with FIELDS of their turns, of a Parquet file of any schema version."""
+def _table(path: Path) -> pa.Table:
+    """Return the records of a Parquet file of any schema version."""
     if not path.is_file():
         raise Unreadable(f"{path} is not a file" if path.exists() else f"{path} does not exist")
     try:
-        with pq.ParquetFile(path) as file:
-            leaves = [file.schema.column(k).path for k in range(len(file.schema))]
-            wanted = [
-                leaf
-                for leaf in leaves
-                if leaf in RECORDS.names or leaf.rpartition(".")[2] in FIELDS
-            ]
-            table = file.read(wanted)
+        table = pq.read_table(path)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise Unreadable(
-            f"{path} is not a readable Parquet file ({one_line(str(error), 120)})"
-        ) from None
-    if missing := NEEDED.difference(table.column_names):
+        reason = one_line(str(error), 120)
+        raise Unreadable(f"{path} is not a readable Parquet file ({reason})") from None
+    missing = NEEDED.difference(table.column_names)
+    if missing:
         raise Unreadable(f"{path} holds no benchmark records: it has no column {min(missing)}")
     return table
 
@@ -189,28 +171,27 @@ def _frames(path: Path, table: pa.Table) -> tuple[pd.DataFrame, pd.DataFrame]:
         raise Unreadable(f"{path} holds no record")
     lists = table["turns"].combine_chunks()
     try:
-        if (
-            newest := pc.max(table["schema_version"].cast(pa.int32())).as_py() or 0
-        ) > SCHEMA_VERSION:
-            raise Unreadable(
-                f"{path} has schema version {newest}; this version reads up to {SCHEMA_VERSION}"
-            )
-        turns_read = fitted(pa.Table.from_struct_array(pc.list_flatten(lists)), TURNS)
-        records = fitted(table, RECORDS)
+        turns = _fitted(pa.Table.from_struct_array(pc.list_flatten(lists)), TURNS)
+        records = _fitted(table, RECORDS)
     except pa.ArrowException as error:
         raise Unreadable(f"{path}: {error}") from None
+    newest = records["schema_version"].max()
+    if newest > SCHEMA_VERSION:
+        raise Unreadable(
+            f"{path} has schema version {newest}; this version reads up to {SCHEMA_VERSION}"
+        )
     wrong = records[FULL].isna().any(axis=1) | records.duplicated(KEY)
     wrong |= (records["status"] == "ok") & ~(records["seconds"] > 0)
     if wrong.any():
         first = "/".join(map(str, records.loc[wrong, KEY].iloc[0]))
         raise Unreadable(f"{path}: the record {first} lacks a value or its time, or is there twice")
     records = withdrawn(records)
-    turns_read = turns_read.assign(record=pc.list_parent_indices(lists).to_numpy())
-    return records, turns_read[turns_read["record"].map(records["status"]) == "ok"]
+    turns = turns.assign(record=pc.list_parent_indices(lists).to_numpy())
+    return records, turns[turns["record"].map(records["status"]) == "ok"]
 
 
 def withdrawn(records: pd.DataFrame) -> pd.DataFrame:
-    """Return the records as record.withdraw leaves them: files from before 2026-12-02 hold times of what failed."""
+    """Return the records as record.withdraw leaves them: older files hold times of what failed."""
     failed = records[records["status"] != "ok"]
     untrue_first = failed.iloc[np.argsort(~failed["status"].isin(UNTRUE), kind="stable")]
     failures = untrue_first.drop_duplicates(ARM)[[*ARM, "status", "reason"]]
@@ -222,12 +203,12 @@ def withdrawn(records: pd.DataFrame) -> pd.DataFrame:
     return records.assign(**changed, first_call_seconds=first_call)
 
 
-def fitted(table: pa.Table, schema: pa.Schema) -> pd.DataFrame:
+def _fitted(table: pa.Table, schema: pa.Schema) -> pd.DataFrame:
     """Return the columns of a schema, with its types; one that an older version does not have is null."""
-    names = table.column_names
-    known = {each.name: table[each.name].cast(each.type) for each in schema if each.name in names}
-    columns = [known.get(each.name, pa.nulls(len(table), each.type)) for each in schema]
-    frame: pd.DataFrame = pa.table(columns, schema=schema).to_pandas()
+    for field in schema:
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(len(table), field.type))
+    frame: pd.DataFrame = table.select(schema.names).cast(schema).to_pandas()
     return frame
 
 

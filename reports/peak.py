@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -25,46 +25,38 @@ def shares(run: Run, rows: pd.DataFrame, blocks: Blocks) -> pd.DataFrame:
     The rows are of the summary, with ARM, seconds and threads. A share is of 1, and NaN where the peak was not
     measured, the problem or the mode is not known, or beside a stream, where the peak is another.
     """
-    dtypes = run.records.drop_duplicates("problem").set_index("problem")["dtype"].astype(str)
-    ratios = rows[ARM].merge(
-        blocks.against(PEAK)[[*ARM, "ratio", "ratio_high"]], on=ARM, how="left"
-    )
-    row: Any
-    to_peak: Any
-    found = []
-    for row, to_peak in zip(rows.itertuples(), ratios.itertuples(), strict=True):
-        try:
-            needed = float(
-                operations(Problem.parse(str(row.problem)), str(row.workload), str(row.mode))
-            )
-        except (ValueError, KeyError):
-            needed = math.nan
-        if row.workload in BESIDE_ONE_THREAD or not row.threads > 0:
-            needed = math.nan
-        else:
-            needed /= peak_operations(row.device, dtypes[row.problem], int(row.threads))
-        found.append((needed / to_peak.ratio, needed / to_peak.ratio_high))
+    dtypes = dict(zip(run.records["problem"], run.records["dtype"], strict=True))
+    shares = [_share(row, dtypes) for row in rows.itertuples()]
+    ratios = rows[ARM].merge(blocks.ratios_to(PEAK), on=ARM, how="left").set_index(rows.index)
     return pd.DataFrame(
-        found, columns=["peak_share", "peak_share_low"], index=rows.index, dtype=float
+        {"peak_share": shares / ratios["ratio"], "peak_share_low": shares / ratios["ratio_high"]}
     )
+
+
+def _share(row: Any, dtypes: Mapping[str, str]) -> float:
+    """Return the share of the peak's operations that a call of a row needs; NaN where it is not known."""
+    if row.workload in BESIDE_ONE_THREAD or not row.threads > 0:
+        return math.nan
+    try:
+        needed = operations(Problem.parse(row.problem), row.workload, row.mode)
+    except (ValueError, KeyError):
+        return math.nan
+    return needed / peak_operations(row.device, dtypes[row.problem], int(row.threads))
 
 
 def reached(run: Run) -> Iterator[str]:
     """Yield what the peak was in each dtype, or why it is not known; nothing where it was not measured."""
     records = run.records[(run.records["track"] == PEAK).to_numpy()]
-    known = records[
-        (records["status"] == "ok")
-        & (records["threads"] > 0)
-        & ~records["workload"].isin(BESIDE_ONE_THREAD)
-    ]
+    known = records[(records["status"] == "ok") & (records["threads"] > 0)]
+    known = known[~known["workload"].isin(BESIDE_ONE_THREAD)]
     for key, timed in known.groupby(["device", "dtype"], sort=False):
         device, dtype = map(str, key)
-        done, side = peak_operations(device, dtype, int(timed["threads"].iloc[0])), peak_side(dtype)
-        what = (
-            f"a product of ({side}, {side}) matrices"
-            if device == "cuda"
-            else "multiply-adds in registers"
-        )
-        yield f"{what} reached {done / timed['seconds'].median() / 1e9:.0f} GFLOP/s in {dtype}"
-    for reason in sorted(set(records.loc[records["status"] != "ok", "reason"].astype(str))):
+        work = "multiply-adds in registers"
+        if device == "cuda":
+            side = peak_side(dtype)
+            work = f"a product of ({side}, {side}) matrices"
+        done = peak_operations(device, dtype, int(timed["threads"].iloc[0]))
+        speed = done / timed["seconds"].median()
+        yield f"{work} reached {speed / 1e9:.0f} GFLOP/s in {dtype}"
+    for reason in sorted(records.loc[records["status"] != "ok", "reason"].unique()):
         yield f"% of peak is not known: {reason}"

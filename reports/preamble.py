@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import operator
-
+import numpy as np
 import pandas as pd
 
 from benchmarks import processors
@@ -18,109 +16,124 @@ from reports.tracks import LIMITS
 
 def preamble(run: Run) -> list[str]:
     """Return a few lines: the machine, the versions, the precision, the noise and the number of replicates."""
-    metadata, options = run.metadata, run.metadata.run
-    machine, commit = metadata.machine, metadata.commit
-    cores = f", {count(machine.cores, 'core')}" if machine.cores else ""
-    memory = f", {machine.memory_bytes / 2**30:.0f} GiB" if machine.memory_bytes else ""
-    gpu = f", {machine.gpu_with_driver}" if machine.gpu else ""
-    commit_id = (commit.id or UNKNOWN)[:12] + (", with changes" if commit.dirty else "")
-    numbers = ((options.replicates, "replicate"), (options.blocks, "block"))
-    often = " of ".join(count(number, word) for number, word in numbers if number)
-    when = f"; {began(run.run_id)}"
-    if len(run.rounds) > 1:
-        often, when = _rounds(run), ""
-    seed = (
-        f", seed {options.seed}" if options.benchmarks else ""
-    )  # unknown where only rows are known
-    products = metadata.matmul_precision
-    products = (
-        "float32, the precision of its products is unknown" if products == UNKNOWN else products
-    )
-    dtypes = sorted(set(run.records["dtype"].astype(str)))
-    precisions = [products if dtype == "float32" else dtype for dtype in dtypes]
-    threads = f"; {count(options.threads, 'thread')}" if options.threads else ""
+    commit = run.metadata.commit
+    commit_id = (commit.id or UNKNOWN)[:12]
+    if commit.dirty:
+        commit_id += ", with changes"
     return [
-        f"{processors.words(machine)}{cores}{memory}{gpu}; {machine.system}",
+        _machine(run),
         versions(run),
-        f"{'; '.join(precisions)}{threads}",
+        _precision(run),
         *peak_and_noise(run),
         *card(run),
-        f"{often}{seed}{when}; commit {commit_id}; run {run.run_id}",
+        f"{_replicates(run)}; commit {commit_id}; run {run.run_id}",
         about(run),
     ]
 
 
-def _rounds(run: Run) -> str:
-    """Return how many rounds and replicates a run has, when it was measured, and how busy each round was."""
-    each, options = run.rounds, run.metadata.run
-    first, last = (
-        pd.Timestamp(moment, unit="s") for moment in run.turns["started"].agg(["min", "max"])
-    )
-    replicates = (
-        f"{listed([*map(str, each.values())])} replicates of {count(options.blocks, 'block')}"
-    )
+def _machine(run: Run) -> str:
+    machine = run.metadata.machine
+    parts = [processors.words(machine)]
+    if machine.cores:
+        parts.append(count(machine.cores, "core"))
+    if machine.memory_bytes:
+        parts.append(f"{machine.memory_bytes / 2**30:.0f} GiB")
+    if machine.gpu:
+        parts.append(machine.gpu_with_driver)
+    return f"{', '.join(parts)}; {machine.system}"
+
+
+def _precision(run: Run) -> str:
+    products = run.metadata.matmul_precision
+    if products == UNKNOWN:
+        products = "float32, the precision of its products is unknown"
+    parts = [
+        products if dtype == "float32" else dtype for dtype in sorted(run.records["dtype"].unique())
+    ]
+    threads = run.metadata.run.threads
+    if threads:
+        parts.append(count(threads, "thread"))
+    return "; ".join(parts)
+
+
+def _replicates(run: Run) -> str:
+    """Return how many rounds, replicates and blocks a run has, its seed, and when it was measured."""
+    options = run.metadata.run
+    # without benchmarks, only the rows of the run are known
+    seed = f", seed {options.seed}" if options.benchmarks else ""
+    blocks = count(options.blocks, "block")
+    if len(run.rounds) == 1:
+        replicates = count(options.replicates, "replicate")
+        return f"{replicates} of {blocks}{seed}; {began(run.run_id)}"
+    replicates = listed(list(map(str, run.rounds.values())))
+    rounds = f"{count(len(run.rounds), 'round')} of {replicates} replicates of {blocks}"
+    started = pd.to_datetime(run.turns["started"], unit="s")
+    when = f"{started.min():%Y-%m-%d %H:%M} to {started.max():%Y-%m-%d %H:%M} UTC"
     waited = ", ".join(map(share, estimates.waited(run)))
-    busy = f", in which a process waited for a processor in {waited} of the time" if waited else ""
-    return f"{count(len(each), 'round')} of {replicates}, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC{busy}"
+    if waited:
+        when += f", in which a process waited for a processor in {waited} of the time"
+    return f"{rounds}, {when}{seed}"
 
 
 def about(run: Run) -> str:
     """Return what an interval holds: another round, or where nothing is known of rounds there, only this one."""
-    known = estimates.lasting(run)
     if len(run.rounds) > 1:
         return "95 % intervals: one more round on this machine lies within"
-    if known is None:
+    lasts = estimates.lasting(run)
+    if lasts is None:
         return "95 % intervals are about this run only: another run can lie outside (--rounds says how far)"
-    ratio, time = (f"{100 * sd:.1f} %" for sd in (known.ratio, known.time))
     return (
         "95 % intervals: the mean of other rounds on such a processor lies within. Rounds differ by"
-        f" {ratio} in ratios, by {time} in times (standard deviations of the {known.rounds} rounds of {known.of})"
+        f" {100 * lasts.ratio:.1f} % in ratios, by {100 * lasts.time:.1f} % in times"
+        f" (standard deviations of the {lasts.rounds} rounds of {lasts.of})"
     )
 
 
 def versions(run: Run) -> str:
     """Return the versions of what its LSTMs ran with, such as `jax 0.10.2, torch 2.13.0, Python 3.11.7`."""
     lstms = run.records[~run.records["track"].isin(LIMITS)]
-    ran = lstms.loc[lstms["status"] == "ok", "versions"]
-    known = ran if len(ran) else lstms["versions"]  # what did not run may lack its packages here
-    found = sorted({version for line in set(known.astype(str)) for version in line.split(", ")})
-    return f"{', '.join(found)}, Python {run.metadata.versions.get('python') or UNKNOWN}"
+    ok = lstms[lstms["status"] == "ok"]
+    if len(ok):
+        lstms = ok  # what did not run may lack its packages here
+    packages = sorted(set(", ".join(lstms["versions"].unique()).split(", ")))
+    return f"{', '.join(packages)}, Python {run.metadata.versions.get('python') or UNKNOWN}"
 
 
 def torch_and_jax(run: Run) -> str:
     """Return the versions of the two that a run is known by, as far as it had them."""
-    known = run.metadata.versions
-    return ", ".join(f"{name} {known[name]}" for name in ("torch", "jax") if known.get(name))
+    installed = run.metadata.versions
+    return ", ".join(
+        f"{name} {installed[name]}" for name in ("torch", "jax") if installed.get(name)
+    )
 
 
 def peak_and_noise(run: Run) -> list[str]:
     """Return a line on the peak and on how far replicates are apart, if known."""
-    said = list(peak.reached(run))
+    parts = list(peak.reached(run))
     noise = estimates.noise(run)
     if noise.words:
-        said.append(f"noise: {noise.words} (the median standard deviations)")
+        parts.append(f"noise: {noise.words} (the median standard deviations)")
     if noise.warning:
-        said.append(noise.warning)
-    return ["; ".join(said)] if said else []
+        parts.append(noise.warning)
+    return ["; ".join(parts)] if parts else []
 
 
 def card(run: Run) -> list[str]:
     """Return a line on the GPU's clock, and one on turns in which it held itself back, or somebody else used it."""
     lines = []
-    said = []
     megahertz = run.turns["gpu_hertz"].dropna() / 1e6
-    if not megahertz.empty:
+    if len(megahertz):
         lines.append(f"the GPU's clock was {megahertz.min():.0f} to {megahertz.max():.0f} MHz")
-    throttled, others = (
-        run.turns[name].fillna(0).astype(int) for name in ("gpu_throttled", "gpu_others")
-    )
-    if (held := throttled > 0).any():
-        reasons = functools.reduce(operator.or_, set(throttled))
-        said.append(
-            f"THE GPU HELD ITSELF BACK in {held.sum()} of {len(held)} turns ({cards.words(reasons)})"
-        )
-    if (shared := others > 0).any():
-        said.append(f"OTHERS USED THE GPU in {shared.sum()} of {len(shared)} turns")
-    if said:
-        lines.append("; ".join([*said, "measure again before you believe these times"]))
+    turns = len(run.turns)
+    faults = []
+    throttled = run.turns["gpu_throttled"]
+    throttled = throttled[throttled > 0].astype(int)
+    if len(throttled):
+        reasons = cards.words(np.bitwise_or.reduce(throttled))
+        faults.append(f"THE GPU HELD ITSELF BACK in {len(throttled)} of {turns} turns ({reasons})")
+    shared = (run.turns["gpu_others"] > 0).sum()
+    if shared:
+        faults.append(f"OTHERS USED THE GPU in {shared} of {turns} turns")
+    if faults:
+        lines.append("; ".join([*faults, "measure again before you believe these times"]))
     return lines

@@ -12,9 +12,9 @@ import pandas as pd
 from benchmarks import processors
 from benchmarks.tables import Column
 from reports.charts.drawing import Drawing
+from reports.code_age import is_today
 from reports.estimates import blocks_of
 from reports.frames import Run
-from reports.today import is_today
 
 PURPOSES = {"train_step": "Training", "forward": "Inference"}
 WORKLOAD = "sequence"
@@ -75,17 +75,12 @@ class Report:
 
         `where` is the problem's name, and the device's too where there are several.
         """
-        rows = self.summary[
-            (self.summary["workload"] == WORKLOAD) & self.summary["mode"].isin(PURPOSES)
-        ]
-        order = {
-            problem: k
-            for k, problem in enumerate(dict.fromkeys(self.summary["problem"].astype(str)))
-        }
-        where = problem = rows["problem"].astype(str)
-        if len(set(rows["device"])) > 1:
-            where = problem + " on " + rows["device"].astype(str)
-        return rows.assign(position=problem.map(order), where=where, older=~is_today(rows))
+        rows = self.summary.assign(position=self.summary["problem"].factorize()[0])
+        rows = rows[(rows["workload"] == WORKLOAD) & rows["mode"].isin(PURPOSES)]
+        where = rows["problem"]
+        if len(rows["device"].unique()) > 1:
+            where = where + " on " + rows["device"]
+        return rows.assign(where=where, older=~is_today(rows))
 
     @cached_property
     def sound(self) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from impls.core.files import write_text, write_whole
-from reports import frames, parts, tables, today
+from reports import code_age, frames, parts, tables
 from reports.charts.drawing import Drawing, file_name, write
 from reports.frames import Run, Unreadable
 from reports.report import Report
@@ -46,7 +46,7 @@ def reports(
         click.ClickException: the page's folder holds something else than a report, which must not be lost.
     """
     read, unreadable = frames.read_runs(paths)
-    runs = today.in_order(read)
+    runs = code_age.in_order(read)
     if runs and folder and not _is_free(page):
         raise click.ClickException(f"{page} holds something else than a report; give another --out")
     named = zip(runs, names(runs), strict=True)

@@ -42,9 +42,9 @@ def word(name: str) -> Callable[[Any], str]:
     return lambda row: "–" if pd.isna(getattr(row, name)) else str(getattr(row, name))
 
 
-def words_of(name: str, header: str | None = None) -> Column:
+def words_of(name: str, header: str | None = None, **options: Any) -> Column:
     """Return the column of an attribute that holds words; its header is the name, where nothing else is given."""
-    return Column(name, header or name, word(name), words=True)
+    return Column(name, name if header is None else header, word(name), words=True, **options)
 
 
 WHERE = tuple(map(words_of, ("problem", "mode", "device")))
@@ -52,12 +52,8 @@ WHERE = tuple(map(words_of, ("problem", "mode", "device")))
 
 def ratio(name: str = "ratio") -> Callable[[Any], str]:
     """Return a cell that shows a ratio with its interval."""
-    ends = (name, f"{name}_low", f"{name}_high")
-    return lambda row: (
-        "–"
-        if pd.isna(getattr(row, name))
-        else interval(*(float(getattr(row, end)) for end in ends))
-    )
+    low, high = f"{name}_low", f"{name}_high"
+    return lambda row: interval(getattr(row, name), getattr(row, low), getattr(row, high))
 
 
 def _time(row: Any) -> str:
@@ -71,13 +67,8 @@ def _ratio(row: Any) -> str:
     return "1" if row.verdict == BASELINE else ratio()(row)
 
 
-def number(name: str, words: Callable[[float], str]) -> Callable[[Any], str]:
-    """Return a cell that shows a number in some words."""
-    return lambda row: words(getattr(row, name))
-
-
-def _cores(used: float) -> str:
-    return "–" if pd.isna(used) else f"{used:.2f}"
+def _cores(row: Any) -> str:
+    return "–" if pd.isna(row.cores_used) else f"{row.cores_used:.2f}"
 
 
 def _gpu_busy(row: Any) -> str:
@@ -94,8 +85,8 @@ REASON = Column(
 def of_summary(baseline: str) -> Sequence[Column]:
     """Return the columns of a benchmark's table; the first one names the row."""
     return (
-        Column("implementation", "implementation", word("implementation"), words=True, breakable=False),
-        Column("track", "track", word("track"), words=True, priority=1),
+        words_of("implementation", breakable=False),
+        words_of("track", priority=1),
         Column(
             "time", "time [95 % interval]", _time, sort="seconds",
             note="of a call: the median over turns, then the geometric mean over replicates. A row without a time has"
@@ -118,34 +109,36 @@ def of_summary(baseline: str) -> Sequence[Column]:
             note="yes if all others of the track are slower. unclear if it may be the fastest.",
         ),
         Column(
-            "peak", "% of peak", where_ok(number("peak_share", share)), False, 5, "peak_share",
+            "peak", "% of peak", where_ok(lambda row: share(row.peak_share)), priority=5, sort="peak_share",
             note="the operations per second of the products that every LSTM of that problem needs, as a share of the"
             " peak that stands above the tables. No LSTM does more than multiply-adds in registers.",
         ),
         Column(
-            "cores", "cores", where_ok(number("cores_used", _cores)), False, 8, "cores_used",
+            "cores", "cores", where_ok(_cores), priority=8, sort="cores_used",
             note="CPU seconds per second.",
         ),
         Column(
-            "first_call", "first call", number("first_call_seconds", duration), False, 4, "first_call_seconds",
+            "first_call", "first call", lambda row: duration(row.first_call_seconds),
+            priority=4, sort="first_call_seconds",
             note="cold, with an empty compile cache.",
         ),
         Column(
-            "pipelined", "pipelined", number("pipelined_seconds", duration), False, 6, "pipelined_seconds",
+            "pipelined", "pipelined", lambda row: duration(row.pipelined_seconds),
+            priority=6, sort="pipelined_seconds",
             note="the time of a call where many are submitted to the GPU and waited for once. No verdict uses it.",
         ),
         Column(
-            "gpu", "GPU busy", _gpu_busy, False, 5, "gpu_seconds",
+            "gpu", "GPU busy", _gpu_busy, priority=5, sort="gpu_seconds",
             note="how long the GPU works for a call, as CUPTI says, and in brackets how many kernels it runs, those"
             " inside a CUDA graph too. Tracing slows it down a little.",
         ),
         Column(
-            "memory", "memory", number("peak_bytes", size), False, 3, "peak_bytes",
+            "memory", "memory", lambda row: size(row.peak_bytes), priority=3, sort="peak_bytes",
             note="peak resident memory, above what the process held before the benchmark was opened; on a GPU, the peak"
             " of the framework's allocator.",
         ),
         Column(
-            "error", "error", number("error", error), False, 2, "error",
+            "error", "error", lambda row: error(row.error), priority=2, sort="error",
             note="the largest difference from a float64 reference, of any output or gradient, relative to the tensor's"
             " largest value.",
         ),
@@ -175,7 +168,7 @@ def notes(report: Report) -> list[str]:
 class Section:
     """The table of one benchmark: its columns, and its rows of the summary, grouped by track.
 
-    `benchmark` is its problem, workload, mode and device.
+    `benchmark` is its problem, workload, mode and device. Where an arm failed, the last column has the reasons.
     """
 
     benchmark: tuple[str, ...]
@@ -187,11 +180,6 @@ class Section:
         """Such as `t64-b16-i128-h128 · sequence · forward · cpu`."""
         return " · ".join(self.benchmark)
 
-    @property
-    def columns_with_reason(self) -> Sequence[Column]:
-        """The columns, and that of the reasons where an arm failed."""
-        return self.columns if all(map(is_ok, self.rows)) else (*self.columns, REASON)
-
 
 def sections(report: Report) -> Iterator[Section]:
     """Yield a Section for each benchmark; its rows are in the order of the tracks, and then the fastest first."""
@@ -199,7 +187,12 @@ def sections(report: Report) -> Iterator[Section]:
     ranked = report.summary.assign(rank=report.summary["track"].astype(str).map(tracks.rank))
     for benchmark, group in ranked.groupby(BENCHMARK, sort=False):
         rows = group.sort_values(["rank", "track", "ratio", "seconds"], kind="stable")
-        yield Section(tuple(map(str, benchmark)), shown, list(rows.itertuples(index=False)))
+        failed = (group["status"] != "ok").any()
+        yield Section(
+            tuple(map(str, benchmark)),
+            [*shown, REASON] if failed else shown,
+            list(rows.itertuples(index=False)),
+        )
 
 
 def style(row: Any) -> str:
@@ -209,16 +202,18 @@ def style(row: Any) -> str:
 
 def markdown(report: Report) -> str:
     """Return table.md: what the run answers, then every table, under the preamble and above the notes."""
-    lines = ["# LSTM benchmarks", tables.items(preamble(report.run))]
+    parts = ["# LSTM benchmarks", tables.items(preamble(report.run))]
     for answer in report.answers:
-        lines += [f"## {markdown_cell(answer.title)}", markdown_cell(answer.sentence)]
-        lines.append(tables.markdown(answer.columns, answer.rows))
-    for section in sections(report):
-        lines += [
-            f"## {markdown_cell(section.title)}",
-            tables.markdown(section.columns_with_reason, section.rows),
+        parts += [
+            f"## {markdown_cell(answer.title)}",
+            markdown_cell(answer.sentence),
+            tables.markdown(answer.columns, answer.rows),
         ]
-    return "\n\n".join([*lines, tables.items(notes(report))]) + "\n"
+    for section in sections(report):
+        table = tables.markdown(section.columns, section.rows)
+        parts += [f"## {markdown_cell(section.title)}", table]
+    parts.append(tables.items(notes(report)))
+    return "\n\n".join(parts) + "\n"
 
 
 def csv_cell(value: object) -> object:
@@ -260,10 +255,11 @@ def _tex(text: str) -> str:
 
 def _table_latex(section: Section) -> str:
     """Return one benchmark's table for booktabs, with its caption above it."""
-    columns = section.columns_with_reason
-    cells = [[_tex(column.cell(row)) for column in columns] for row in section.rows]
-    texts = pd.DataFrame(cells, columns=[_tex(column.name) for column in columns])
-    alignment = "".join("l" if column.words else "r" for column in columns)
+    texts = pd.DataFrame(
+        [[_tex(column.cell(row)) for column in section.columns] for row in section.rows],
+        columns=[_tex(column.name) for column in section.columns],
+    )
+    alignment = "".join("l" if column.words else "r" for column in section.columns)
     return texts.to_latex(
         index=False, escape=False, column_format=alignment, caption=_tex(section.title)
     )
@@ -271,12 +267,6 @@ def _table_latex(section: Section) -> str:
 
 def latex(report: Report) -> str:
     """Return table.tex: every table, to be \\input; the preamble is in comments."""
-    lines = [f"% {one_line(line)}" for line in preamble(report.run)]
-    return "\n".join(
-        [
-            "% needs \\usepackage{booktabs,textcomp}",
-            *lines,
-            "",
-            *map(_table_latex, sections(report)),
-        ]
-    )
+    lines = ["% needs \\usepackage{booktabs,textcomp}"]
+    lines += [f"% {one_line(line)}" for line in preamble(report.run)]
+    return "\n".join([*lines, "", *map(_table_latex, sections(report))])

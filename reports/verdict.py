@@ -23,11 +23,9 @@ def verdicts(ratios: pd.DataFrame, alpha: float = ALPHA) -> pd.Series:
 
     Everything else is unclear, also a ratio from one replicate.
     """
-    p = ratios["ratio_p"].to_numpy(float).copy()
-    p[ratios["ratio_n"].to_numpy(float) < 2] = np.nan
-    words = np.where(ratios["ratio"].to_numpy(float) < 1, FASTER, SLOWER).astype(object)
-    words[~(holm(p) < alpha)] = UNCLEAR
-    return pd.Series(words, index=ratios.index, dtype=object)
+    p = ratios["ratio_p"].where(ratios["ratio_n"] > 1)
+    words = (ratios["ratio"] < 1).map({True: FASTER, False: SLOWER})
+    return words.where(holm(p.to_numpy()) < alpha, UNCLEAR)
 
 
 def fastest(summary: pd.DataFrame, blocks: Blocks) -> pd.Series:
@@ -42,26 +40,24 @@ def fastest(summary: pd.DataFrame, blocks: Blocks) -> pd.Series:
     """
     words = pd.Series("", index=summary.index, dtype=object)
     running = summary[summary["status"] == "ok"]
-    contests = [
-        rows for _, rows in running.groupby([*BENCHMARK, "track"], sort=False) if len(rows) > 1
-    ]
+    contests: dict[Any, pd.DataFrame] = {}
+    for _, rows in running.groupby([*BENCHMARK, "track"], sort=False):
+        if len(rows) > 1:
+            number = "ratio" if rows["ratio"].notna().all() else "seconds"
+            best = rows[number].idxmin()
+            contests[best] = rows.drop(best)
     if not contests:
         return words
-    least: list[Any] = [
-        rows["ratio" if rows["ratio"].notna().all() else "seconds"].idxmin() for rows in contests
-    ]
-    others = pd.concat([rows.drop(index) for rows, index in zip(contests, least, strict=True)])
-    rivals = np.repeat(least, [len(rows) - 1 for rows in contests])
-    compared = blocks.ratios(others, summary.loc[rivals])
-    slower = (compared["ratio"] > 1) & (holm(compared["ratio_p"].to_numpy(float)) < ALPHA)
-    for index, rows in zip(least, contests, strict=True):
-        rest = rows.drop(index)
-        if not (compared.loc[rest.index, "ratio_n"] > 1).all():
+    bests = np.repeat(list(contests), list(map(len, contests.values())))
+    compared = blocks.ratios(pd.concat(contests.values()), summary.loc[bests])
+    slower = (compared["ratio"] > 1) & (holm(compared["ratio_p"].to_numpy()) < ALPHA)
+    for best, others in contests.items():
+        if not (compared.loc[others.index, "ratio_n"] > 1).all():
             continue
-        beaten, baseline = slower[rest.index], rest.index[rest["verdict"] == BASELINE]
-        if rows.loc[index, "verdict"] == BASELINE:
-            beaten = rest["verdict"] == SLOWER
-        beaten[baseline] = rows.loc[index, "verdict"] == FASTER
-        words[index] = YES if beaten.all() else UNCLEAR
+        beaten = slower[others.index]
+        if summary.loc[best, "verdict"] == BASELINE:
+            beaten = others["verdict"] == SLOWER
+        beaten[others["verdict"] == BASELINE] = summary.loc[best, "verdict"] == FASTER
+        words[best] = YES if beaten.all() else UNCLEAR
         words[beaten.index[~beaten]] = UNCLEAR
     return words

@@ -17,7 +17,7 @@ from benchmarks.record import harmless
 from benchmarks.words import count
 from impls.core import registry
 from impls.core.files import write_text
-from reports import estimates, frames, tables, today
+from reports import code_age, estimates, frames, tables
 from reports.charts.drawing import file_name
 from reports.frames import ARM, Run, machine_label
 from reports.report import Report
@@ -136,7 +136,7 @@ def replaced(run: Run, folder: Path) -> list[Path]:
     found = []
     for path in frames.folders(folder):
         old = frames.read_run(path)
-        there = old.records[today.file_of(old.records["implementation"]).isin(names)][ARM]
+        there = old.records[code_age.file_of(old.records["implementation"]).isin(names)][ARM]
         same_machine = machine_label(old.metadata) == machine_label(run.metadata)
         known = set(there.astype(str).itertuples(index=False, name=None))
         if (

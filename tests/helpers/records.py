@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.cases import PUBLISHED as PUBLISHED_PROBLEMS
 from benchmarks.record import SCHEMA, SCHEMA_VERSION
-from reports import frames, today
+from reports import code_age, frames
 from tests.helpers.processes import ROOT
 
 PUBLISHED = sorted(path.parent for path in (ROOT / "reports" / "published").glob("*/results.parquet"))
@@ -50,7 +50,7 @@ def record(name: str, replicate: int, seconds: float | None, **changes: Any) -> 
         "implementation": name,
         "track": "default",
         "versions": "torch 2",
-        "digest": today.digests().get(name, "d"),
+        "digest": code_age.digests().get(name, "d"),
         "problem": "p",
         **sizes,
         "bidirectional": False,

@@ -27,7 +27,7 @@ def test_latex_takes_no_text_for_markup(tmp_path):
     lines = [line for line in written.splitlines() if line.endswith(r"\\")]
     assert len(lines) == 1 + len(section.rows)
     for line in lines:
-        assert line.replace(r"\&", "").count("&") == len(section.columns_with_reason) - 1
+        assert line.replace(r"\&", "").count("&") == len(section.columns) - 1
 
 
 SIGNS = st.text(alphabet="ab <>|&;#*_`~[]()!\\:/1-@$+.wGH=", max_size=20)
