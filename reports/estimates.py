@@ -15,7 +15,7 @@ import pandas as pd
 from benchmarks import ROOT, busy, json_files, processors
 from benchmarks.statistics import ratios
 from benchmarks.statistics.intervals import means, p_values, t_interval
-from benchmarks.statistics.rounds import of_one, of_several
+from benchmarks.statistics.rounds import mean_of_replicates, mean_of_rounds
 from reports.frames import ARM, Run
 from reports.tracks import LIMITS
 
@@ -62,7 +62,9 @@ def intervals(rows: pd.DataFrame, by: list[str], name: str, lasts: float | None)
         rows = rows.groupby([*by, "round"], as_index=False, sort=False).agg({"log": "mean"})
     groups = rows.groupby(by, sort=False)["log"]
     estimates = means([logs.to_numpy() for _, logs in groups])
-    estimates = of_several(estimates) if several else of_one(estimates, lasts or 0.0)
+    estimates = (
+        mean_of_rounds(estimates) if several else mean_of_replicates(estimates, lasts or 0.0)
+    )
     low, high = t_interval(estimates)
     table = rows[by].drop_duplicates(ignore_index=True)
     table[name] = np.exp(estimates.mean)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import click
 
-from benchmarks import choices, machine, tables
+from benchmarks import choices, hardware, machine, tables
 from benchmarks.agree import controls, report
 from benchmarks.agree.matrix import Matrix
 from benchmarks.cases import AGREE_PROBLEMS
@@ -74,8 +74,8 @@ def agree(options: AgreeOptions) -> int:
             raise click.UsageError(
                 f"write --problem {without} --dtype {problem.dtype} in place of {problem.id}"
             )
-    choices.set_precision(options.precision, options.device)
-    choices.heed_signals()
+    hardware.set_precision(options.precision, options.device)
+    command_line.heed_signals()
     dtypes = options.dtypes or [
         dtype
         for dtype in DTYPES

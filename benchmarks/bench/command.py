@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from benchmarks import choices, json_files
+from benchmarks import json_files, out_folder
 from benchmarks.bench.results_json import pytest_benchmark_json
 from benchmarks.bench.run import measure
 from benchmarks.bench.run_options import RunOptions, resolved, resumed
@@ -45,8 +45,8 @@ def bench(options: RunOptions) -> int:
     near = command_line.near(folder)
     resume = command_line.again("benchmarks", "bench", "--resume", near)
     report = ["reports", "report", near]
-    choices.heed_signals()
-    choices.claim(folder / "run.json")
+    command_line.heed_signals()
+    out_folder.claim(folder / "run.json")
     try:
         run = measure(options, folder)
         records = run.records

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from benchmarks import choices, json_files, machine
+from benchmarks import hardware, json_files, machine
 from benchmarks.bench.rounds import SavedRun, joined, paced
 from benchmarks.bench.run_options import FILES, RunOptions, changed, files_used, resumed
 from benchmarks.options import new_run_id
@@ -105,7 +105,7 @@ def measure(options: RunOptions, folder: Path) -> SavedRun:
         return measure_rounds(options, folder)
     began = time.time()
     run = Run(options, folder)
-    cores = choices.choose_cores(options.threads, options.device)
+    cores = hardware.choose_cores(options.threads, options.device)
     with progress() as advance:
         records = run.execute(cores, advance).records
         saved = SavedRun(folder, records, machine.describe(options, at=options.commit))

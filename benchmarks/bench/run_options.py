@@ -13,7 +13,7 @@ from typing import Annotated
 import click
 import msgspec
 
-from benchmarks import ROOT, choices, json_files, machine, processors
+from benchmarks import ROOT, choices, hardware, json_files, machine, out_folder, processors
 from benchmarks.cases import PRESETS, Benchmark, pairs_of
 from benchmarks.metadata import Commit
 from benchmarks.options import Flag, Options, given
@@ -160,7 +160,7 @@ def planned(options: RunOptions) -> RunOptions:
     if options.workloads or options.modes:
         pairs = pairs_of(options.workloads, options.modes)
     benchmarks = [Benchmark(problem, *pair).id for problem in problems for pair in pairs]
-    choices.set_precision(options.precision, options.device)
+    hardware.set_precision(options.precision, options.device)
     return msgspec.structs.replace(
         options,
         implementations=tuple(implementation.text for implementation in implementations),
@@ -180,7 +180,7 @@ def of_machine(options: RunOptions) -> RunOptions:
     """Return the options with what they leave to the machine, as this one has it."""
     return msgspec.structs.replace(
         options,
-        threads=len(choices.choose_cores(options.threads, options.device)),
+        threads=len(hardware.choose_cores(options.threads, options.device)),
         used=options.used | machine_used(options.device),
     )
 
@@ -192,7 +192,7 @@ def resolved(options: RunOptions) -> tuple[RunOptions, Path]:
         The options with nothing left open, and the folder of the run.
     """
     whole = of_machine(planned(options))
-    folder = choices.usable_out(options.out, options.preset)
+    folder = out_folder.usable_out(options.out, options.preset)
     (folder / "raw").mkdir()  # of two processes at once, only one can
     json_files.write(folder / "run.json", whole)
     return whole, folder
@@ -219,5 +219,5 @@ def resumed(options: RunOptions) -> tuple[RunOptions, Path]:
     change = changed(began, files_used(folder))
     if change:
         raise click.UsageError(f"{change}; start a new run")
-    choices.set_precision(began.precision, began.device)
+    hardware.set_precision(began.precision, began.device)
     return began, folder

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import choices, json_files, machine
+from benchmarks import json_files, machine, out_folder
 from benchmarks.cases import GATED_MODES, GATED_PROBLEM
 from benchmarks.metadata import Metadata
 from benchmarks.options import command
@@ -47,7 +47,7 @@ def regression(options: GateOptions) -> int:
     """
     gate = Gate(options)
     try:
-        choices.heed_signals()
+        command_line.heed_signals()
         gate.run()
     except (click.ClickException, click.Abort):
         raise
@@ -85,7 +85,7 @@ class Gate:
             self.options = json_files.read(Path(self.options.file), GateOptions)
         self.options, self.compared, self.cores = resolved(self.options)
         options = self.options
-        self.folder = choices.usable_out(options.out, "regression")
+        self.folder = out_folder.usable_out(options.out, "regression")
         if self.compared.alike and not options.even_if_same:
             self.conclude(alike(self.compared.base.names, options.benchmarks, options.margin))
             return
@@ -110,11 +110,8 @@ class Gate:
         """Write all files, and print the result, also where they can't be written. `took`: how long it took."""
         options, compared = self.options, self.compared
         result.left_out = compared.left_out
-        title = compared.title + (
-            f"{outcome.ONE_OF}{options.gates} gates" if options.gates > 1 else ""
-        )
         code = {side.label: comparison.code_of(side) for side in (compared.base, compared.head)}
-        self.told = result.written(title, options.strict, code)
+        self.told = result.written(compared.title, options.strict, code, options.gates)
         self.line = self.told.verdict
         exit_code = 1 if result.worse else 3  # where the files can't be written
         try:
@@ -128,11 +125,11 @@ class Gate:
             self.exit_code = exit_code
             if took:
                 command_line.say(took)
-            report.show(result, title, self.line, output())
+            report.show(result, self.told.heading, self.line, output())
 
     def markdown(self, result: Result) -> str:
         """Return the report."""
-        return report.markdown(result, self.told.title, self.told.verdict, self.provenance)
+        return report.markdown(result, self.told.heading, self.told.verdict, self.provenance)
 
     def explain(self, result: Result, slowdowns: Sequence[Finding], place: Path) -> None:
         """Find out where it is slower, and add that to the report; what is found before an interruption, too."""
@@ -154,7 +151,7 @@ def write_files(
     json_files.write(folder / "environment.json", described)
     write_records(folder / "regression.parquet", result.records, COMPARED)
     write_text(folder / REPORT, markdown)
-    write_text(folder / "regression.xml", report.junit(result, told.title))
+    write_text(folder / "regression.xml", report.junit(result, told.heading))
     json_files.write(folder / outcome.FILE, told)
     to_summary(markdown)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import click
 import msgspec
 
-from benchmarks import choices
+from benchmarks import choices, hardware
 from benchmarks.cases import GATED_MODES, GATED_PROBLEM, Benchmark, pairs_of
 from benchmarks.options import Flag, Options
 from benchmarks.regression import comparison, decision
@@ -118,11 +118,21 @@ def turn_seconds(benchmarks: int, device: str) -> float:
     return max(TURN_SECONDS, FILLED * SPACING_SECONDS / (4 * benchmarks), LEAST_TURN[device])
 
 
-def choose_benchmarks(options: GateOptions) -> tuple[str, ...]:
-    """Return the benchmarks that the options ask for; by default a sequence's forward and train step."""
+def planned(options: GateOptions) -> GateOptions:
+    """Check what does not depend on the machine, and return the options with their benchmarks.
+
+    By default these are a sequence's forward and train step.
+    """
+    if (options.base is None) == (not options.base_requirements):
+        raise click.UsageError("give either --base REV or --base-requirement SPEC")
+    if options.head is not None and options.base is None:
+        raise click.UsageError("--head takes --base")
+    if options.benchmarks:
+        return options
     problems = choices.choose_problems(options.problems, None, [GATED_PROBLEM])
     pairs = pairs_of(options.workloads, options.modes or (() if options.workloads else GATED_MODES))
-    return tuple(Benchmark(problem, *pair).id for problem in problems for pair in pairs)
+    benchmarks = tuple(Benchmark(problem, *pair).id for problem in problems for pair in pairs)
+    return msgspec.structs.replace(options, benchmarks=benchmarks)
 
 
 def resolved(options: GateOptions) -> tuple[GateOptions, Comparison, tuple[int, ...]]:
@@ -131,13 +141,9 @@ def resolved(options: GateOptions) -> tuple[GateOptions, Comparison, tuple[int, 
     Returns:
         The options with nothing left open, base and head, and the processors of each implementation.
     """
-    if (options.base is None) == (not options.base_requirements):
-        raise click.UsageError("give either --base REV or --base-requirement SPEC")
-    if options.head is not None and options.base is None:
-        raise click.UsageError("--head takes --base")
     try:
-        benchmarks = options.benchmarks or choose_benchmarks(options)
-        cores = choices.choose_cores(options.threads, options.device)
+        options = planned(options)
+        cores = hardware.choose_cores(options.threads, options.device)
         if options.base is not None:
             compared = comparison.by_revision(options.implementations, options.base, options.head)
         else:
@@ -147,8 +153,7 @@ def resolved(options: GateOptions) -> tuple[GateOptions, Comparison, tuple[int, 
     both = len({*compared.base.versions} & {*compared.head.versions})
     whole = msgspec.structs.replace(
         options,
-        benchmarks=benchmarks,
         baseline="base",
-        turn_seconds=turn_seconds(max(1, both * len(benchmarks)), options.device),
+        turn_seconds=turn_seconds(max(1, both * len(options.benchmarks)), options.device),
     )
     return whole, compared, cores

@@ -23,8 +23,6 @@ from benchmarks.words import count
 
 FILE = "regression.json"
 """The result of a gate, for programs. A fleet's verdict is made of these."""
-ONE_OF = "; one of a fleet's "
-"""In the title of a gate of a fleet: how many there are follows."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,10 @@ ABSENT = ("missing", "unsupported", "not_installed", "no_device")
 
 
 class Written(msgspec.Struct, frozen=True):
-    """The content of FILE. `verdict` is the last line of the report, `code` a hash of each side's files."""
+    """The content of FILE. `verdict` is the last line of the report, `code` a hash of each side's files.
+
+    `gates` is how many a fleet has of it, and `strict` whether an unclear verdict is an exit code.
+    """
 
     title: str
     verdict: str
@@ -59,6 +60,13 @@ class Written(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...]
     standings: tuple[Standing, ...]
     left_out: tuple[str, ...] = ()
+    gates: int = 1
+    strict: bool = False
+
+    @property
+    def heading(self) -> str:
+        """What was compared, and how many gates share the chance of a false alarm."""
+        return self.title + (f"; one of a fleet's {self.gates} gates" if self.gates > 1 else "")
 
 
 def read(folder: Path) -> Written:
@@ -155,7 +163,7 @@ class Result:
             return f"{line}; but unclear: {unclear}"
         return line
 
-    def written(self, title: str, strict: bool, code: dict[str, str]) -> Written:
+    def written(self, title: str, strict: bool, code: dict[str, str], gates: int = 1) -> Written:
         """Return what FILE says of this."""
         verdict, findings, standings = (
             self.last_line(strict),
@@ -171,6 +179,8 @@ class Result:
             findings,
             standings,
             self.left_out,
+            gates,
+            strict,
         )
 
 

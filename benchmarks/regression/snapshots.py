@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.processes import CommandFailed, run
 from impls.core import contract
 from impls.core.environments import cache
 from impls.core.files import digest, temporary_folder
+from impls.core.processes import CommandFailed, run
 
 SKIPPED = ("__pycache__", ".git")
 IMPLS, CONTRACT = "impls", ("core", "api.py")

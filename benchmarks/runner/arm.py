@@ -37,7 +37,7 @@ WAIT_SECONDS = 1.0
 EXHAUSTED = 0.02
 """The share of the machine's memory that must be available, or a worker that is at work is ended."""
 SHARE = 0.5
-"""The most of the machine's memory that a worker may have."""
+"""The most of the machine's memory that a worker may have, where the options don't say."""
 GONE_SECONDS = 5.0
 """A process that has closed its socket must end within this time, or it is killed."""
 START_SECONDS = 300.0
@@ -48,7 +48,7 @@ class Arm:
     """An implementation in a worker process. The process is stopped except while it works on a request.
 
     Args:
-        options: the session's: device and precision, and the most seconds for an answer.
+        options: the session's: device and precision, the most memory, and the most seconds for an answer.
         folder: the folder of its compile caches and its log.
     """
 
@@ -257,7 +257,7 @@ class Arm:
         except psutil.Error:
             return
         memory = psutil.virtual_memory()
-        most = SHARE * memory.total
+        most = self.options.memory_bytes or SHARE * memory.total
         if resident > most:
             reason = f"; the limit is {most / GIB:.2f} GiB"
         elif memory.available < EXHAUSTED * memory.total:  # soon the machine would stand still

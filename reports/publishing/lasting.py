@@ -10,6 +10,7 @@ import pandas as pd
 from benchmarks import processors
 from benchmarks.calibration.pool import BASE, Pool
 from benchmarks.processors import Machine
+from benchmarks.regression.decision import GateKey
 from benchmarks.statistics import rounds
 from reports import frames
 from reports.estimates import PUBLISHED, Lasting, blocks_of, sound
@@ -34,7 +35,7 @@ def of_pool(pool: Pool) -> Logs:
             name, _, benchmark = key.partition(" ")
             times.append((key, replicate.round, float(np.median(log))))
             if name != frames.USUAL_BASELINE:
-                ratio = log - logs[f"{frames.USUAL_BASELINE} {benchmark}"]
+                ratio = log - logs[GateKey.of(frames.USUAL_BASELINE, benchmark)]
                 ratios.append((key, replicate.round, float(np.median(ratio))))
     return {
         "ratio": pd.DataFrame(ratios, columns=COLUMNS),
