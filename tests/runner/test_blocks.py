@@ -27,12 +27,9 @@ def entry_of(arm, benchmark=FORWARD, **known):
     return Entry(Benchmark.parse(benchmark), arm, Plan(3, 1), row)
 
 
-def opening(benchmark):
-    return requests.Open(benchmark.id, 0, None, 0)
-
-
 def replicate_of(*jobs, blocks=3):
-    return Replicate(jobs, opening, lambda _: "expected", blocks, random.Random(1))
+    opened = (lambda benchmark: requests.Open(benchmark.id, 0, None, 0), lambda _: "expected")
+    return Replicate(jobs, *opened, blocks, random.Random(1))
 
 
 def measure(*jobs, blocks=3, pipelined=False):
