@@ -32,12 +32,13 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Read a share."""
-        if isinstance(value, float):
-            return value
+        text = str(value)
         try:
-            share = float(value[:-1]) / 100 if value.endswith("%") else float(value)
+            share = float(text.removesuffix("%"))
         except ValueError:
             self.fail(f"{value!r} is not a percentage; write 2% or 0.02", param, ctx)
+        if text.endswith("%"):
+            share /= 100
         if not 0.001 <= share <= 1:
             self.fail(
                 f"{value} is not between 0.1% and 100%; 2 % is written 2% or 0.02", param, ctx
@@ -150,10 +151,10 @@ def resolved(options: GateOptions) -> tuple[GateOptions, Comparison, tuple[int, 
             compared = comparison.by_requirement(options.implementations, options.base_requirements)
     except (ValueError, OSError) as error:
         raise click.UsageError(str(error)) from None
-    both = len({*compared.base.versions} & {*compared.head.versions})
+    both = compared.base.versions.keys() & compared.head.versions.keys()
     whole = msgspec.structs.replace(
         options,
         baseline="base",
-        turn_seconds=turn_seconds(max(1, both * len(options.benchmarks)), options.device),
+        turn_seconds=turn_seconds(max(1, len(both) * len(options.benchmarks)), options.device),
     )
     return whole, compared, cores
