@@ -6,17 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks import json_files, processors
-from benchmarks.bench.rounds import ENVIRONMENT, RESULTS
-from benchmarks.metadata import Metadata
+from benchmarks.metadata import ENVIRONMENT, Metadata, read_metadata
 from benchmarks.options import Options
-from benchmarks.processors import UNKNOWN, name_and_driver
-from benchmarks.record import SCHEMA, SCHEMA_VERSION, TURN
+from benchmarks.processors import UNKNOWN
+from benchmarks.record import MEASURED, RESULTS, SCHEMA, SCHEMA_VERSION, TURN, UNTRUE
 from benchmarks.words import count, listed
 from impls.core.command_line import describe
 from impls.core.precision import TF32
@@ -107,7 +107,7 @@ def _read_folder(path: Path) -> Run:
     if not (path / ENVIRONMENT).exists():
         raise Unreadable(f"{path} holds no finished run: it has no {ENVIRONMENT}")
     records, turns = _frames(path, _table(path / RESULTS))
-    metadata = json_files.read(path / ENVIRONMENT, Metadata)
+    metadata = read_metadata(path / ENVIRONMENT)
     measured = sorted(set(records["run_id"]))
     described = sorted(metadata.rounds or [metadata.run.run_id])
     if measured != described:
@@ -185,7 +185,22 @@ def _frames(path: Path, table: pa.Table) -> tuple[pd.DataFrame, pd.DataFrame]:
     if wrong.any():
         first = "/".join(map(str, records.loc[wrong, KEY].iloc[0]))
         raise Unreadable(f"{path}: the record {first} lacks a value or its time, or is there twice")
-    return records, turns.assign(record=pc.list_parent_indices(lists).to_numpy())
+    records = withdrawn(records)
+    turns = turns.assign(record=pc.list_parent_indices(lists).to_numpy())
+    return records, turns[turns["record"].map(records["status"]) == "ok"]
+
+
+def withdrawn(records: pd.DataFrame) -> pd.DataFrame:
+    """Return the records as record.withdraw leaves them: older files hold times of what failed."""
+    failed = records[records["status"] != "ok"]
+    untrue_first = failed.iloc[np.argsort(~failed["status"].isin(UNTRUE), kind="stable")]
+    failures = untrue_first.drop_duplicates(ARM)[[*ARM, "status", "reason"]]
+    of_arm = records[ARM].merge(failures, on=ARM, how="left")
+    ok = of_arm["status"].isna()
+    changed = {name: records[name].where(ok, of_arm[name]) for name in ("status", "reason")}
+    changed |= {name: records[name].where(ok) for name in MEASURED if name != "turns"}
+    first_call = records["first_call_seconds"].mask(changed["status"].isin(UNTRUE))
+    return records.assign(**changed, first_call_seconds=first_call)
 
 
 def _fitted(table: pa.Table, schema: pa.Schema) -> pd.DataFrame:
@@ -204,7 +219,7 @@ def machine_label(metadata: Metadata) -> str:
     changed a time.
     """
     machine, run = metadata.machine, metadata.run
-    gpu = f" + {name_and_driver(machine.gpu)[0]}" if machine.gpu else ""
+    gpu = f" + {machine.gpu}" if machine.gpu else ""
     gpu += ", TF32" if run.precision == TF32 else ""
     threads = count(run.threads, "thread") if run.threads else f"{UNKNOWN} threads"
     return f"{processors.key(machine)}{gpu}, {threads}"

@@ -39,7 +39,7 @@ def _machine(run: Run) -> str:
     if machine.memory_bytes:
         parts.append(f"{machine.memory_bytes / 2**30:.0f} GiB")
     if machine.gpu:
-        parts.append(machine.gpu)
+        parts.append(machine.gpu_with_driver)
     return f"{', '.join(parts)}; {machine.system}"
 
 

@@ -67,7 +67,7 @@ class Report:
     def label(self) -> str:
         """Such as `2026-11-24-190533-quick · Intel(R) Xeon(R) Processor`."""
         machine = self.run.metadata.machine
-        return f"{self.name} · {machine.gpu or processors.words(machine)}"
+        return f"{self.name} · {machine.gpu_with_driver or processors.words(machine)}"
 
     @cached_property
     def rows(self) -> pd.DataFrame:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
-from benchmarks.record import UNTRUE
 from reports import estimates, peak, verdict
 from reports.frames import ARM, BENCHMARK, Run
 from reports.tracks import LIMITS
@@ -31,16 +29,13 @@ Of peaks it is the least: what earlier benchmarks of a process left behind diffe
 def summarise(run: Run) -> pd.DataFrame:
     """Return a row for each ARM, the fastest first in its benchmark; a failed arm comes last, with its reason.
 
-    An arm that failed in any replicate has no estimate. One that disagrees or went wrong has no time at all.
+    An arm that failed in any replicate has no time: see frames.withdrawn.
 
     Columns: ARM, CONSTANT, OF_WORST, first_call_seconds, status, reason; seconds and ratio (to the baseline), each with
     _low, _high and _n; verdict, fastest (in its track), peak_share, peak_share_low, and OF_REPLICATES.
     """
     records = run.records
-    # an arm that failed in any replicate has no time: its earlier results may be as wrong
-    failed = records.loc[records["status"] != "ok", [*ARM, "status", "reason"]]
-    untrue = failed["status"].isin(UNTRUE)
-    failed = pd.concat([failed[untrue], failed[~untrue]]).drop_duplicates(ARM)
+    failed = records[records["status"] != "ok"].drop_duplicates(ARM)[[*ARM, "status", "reason"]]
     medians = estimates.sound(records).groupby(ARM).agg(OF_REPLICATES)
     blocks = estimates.blocks_of(run)
     rows = records.drop_duplicates(ARM)[[*ARM, *CONSTANT]]
@@ -56,7 +51,6 @@ def summarise(run: Run) -> pd.DataFrame:
     rows = rows[~rows["track"].isin(LIMITS)].reset_index(drop=True)
     rows["status"] = rows["status"].fillna("ok")
     rows["reason"] = rows["reason"].fillna("")
-    rows.loc[rows["status"].isin(UNTRUE), "first_call_seconds"] = np.nan
     rows["verdict"] = verdict.verdicts(rows[rows["ratio"].notna()])
     is_baseline = (rows["implementation"] == run.baseline) & (rows["status"] == "ok")
     rows.loc[is_baseline, ["ratio", "ratio_low", "ratio_high"]] = 1.0
