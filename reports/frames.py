@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,9 +17,10 @@ from benchmarks.bench.rounds import ENVIRONMENT, RESULTS
 from benchmarks.metadata import Metadata
 from benchmarks.options import Options
 from benchmarks.processors import UNKNOWN, name_and_driver
-from benchmarks.record import SCHEMA, SCHEMA_VERSION, TURN
+from benchmarks.record import MOST_BYTES, SCHEMA, SCHEMA_VERSION, TURN
 from benchmarks.words import count, listed
 from impls.core.command_line import describe
+from impls.core.files import read_regular
 from impls.core.precision import TF32
 from impls.core.text import one_line
 from reports import benchmark_json
@@ -91,29 +93,30 @@ def read_run(path: Path) -> Run:
 
 
 def _read(path: Path) -> Run:
+    metadata = Metadata(run=Options())
     if path.is_dir():
-        return _read_folder(path)
-    if path.suffix != ".json":
-        records, turns = _frames(path, _table(path))
-        return Run(path, records, turns, Metadata(run=_options(records, turns)))
-    if path.name == "results.json" and (path.parent / RESULTS).exists():
-        raise Unreadable(f"{path} is for other programs; give its folder, {path.parent}")
-    content = json_files.read(path, benchmark_json.File)
-    records, turns = _frames(path, content.records())
-    return Run(path, records, turns, content.metadata(_options(records, turns)))
-
-
-def _read_folder(path: Path) -> Run:
-    if not (path / ENVIRONMENT).exists():
-        raise Unreadable(f"{path} holds no finished run: it has no {ENVIRONMENT}")
-    records, turns = _frames(path, _table(path / RESULTS))
-    metadata = json_files.read(path / ENVIRONMENT, Metadata)
-    measured = sorted(set(records["run_id"]))
-    described = sorted(metadata.rounds or [metadata.run.run_id])
-    if measured != described:
-        raise Unreadable(
-            f"{path} mixes runs: its rows are of {listed(measured)}, and not of {listed(described)}"
-        )
+        if not (path / ENVIRONMENT).exists():
+            raise Unreadable(f"{path} holds no finished run: it has no {ENVIRONMENT}")
+        metadata = json_files.read(path / ENVIRONMENT, Metadata)
+        table = _table(path / RESULTS)
+    elif path.suffix == ".json":
+        if path.name == "results.json" and (path.parent / RESULTS).exists():
+            raise Unreadable(f"{path} is for other programs; give its folder, {path.parent}")
+        file = json_files.read(path, benchmark_json.File)
+        metadata = file.metadata()
+        table = file.records()
+    else:
+        table = _table(path)
+    records, turns = _frames(path, table)
+    if path.is_dir():
+        measured = sorted(set(records["run_id"]))
+        described = sorted(metadata.rounds or [metadata.run.run_id])
+        if measured != described:
+            raise Unreadable(
+                f"{path} mixes runs: its rows are of {listed(measured)}, and not of {listed(described)}"
+            )
+    else:
+        metadata = msgspec.structs.replace(metadata, run=_options(records, turns))
     return Run(path, records, turns, metadata)
 
 
@@ -141,10 +144,9 @@ def read_runs(paths: Iterable[Path]) -> tuple[list[Run], list[Unreadable]]:
 
 def _options(records: pd.DataFrame, turns: pd.DataFrame) -> Options:
     """Return what a run's records say of its options; the rest is unknown."""
-    threads = records["threads"].dropna()
     return Options(
         run_id=records["run_id"].iloc[0],
-        threads=int(threads.iloc[0]) if len(threads) else 0,
+        threads=int(records["threads"].fillna(0).max()),
         replicates=records["replicate"].nunique(),
         blocks=turns["block"].nunique(),
     )
@@ -152,10 +154,9 @@ def _options(records: pd.DataFrame, turns: pd.DataFrame) -> Options:
 
 def _table(path: Path) -> pa.Table:
     """Return the records of a Parquet file of any schema version."""
-    if not path.is_file():
-        raise Unreadable(f"{path} is not a file" if path.exists() else f"{path} does not exist")
+    content = pa.BufferReader(read_regular(path, MOST_BYTES))
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(content)
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = one_line(str(error), 120)
         raise Unreadable(f"{path} is not a readable Parquet file ({reason})") from None

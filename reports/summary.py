@@ -44,8 +44,6 @@ def summarise(run: Run) -> pd.DataFrame:
     medians = estimates.sound(records).groupby(ARM).agg(OF_REPLICATES)
     blocks = estimates.blocks_of(run)
     rows = records.drop_duplicates(ARM)[[*ARM, *CONSTANT]]
-    # the order in which they were asked for
-    rows = rows.assign(position=rows.groupby(BENCHMARK, sort=False).ngroup())
     worst = records.sort_values("error", ascending=False, kind="stable").drop_duplicates(ARM)
     worst = worst[[*ARM, *OF_WORST]]
     first_calls = records.groupby(ARM)["first_call_seconds"].median()
@@ -63,5 +61,6 @@ def summarise(run: Run) -> pd.DataFrame:
     rows.loc[is_baseline, "verdict"] = verdict.BASELINE
     rows["fastest"] = verdict.fastest(rows, blocks)
     rows = rows.join(peak.shares(run, rows, blocks))
-    rows = rows.sort_values(["position", "seconds"], kind="stable", ignore_index=True)
-    return rows.drop(columns="position")
+    # benchmarks are in the order in which they were asked for
+    position = rows.groupby(BENCHMARK, sort=False).ngroup()
+    return rows.iloc[np.lexsort((rows["seconds"], position))].reset_index(drop=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from benchmarks import processors, tables
-from benchmarks.tables import Column
+from benchmarks.tables import Cell, Column
 from benchmarks.words import (
     duration,
     error,
@@ -32,12 +32,12 @@ def is_ok(row: Any) -> bool:
     return bool(row.status == "ok")
 
 
-def where_ok(cell: Callable[[Any], str]) -> Callable[[Any], str]:
+def where_ok(cell: Cell) -> Cell:
     """Return a cell that is empty in the row of a failed arm."""
     return lambda row: cell(row) if is_ok(row) else ""
 
 
-def word(name: str) -> Callable[[Any], str]:
+def word(name: str) -> Cell:
     """Return a cell that shows an attribute of a row as it is; nothing known is a dash."""
     return lambda row: "–" if pd.isna(getattr(row, name)) else str(getattr(row, name))
 
@@ -50,7 +50,7 @@ def words_of(name: str, header: str | None = None, **options: Any) -> Column:
 WHERE = tuple(map(words_of, ("problem", "mode", "device")))
 
 
-def ratio(name: str = "ratio") -> Callable[[Any], str]:
+def ratio(name: str = "ratio") -> Cell:
     """Return a cell that shows a ratio with its interval."""
     low, high = f"{name}_low", f"{name}_high"
     return lambda row: interval(getattr(row, name), getattr(row, low), getattr(row, high))
@@ -184,7 +184,7 @@ class Section:
 def sections(report: Report) -> Iterator[Section]:
     """Yield a Section for each benchmark; its rows are in the order of the tracks, and then the fastest first."""
     shown = columns(report)
-    ranked = report.summary.assign(rank=report.summary["track"].astype(str).map(tracks.rank))
+    ranked = report.summary.assign(rank=report.summary["track"].map(tracks.rank))
     for benchmark, group in ranked.groupby(BENCHMARK, sort=False):
         rows = group.sort_values(["rank", "track", "ratio", "seconds"], kind="stable")
         failed = (group["status"] != "ok").any()
