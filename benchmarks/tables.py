@@ -64,8 +64,8 @@ class CleanConsole(Console):
 
 def output(width: int | None = None) -> CleanConsole:
     """Return standard output; where it is no terminal, it has this width."""
-    console = CleanConsole()
-    return console if console.is_terminal or width is None else CleanConsole(width=width)
+    is_terminal = CleanConsole().is_terminal
+    return CleanConsole(width=None if is_terminal else width)
 
 
 def fitting(

@@ -72,12 +72,16 @@ def duration(seconds: float) -> str:
 
 def size(count: float) -> str:
     """Return a number of bytes in MiB."""
-    return "–" if math.isnan(count) else f"{count / 2**20:.0f} MiB"
+    if math.isnan(count):
+        return "–"
+    return f"{count / 2**20:.0f} MiB"
 
 
 def share(value: float) -> str:
     """Return a share of 1 in per cent, with two digits, such as `41 %` or `0.62 %`."""
-    return "–" if math.isnan(value) else f"{two_digits(100 * value)} %"
+    if math.isnan(value):
+        return "–"
+    return f"{two_digits(100 * value)} %"
 
 
 def signed(seconds: float) -> str:
@@ -111,4 +115,6 @@ def time_with_interval(value: float, low: float, high: float) -> str:
 
 def error(value: float) -> str:
     """Return a relative error, such as `7e-07`."""
-    return "–" if math.isnan(value) else f"{value:.0e}"
+    if math.isnan(value):
+        return "–"
+    return f"{value:.0e}"

@@ -253,7 +253,7 @@ def sentences(said: Together) -> list[str]:
     ]
     lines += said.missing
     for node in good:
-        if noise(node.run).unsteady:
+        if noise(node.run).warning:
             lines.append(f"{node.words}: {noise(node.run).words}: {noise(node.run).warning}")
     for node in said.without:
         lines.append(

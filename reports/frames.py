@@ -35,22 +35,12 @@ FULL = [*KEY, "schema_version", "track", "versions", "dtype", "status"]
 NEEDED = {*FULL, "reason", "seconds", "turns"}
 """The columns without which a file holds no records of benchmarks."""
 RECORDS = SCHEMA.remove(SCHEMA.get_field_index("turns"))
-TURNS = pa.schema([
-    TURN.field(name)
-    for name in (
-        "block", "started", "seconds", "p99_seconds", "largest_seconds", "pressure_seconds", "outside_seconds",
-        "gpu_hertz", "gpu_throttled", "gpu_others",
-    )
-])  # fmt: skip
-"""The fields of a turn that tables and charts need."""
+TURNS = pa.schema(list(TURN))
 USUAL_BASELINE = "torch_lstm"
 
 
 class Unreadable(ValueError):
     """A run that can't be read. The message says in one line what is wrong."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(one_line(message, 1000))
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +71,9 @@ class Run:
         if self.metadata.run.baseline:
             return self.metadata.run.baseline
         names = self.records["implementation"].tolist()
-        return USUAL_BASELINE if USUAL_BASELINE in names else names[0]
+        if USUAL_BASELINE in names:
+            return USUAL_BASELINE
+        return str(names[0])
 
 
 def read_run(path: Path) -> Run:
@@ -89,7 +81,7 @@ def read_run(path: Path) -> Run:
     try:
         return _read(path)
     except (OSError, MemoryError, ValueError, OverflowError) as error:
-        raise Unreadable(describe(error)) from None
+        raise Unreadable(one_line(describe(error), 1000)) from None
 
 
 def _read(path: Path) -> Run:
@@ -132,13 +124,13 @@ def read_runs(paths: Iterable[Path]) -> tuple[list[Run], list[Unreadable]]:
     for path in paths:
         try:
             run = read_run(path)
-            if run.run_id in runs:
-                raise Unreadable(
-                    f"{path} is the same run as {runs[run.run_id].folder}: {run.run_id}"
-                )
-            runs[run.run_id] = run
         except Unreadable as error:
             errors.append(error)
+            continue
+        same = runs.setdefault(run.run_id, run)
+        if same is not run:
+            message = f"{path} is the same run as {same.folder}: {run.run_id}"
+            errors.append(Unreadable(one_line(message)))
     return list(runs.values()), errors
 
 
@@ -181,10 +173,10 @@ def _frames(path: Path, table: pa.Table) -> tuple[pd.DataFrame, pd.DataFrame]:
         raise Unreadable(
             f"{path} has schema version {newest}; this version reads up to {SCHEMA_VERSION}"
         )
-    wrong = records[FULL].isna().any(axis=1) | records.duplicated(KEY)
-    wrong |= (records["status"] == "ok") & ~(records["seconds"] > 0)
-    if wrong.any():
-        first = "/".join(map(str, records.loc[wrong, KEY].iloc[0]))
+    untimed = (records["status"] == "ok") & ~(records["seconds"] > 0)
+    wrong = records[records[FULL].isna().any(axis=1) | records.duplicated(KEY) | untimed]
+    if len(wrong):
+        first = "/".join(map(str, wrong[KEY].iloc[0]))
         raise Unreadable(f"{path}: the record {first} lacks a value or its time, or is there twice")
     return records, turns.assign(record=pc.list_parent_indices(lists).to_numpy())
 
@@ -204,11 +196,14 @@ def machine_label(metadata: Metadata) -> str:
     Times are compared only where all are equal. The GPU's driver is not among it: like a version, it may be what
     changed a time.
     """
-    machine, run = metadata.machine, metadata.run
-    gpu = f" + {name_and_driver(machine.gpu)[0]}" if machine.gpu else ""
-    gpu += ", TF32" if run.precision == TF32 else ""
-    threads = count(run.threads, "thread") if run.threads else f"{UNKNOWN} threads"
-    return f"{processors.key(machine)}{gpu}, {threads}"
+    machine = metadata.machine
+    run = metadata.run
+    label = processors.key(machine)
+    if machine.gpu:
+        label += f" + {name_and_driver(machine.gpu)[0]}"
+    if run.precision == TF32:
+        label += ", TF32"
+    return f"{label}, {count(run.threads, 'thread') if run.threads else f'{UNKNOWN} threads'}"
 
 
 def began(run_id: str) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from impls.core.operations import operations, peak_operations, peak_side
 from impls.core.problem import Problem
 from reports.estimates import Blocks
-from reports.frames import ARM, Run
+from reports.frames import Run
 from reports.tracks import PEAK
 
 
@@ -23,7 +23,7 @@ def shares(run: Run, rows: pd.DataFrame, blocks: Blocks) -> pd.DataFrame:
     """
     dtypes = dict(zip(run.records["problem"], run.records["dtype"], strict=True))
     shares = [_share(row, dtypes) for row in rows.itertuples()]
-    ratios = rows[ARM].merge(blocks.ratios_to(PEAK), on=ARM, how="left").set_index(rows.index)
+    ratios = blocks.ratios(rows, PEAK)
     return pd.DataFrame(
         {"peak_share": shares / ratios["ratio"], "peak_share_low": shares / ratios["ratio_high"]}
     )

@@ -98,6 +98,4 @@ def pair_ratios(report: Report, compared: pd.DataFrame, other: str) -> pd.DataFr
 
     Rows whose other one has no time are left out.
     """
-    others = compared.assign(implementation=compared[other])
-    ratios = blocks_of(report.run).ratios(compared, others)
-    return pd.concat([compared, ratios], axis=1)[ratios["ratio"].notna()]
+    return blocks_of(report.run).with_ratios(compared, compared[other])

@@ -14,7 +14,7 @@ from impls.core.files import write_text, write_whole
 from reports import code_age, frames, parts, tables
 from reports.charts.drawing import Drawing, file_name, write
 from reports.frames import Run, Unreadable
-from reports.report import Report
+from reports.report import Answer, Report
 from reports.site import pages as site
 from reports.summary import summarise
 
@@ -64,11 +64,15 @@ def _write(run: Run, name: str, folder: Path, page: Path, links: site.Links) -> 
     write_text(folder / "summary.csv", tables.csv(report.summary))
     write_text(folder / "table.md", tables.markdown(report))
     write_text(folder / "table.tex", tables.latex(report))
-    shown = [
-        write(each, folder / "figures") if isinstance(each, Drawing) else each
-        for each in report.shown
-    ]
-    raw_files = {run.folder.name: "raw data"} if run.folder.is_file() else RAW
+    shown: list[Drawing | Answer] = []
+    for each in report.shown:
+        if isinstance(each, Drawing):
+            shown.append(write(each, folder / "figures"))
+        else:
+            shown.append(each)
+    raw_files = RAW
+    if run.folder.is_file():
+        raw_files = {run.folder.name: "raw data"}
     present = [(file, what) for file, what in raw_files.items() if (folder / file).is_file()]
     report = replace(report, shown=shown, raw_files=present)
     if links:
@@ -101,7 +105,9 @@ def names(runs: Sequence[Run]) -> list[str]:
     for run in runs:
         path = run.folder.resolve()
         name = file_name(path.name if path.is_dir() else path.stem) or "run"
-        taken.append(file_name(name, run.run_id) if name in taken else name)
+        if name in taken:
+            name = file_name(name, run.run_id)
+        taken.append(name)
     return taken[1:]
 
 

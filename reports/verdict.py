@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from benchmarks.statistics.intervals import holm
@@ -43,13 +42,15 @@ def fastest(summary: pd.DataFrame, blocks: Blocks) -> pd.Series:
     contests: dict[Any, pd.DataFrame] = {}
     for _, rows in running.groupby([*BENCHMARK, "track"], sort=False):
         if len(rows) > 1:
-            number = "ratio" if rows["ratio"].notna().all() else "seconds"
-            best = rows[number].idxmin()
-            contests[best] = rows.drop(best)
+            numbers = rows["ratio"]
+            if numbers.isna().any():
+                numbers = rows["seconds"]
+            best: Any = numbers.idxmin()
+            contests[best] = rows.drop(best).assign(rival=rows.loc[best, "implementation"])
     if not contests:
         return words
-    bests = np.repeat(list(contests), list(map(len, contests.values())))
-    compared = blocks.ratios(pd.concat(contests.values()), summary.loc[bests])
+    rivals = pd.concat(contests.values())
+    compared = blocks.ratios(rivals, rivals["rival"])
     slower = (compared["ratio"] > 1) & (holm(compared["ratio_p"].to_numpy()) < ALPHA)
     for best, others in contests.items():
         if not (compared.loc[others.index, "ratio_n"] > 1).all():

@@ -89,8 +89,7 @@ def costs(report: Report) -> pd.DataFrame:
         return sound.head(0).reindex(
             columns=[*sound.columns, "same", "option", "cost", "over", "told"]
         )
-    known = lasting(report.run)
-    lasts = known.ratio if known else None
+    lasts = lasting(report.run).ratio
     both = both.assign(log=np.log(both["seconds"] / both["seconds_without"]), round=both["run_id"])
     rows = sound.merge(intervals(both, [*ARM, "same", "option"], "cost", lasts), on=ARM)
     of_all = [name for name in rest if name != "implementation"]

@@ -34,7 +34,7 @@ def tails(report: Report) -> pd.DataFrame:
     parts = []
     for name in TIMES:
         rows = records.assign(log=np.log(records[name]), round=records["run_id"])
-        parts.append(intervals(rows, arm, name, known.time if known else None).set_index(arm))
+        parts.append(intervals(rows, arm, name, known.time).set_index(arm))
     return pd.concat(parts, axis=1).reset_index()
 
 
