@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from impls.core.contract import MODES, MODES_OF
 from impls.core.problem import Problem
+from impls.core.workloads import MODES, MODES_OF, WORKLOADS
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,16 @@ class Benchmark:
 
     @property
     def timed_problem(self) -> Problem:
-        """The problem whose arrays are loaded: for `cell`, a single time step of the problem."""
-        return self.problem.replace(seq_len=1) if self.workload == "cell" else self.problem
+        """The problem whose arrays are loaded: without time steps that no call computes."""
+        workload = WORKLOADS[self.workload]
+        if workload.carries_state:
+            return self.problem
+        return self.problem.replace(seq_len=workload.steps_of(self.problem.seq_len))
+
+    @property
+    def changes_state(self) -> bool:
+        """Whether each call changes the state, so that a result depends on how many calls were made before."""
+        return WORKLOADS[self.workload].changes_state(self.mode)
 
     @classmethod
     def parse(cls, text: str) -> Benchmark:
@@ -54,11 +62,10 @@ class Preset:
 
 def pairs_of(workloads: Sequence[str], modes: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """Return pairs of workload and mode: by default of a sequence, and all modes of a workload."""
-    return tuple(
-        (workload, mode)
-        for workload in workloads or ("sequence",)
-        for mode in modes or MODES_OF[workload]
-    )
+    pairs: list[tuple[str, str]] = []
+    for workload in workloads or ("sequence",):
+        pairs += [(workload, mode) for mode in modes or MODES_OF[workload]]
+    return tuple(pairs)
 
 
 SEQUENCE = tuple(("sequence", mode) for mode in MODES)

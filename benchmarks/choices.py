@@ -22,21 +22,23 @@ import psutil
 from benchmarks import ROOT, machine
 from benchmarks.options import GIB
 from impls.core import command_line, reference, registry
+from impls.core.case_files import check_range, most_bytes, read_weights
 from impls.core.files import check_name, read_regular
 from impls.core.precision import IEEE, VARIABLE
 from impls.core.problem import Problem
 from impls.core.registry import Implementation
-from impls.core.weights import check_range, most_bytes, read_weights, shapes
+from impls.core.weights import shapes
+
+LONG_MINUTES = 10
+"""What compiles so long is not in the set `common`."""
 
 SETS: Mapping[str, Callable[[Implementation], bool]] = {
     "all": bool,
-    "common": lambda each: (
-        not each.requires and each.name != "torch_lstm_dynamic"
-    ),  # compiles for ten minutes
+    "common": lambda each: not each.requires and each.compile_minutes < LONG_MINUTES,
     "others": lambda each: bool(each.requires),
 }
-"""Sets of LSTMs: every one, those that run in the common environment but for one that compiles longer than all others
-together, and those with an environment of their own."""
+"""Sets of LSTMs: every one, those that run in the common environment and do not compile long, and those with an
+environment of their own."""
 
 
 def implementations(names: tuple[str, ...], peak: bool = False) -> list[Implementation]:

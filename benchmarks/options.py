@@ -15,8 +15,9 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import click
 import msgspec
 
-from impls.core.contract import DEVICES, MODES, WORKLOADS
+from impls.core.contract import DEVICES
 from impls.core.precision import IEEE, PRECISIONS
+from impls.core.workloads import MODES, WORKLOADS
 
 Kind = TypeVar("Kind", bound="Options")
 GIB = 2**30

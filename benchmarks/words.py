@@ -43,6 +43,11 @@ def listed(words: Sequence[str], last: str = "and") -> str:
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
+def span(words: Sequence[str]) -> str:
+    """Return the first and the last of some words, such as `a to b`; one where they are the same."""
+    return " to ".join(dict.fromkeys([*words[:1], *words[-1:]]))
+
+
 def markdown_cell(text: str) -> str:
     """Return text for one cell of a table in GitHub's Markdown: on one line, and every sign shown as it is.
 

@@ -66,9 +66,9 @@ def evaluate(implementation: str, case_path: Path, out: Path, dtype: str, device
     OUT gets output, h_n, c_n and, where the case has cotangents, grad_NAME for each of its arrays.
     """
     from impls.core import environments
+    from impls.core.case_files import read_case
     from impls.core.files import check_place
     from impls.core.precision import framework_variables
-    from impls.core.weights import read_case
 
     try:
         chosen = registry.resolve(implementation)

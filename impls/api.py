@@ -6,8 +6,6 @@ from impls.core.contract import (
     EPSILON,
     LEARNING_RATE,
     MAX_NORM,
-    MODES,
-    MODES_OF,
     NoDevice,
     NotInstalled,
     Prepare,
@@ -18,4 +16,5 @@ from impls.core.contract import (
 from impls.core.operators import Ran, added, longest
 from impls.core.precision import IEEE, TF32, current
 from impls.core.problem import Problem
-from impls.core.weights import MODELS, OUTPUT_SIZE, Array, Inputs, Weights, input_shapes, layers, shapes, swapped
+from impls.core.weights import OUTPUT_SIZE, Array, Inputs, Weights, input_shapes, layers, shapes, swapped
+from impls.core.workloads import MODELS, MODES, MODES_OF

@@ -26,6 +26,7 @@ LIMITS = {
 }
 REQUIRES = ("tinygrad>=0.10",)
 ENVIRONMENT = {"CPU": "1", "DEV": "CPU"}
+COMPILE_MINUTES = 1
 
 
 def stacked(tensors: list[Tensor]) -> Tensor:

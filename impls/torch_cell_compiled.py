@@ -13,6 +13,7 @@ FRAMEWORK = "torch"
 TRACK = "tuned"
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
+COMPILE_MINUTES = 3
 
 CHUNK = 8
 """The time steps that are one compiled graph."""

@@ -15,6 +15,7 @@ DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16", "autocast")
 VARIANTS = ("proj_size", "batch_first", "resets")  # torch 2.13 compiles nn.LSTM without its dropout
 OPTIONAL = True
+COMPILE_MINUTES = 3
 
 settle_compiler()
 torch._dynamo.config.allow_rnn = True

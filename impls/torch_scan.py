@@ -18,6 +18,7 @@ TRACK = "tuned"
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 OPTIONAL = True
+COMPILE_MINUTES = 2
 
 settle_compiler()
 

@@ -10,9 +10,13 @@ import pandas as pd
 
 from impls.core.operations import operations, peak_operations, peak_side
 from impls.core.problem import Problem
+from impls.core.workloads import WORKLOADS
 from reports.estimates import Blocks
 from reports.frames import Run
 from reports.tracks import PEAK
+
+BESIDE_ONE_THREAD = [name for name, workload in WORKLOADS.items() if workload.timed_by_call]
+"""The workloads whose peak has a single thread."""
 
 
 def shares(run: Run, rows: pd.DataFrame, blocks: Blocks) -> pd.DataFrame:
@@ -31,7 +35,7 @@ def shares(run: Run, rows: pd.DataFrame, blocks: Blocks) -> pd.DataFrame:
 
 def _share(row: Any, dtypes: Mapping[str, str]) -> float:
     """Return the share of the peak's operations that a call of a row needs; NaN where it is not known."""
-    if row.workload == "stream" or not row.threads > 0:
+    if row.workload in BESIDE_ONE_THREAD or not row.threads > 0:
         return math.nan
     try:
         needed = operations(Problem.parse(row.problem), row.workload, row.mode)
@@ -44,7 +48,9 @@ def reached(run: Run) -> Iterator[str]:
     """Yield what the peak was in each dtype, or why it is not known; nothing where it was not measured."""
     records = run.records[(run.records["track"] == PEAK).to_numpy()]
     known = records[
-        (records["status"] == "ok") & (records["threads"] > 0) & (records["workload"] != "stream")
+        (records["status"] == "ok")
+        & (records["threads"] > 0)
+        & ~records["workload"].isin(BESIDE_ONE_THREAD)
     ]
     for key, timed in known.groupby(["device", "dtype"], sort=False):
         device, dtype = map(str, key)

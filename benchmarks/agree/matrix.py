@@ -21,17 +21,9 @@ from benchmarks.runner.arm import Arm
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker import requests
-from impls.core.contract import MODES_OF, WORKLOADS
 from impls.core.problem import Problem
+from impls.core.workloads import MODES_OF, WORKLOADS
 
-LONGEST = (
-    "torch_lstm_compiled",
-    "torch_lstm_dynamic",
-    "torch_cell_compiled",
-    "torch_scan",
-    "tinygrad_lstm",
-)
-"""Those that compile longest. They start first, so that none of them ends alone."""
 FLUSHES = "flushes"
 """The reason of a row that agrees, where results below the smallest normal number are zero."""
 
@@ -57,7 +49,7 @@ class Matrix:
         for problem in problems:
             every = options.problems or problem.id in AGREE_PART_PROBLEMS
             if compared := [
-                workload for workload in workloads if every or workload in ("sequence", "model")
+                workload for workload in workloads if every or WORKLOADS[workload].agreed_everywhere
             ]:
                 self.benchmarks[problem.id] = [
                     Benchmark(problem, workload, MODES_OF[workload][0]) for workload in compared
@@ -110,7 +102,10 @@ class Matrix:
         by_framework = sorted(
             self.versions.items(), key=lambda item: item[1].implementation.framework
         )
-        versions = dict(sorted(by_framework, key=lambda item: item[0] not in LONGEST))
+        # what compiles longest starts first, so that it does not end alone
+        versions = dict(
+            sorted(by_framework, key=lambda item: -item[1].implementation.compile_minutes)
+        )
         columns = [column for dtype in self.dtypes for column in self.columns_of(dtype).values()]
         benchmarks = tuple(benchmark.id for column in columns for benchmark in column)
         cores = tuple(sorted(os.sched_getaffinity(0)))

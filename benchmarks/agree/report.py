@@ -10,7 +10,7 @@ from benchmarks.judge import agreement, extremes
 from benchmarks.record import Record
 from benchmarks.tables import Column
 from benchmarks.words import listed
-from impls.core.contract import MODES, MODES_OF
+from impls.core.workloads import MODES, MODES_OF
 
 NAMED = 3
 """The most columns that a reason lists."""

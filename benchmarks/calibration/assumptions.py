@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -18,18 +19,17 @@ def sizes(pool: Pool, sides: Iterable[str]) -> dict[tuple[str, str], np.ndarray]
 
     The arrays have shape (3, benchmarks).
     """
-    found = {}
+    measured = {}
     for side in sides:
-        by_work: dict[str, list[int]] = {}
-        for name, own in pool.by_round(pool.holding([BASE, side])).items():
-            by_work.setdefault(pool.works.get(name, ""), []).extend(own)
-        for work, held in sorted(by_work.items()):
-            if len(held) >= FEWEST:
-                groups = means(
-                    [pool.logs(held, side, name) for name in pool.benchmarks], most_freedom=BORROWED
-                )
-                found[side, work] = np.expm1([groups.mean, *t_interval(groups)])
-    return found
+        by_work: dict[str, list[int]] = defaultdict(list)
+        for name, replicates in pool.by_round(pool.holding([BASE, side])).items():
+            by_work[pool.works.get(name, "")] += replicates
+        for work, replicates in sorted(by_work.items()):
+            if len(replicates) >= FEWEST:
+                logs = [pool.logs(replicates, side, name) for name in pool.benchmarks]
+                groups = means(logs, most_freedom=BORROWED)
+                measured[side, work] = np.expm1([groups.mean, *t_interval(groups)])
+    return measured
 
 
 @dataclass(frozen=True)
@@ -40,41 +40,37 @@ class Between:
     bound: float
 
 
-def several(pool: Pool, held: Sequence[int]) -> list[list[int]]:
+def several(pool: Pool, replicates: Sequence[int]) -> list[list[int]]:
     """Return the replicates of each round that has several."""
-    return [own for own in pool.by_round(held).values() if len(own) > 1]
+    return [of_round for of_round in pool.by_round(replicates).values() if len(of_round) > 1]
 
 
-def variance_within(values: Sequence[np.ndarray]) -> float:
+def variance_within(rounds: Sequence[np.ndarray]) -> float:
     """Return the variance within rounds of log ratios, one array for each round."""
-    return float(
-        sum(((value - value.mean()) ** 2).sum() for value in values)
-        / sum(len(value) - 1 for value in values)
-    )
+    squares = sum(((logs - logs.mean()) ** 2).sum() for logs in rounds)
+    freedom = sum(len(logs) - 1 for logs in rounds)
+    return float(squares / freedom)
 
 
-def between_rounds(pool: Pool, held: Sequence[int]) -> Between | None:
+def between_rounds(pool: Pool, replicates: Sequence[int]) -> Between | None:
     """Return how far rounds differ: an analysis of variance, all benchmarks together; None with one round.
 
     The means of the rounds are compared with 0, which they would be without an effect of the round: the two copies are
     the same code. So a copy that is slower in every round counts as an effect, too. The mean squares of each benchmark
     are divided by its variance within rounds, so that all count alike. The bound takes the benchmarks as independent.
     """
-    groups = several(pool, held)
-    if len(groups) < 2:
+    rounds = several(pool, replicates)
+    if len(rounds) < 2:
         return None
-    total = sum(map(len, groups))
-    n = total / len(groups)
     ratios = []
     for benchmark in pool.benchmarks:
-        values = [pool.logs(group, COPY, benchmark) for group in groups]
-        ratios.append(
-            sum(len(value) * value.mean() ** 2 for value in values)
-            / len(groups)
-            / variance_within(values)
-        )
+        logs = [pool.logs(of_round, COPY, benchmark) for of_round in rounds]
+        squares = sum(len(of_round) * of_round.mean() ** 2 for of_round in logs)
+        ratios.append(squares / len(rounds) / variance_within(logs))
     f = float(np.mean(ratios))
-    freedom = len(pool.benchmarks) * len(groups), len(pool.benchmarks) * (total - len(groups))
-    return Between(
-        max(0.0, (f - 1) / n), max(0.0, (f / float(stats.f.ppf(0.05, *freedom)) - 1) / n)
-    )
+    total = sum(len(of_round) for of_round in rounds)
+    size = total / len(rounds)
+    freedom = len(pool.benchmarks) * len(rounds)
+    freedom_within = len(pool.benchmarks) * (total - len(rounds))
+    most = f / float(stats.f.ppf(0.05, freedom, freedom_within))
+    return Between(max(0.0, (f - 1) / size), max(0.0, (most - 1) / size))

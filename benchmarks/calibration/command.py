@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -96,9 +97,10 @@ def measure(folder: Path, subject: Subject, rounds: int, runs: int) -> None:
         with progress(COLLECTING, f"round {number} of {rounds}") as advance:
             collect(folder, subject, advance)
     gates = folder / "gates"
-    wanted = [kind for kind in KINDS for _ in range(runs)]
-    for number, kind in enumerate(wanted, 1):
-        with progress(REGRESSION, f"gate {number} of {len(wanted)}") as advance:
+    total = runs * len(KINDS)
+    for number in range(total):
+        kind = [*KINDS][number // runs]
+        with progress(REGRESSION, f"gate {number + 1} of {total}") as advance:
             gate = real_gate(kind, subject, advance)
         gates.mkdir(parents=True, exist_ok=True)
         json_files.write(gates / f"{new_run_id()}.json", gate)
@@ -106,19 +108,15 @@ def measure(folder: Path, subject: Subject, rounds: int, runs: int) -> None:
 
 def make_tables(folder: Path) -> None:
     """Print the tables of a folder's pool and real gates, and write them to it."""
-    others = (
-        json_files.read(folder / OTHERS, dict[str, dict[str, Rate]])
-        if (folder / OTHERS).exists()
-        else {}
-    )
+    others: dict[str, dict[str, Rate]] = {}
+    if (folder / OTHERS).exists():
+        others = json_files.read(folder / OTHERS, dict[str, dict[str, Rate]])
     pooled = Pool.load(folder / "pool")
     with progress({Stage.COUNTING: 1.0}) as advance:
-        found = report.counted(
-            pooled, lambda *done: advance(Stage.COUNTING, "replayed gates", *done)
-        )
-    text = report.report(pooled, gates_of(folder), found, others)
+        rates = report.counted(pooled, partial(advance, Stage.COUNTING, "replayed gates"))
+    text = report.report(pooled, gates_of(folder), rates, others)
     output().print(Markdown(text))  # before it is written, which may fail
     if pooled.identity:
-        json_files.write(folder / DATA, report.calibration(pooled, found, others))
+        json_files.write(folder / DATA, report.calibration(pooled, rates, others))
     write_text(folder / TEXT, text)
-    command_line.say(f"{report.answer(found)} The tables are {command_line.near(folder / TEXT)}")
+    command_line.say(f"{report.answer(rates)} The tables are {command_line.near(folder / TEXT)}")

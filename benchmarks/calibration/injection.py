@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from impls.core.contract import MODES
+from impls.core.workloads import MODES
 
 WORK, LONGER = "arithmetic", 1.07
 """What the copy does, as a pool has it, and about how much longer a call takes in all, for each second of it. Published

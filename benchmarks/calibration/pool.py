@@ -19,14 +19,15 @@ from benchmarks.metadata import Metadata
 from benchmarks.options import new_run_id
 from benchmarks.processors import Machine
 from benchmarks.record import COMPARED, Record, read_records, write_records
-from benchmarks.regression.log_ratios import key_of, measured
-from benchmarks.statistics.ratios import block_logs
+from benchmarks.regression.decision import GateKey
+from benchmarks.regression.log_ratios import TIME, Measured, compare
 from benchmarks.words import listed
 
 BASE, COPY = "base", "twin"
 """The labels of base and of its A/A copy: the same code. In published files the copy is called so."""
-METRICS = ("time", "start", "memory")
-IDENTITY, FILES = "pool.json", "replicate*.parquet"
+IDENTITY = "pool.json"
+REPLICATES = "replicate*.parquet"
+DEFAULT = "the default LSTMs"
 
 
 def name_of(share: float) -> str:
@@ -65,20 +66,21 @@ def identity_of(folder: Path) -> Identity | None:
 def claim(folder: Path, identity: Identity) -> None:
     """Make a pool one of this machine and these gates."""
     there = identity_of(folder)
-    if there is not None and (any(folder.glob(FILES)) or any(folder.parent.glob("gates/*.json"))):
-        before, now = (processors.key(of.machine) for of in (there, identity))
-        if before != now:
-            raise ValueError(
-                f"{folder} has replicates of another machine ({before}); this one is {now}"
-            )
-        gates, new = (
-            f"gates of {of.gates}" if of.gates else "the default gates" for of in (there, identity)
-        )
-        if gates != new:
-            raise ValueError(f"{folder.parent} has {gates}; these are {new}")
-    else:
+    measured = any(folder.glob(REPLICATES)) or any(folder.parent.glob("gates/*.json"))
+    if there is None or not measured:
         folder.mkdir(parents=True, exist_ok=True)
         json_files.write(folder / IDENTITY, identity)
+        return
+    before = processors.key(there.machine)
+    now = processors.key(identity.machine)
+    if before != now:
+        raise ValueError(
+            f"{folder} has replicates of another machine ({before}); this one is {now}"
+        )
+    if there.gates != identity.gates:
+        raise ValueError(
+            f"{folder.parent} has gates of {there.gates or DEFAULT}; these are of {identity.gates or DEFAULT}"
+        )
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -90,52 +92,19 @@ class Round(msgspec.Struct, frozen=True):
 
 def save(folder: Path, records: Sequence[Record]) -> None:
     """Write a replicate to a file, without the samples of its turns."""
-    shortened = [
-        msgspec.structs.replace(
-            record,
-            turns=[msgspec.structs.replace(turn, samples=None) for turn in record.turns or ()],
-        )
-        for record in records
-    ]
+    shortened = []
+    for record in records:
+        turns = [msgspec.structs.replace(turn, samples=None) for turn in record.turns or ()]
+        shortened.append(msgspec.structs.replace(record, turns=turns))
     write_records(folder / f"replicate-{new_run_id()}.parquet", shortened, COMPARED)
 
 
 @dataclass(frozen=True)
 class Replicate:
-    """A measured replicate, by benchmark and side.
-
-    round: the id of its round.
-    logs: the log time of the shorter turn in each block, shape (blocks,).
-    values: the value of each metric.
-    """
+    """A measured replicate: the id of its round, and what each side measured, by benchmark."""
 
     round: str
-    logs: dict[str, dict[str, np.ndarray]]
-    values: dict[str, dict[str, dict[str, float]]]
-
-    @classmethod
-    def of(cls, records: Sequence[Record]) -> Replicate:
-        """Return the replicate of its records, without those that failed."""
-        logs: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
-        values: dict[str, dict[str, dict[str, float]]] = defaultdict(dict)
-        for record in records:
-            if record.status == "ok" and record.turns:
-                key, side = key_of(record), str(record.side)
-                turns = record.turns
-                seconds, block = (
-                    np.array([getattr(turn, name) for turn in turns])
-                    for name in ("seconds", "block")
-                )
-                logs[key][side] = block_logs(
-                    seconds, np.zeros(len(turns), int), block, shortest=True
-                ).log[0]
-                values[key][side] = {name: measured(record, name) for name in METRICS}
-        return cls(records[0].run_id, dict(logs), dict(values))
-
-    def log_ratio(self, benchmark: str, base: str, head: str) -> float:
-        """Return the log ratio of two sides, as log_ratios.log_ratio does."""
-        before, now = (self.logs[benchmark][side] for side in (base, head))
-        return float(np.median(now - before))
+    sides: dict[str, dict[str, Measured]]
 
 
 @dataclass(frozen=True)
@@ -148,41 +117,47 @@ class Pool:
 
     @classmethod
     def load(cls, folder: Path) -> Pool:
-        """Read every replicate of a folder; a file holds one, or those of a published pool."""
-        records: dict[tuple[str, int], list[Record]] = defaultdict(list)
-        for path in sorted(folder.glob(FILES)):
+        """Read every replicate of a folder, without what failed. A file holds one, or those of a published pool."""
+        replicates: dict[tuple[str, int], Replicate] = {}
+        for path in folder.glob(REPLICATES):
             for record in read_records(path):
-                records[record.run_id, record.replicate].append(record)
-        replicates = [
-            Replicate.of(each) for _, each in sorted(records.items())
-        ]  # ids of rounds begin with the time
-        rounds = [json_files.read(path, Round) for path in sorted(folder.glob("round-*.json"))]
-        works = {begun.described.run.run_id: begun.work for begun in rounds if begun.work}
-        return cls(replicates, works, identity_of(folder))
+                number = record.run_id, record.replicate  # the id of a round begins with its time
+                replicate = replicates.setdefault(number, Replicate(record.run_id, {}))
+                if record.status == "ok":
+                    key = GateKey.of(record.implementation, record.benchmark)
+                    sides = replicate.sides.setdefault(key, {})
+                    sides[str(record.side)] = Measured.of(record)
+        works = {}
+        for path in folder.glob("round-*.json"):
+            begun = json_files.read(path, Round)
+            if begun.work:
+                works[begun.described.run.run_id] = begun.work
+        return cls([replicates[key] for key in sorted(replicates)], works, identity_of(folder))
 
     def holding(self, sides: Iterable[str]) -> list[int]:
         """Return the indices of the replicates that hold all these sides in every benchmark."""
         wanted = set(sides)
-        return [
-            k
-            for k, replicate in enumerate(self.replicates)
-            if all(
-                wanted <= set(replicate.logs.get(benchmark, {})) for benchmark in self.benchmarks
-            )
-        ]
+        benchmarks = self.benchmarks
+        holding = []
+        for k, replicate in enumerate(self.replicates):
+            measured = [replicate.sides.get(benchmark, {}) for benchmark in benchmarks]
+            if all(wanted <= of_side.keys() for of_side in measured):
+                holding.append(k)
+        return holding
 
     @property
     def benchmarks(self) -> list[str]:
         """The benchmarks of the newest replicate, such as `torch_cell t64-b16-i128-h128/sequence/forward`."""
-        return sorted(self.replicates[-1].logs) if self.replicates else []
+        return sorted(self.replicates[-1].sides) if self.replicates else []
 
-    def by_round(self, held: Iterable[int]) -> dict[str, list[int]]:
-        """Return these replicates by their round."""
-        rounds: dict[str, list[int]] = {}
-        for k in held:
-            rounds.setdefault(self.replicates[k].round, []).append(k)
+    def by_round(self, replicates: Iterable[int]) -> dict[str, list[int]]:
+        """Return the indices of some replicates by their round."""
+        rounds: dict[str, list[int]] = defaultdict(list)
+        for k in replicates:
+            rounds[self.replicates[k].round].append(k)
         return rounds
 
-    def logs(self, held: Iterable[int], side: str, benchmark: str) -> np.ndarray:
-        """Return the log ratios of a side to base in these replicates."""
-        return np.array([self.replicates[k].log_ratio(benchmark, BASE, side) for k in held])
+    def logs(self, replicates: Iterable[int], side: str, benchmark: str) -> np.ndarray:
+        """Return the log ratios of a side's times to base's in some replicates."""
+        measured = [self.replicates[k].sides[benchmark] for k in replicates]
+        return np.array([compare(TIME, of_side[BASE], of_side[side])[0] for of_side in measured])

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import functools
 import math
+import multiprocessing
+import os
 import random
-from collections import Counter
-from collections.abc import Callable, Sequence
+import signal
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
+import click
 import numpy as np
 from scipy import stats
 
 from benchmarks.calibration.assumptions import several, variance_within
-from benchmarks.calibration.pool import COPY
-from benchmarks.calibration.replay import Case, Head, Replay
-from benchmarks.regression.decision import MOST, TESTED
+from benchmarks.calibration.pool import COPY, Pool
+from benchmarks.calibration.replay import Draw, Replay
+from benchmarks.regression.decision import MOST, TESTED, GateKey
 
-RESAMPLES, DRAWS = 2000, 50
-"""How often the rounds are drawn anew for a bound: where nothing has to be replayed for it, and where it has."""
-
+RESAMPLES = 2000
+"""How often the rounds are drawn anew for a bound where nothing has to be replayed for it."""
+DRAWS = 50
+"""How often where gates have to be replayed."""
 LONG_ENOUGH = TESTED + 3
 """The fewest replicates of a round in which a whole gate is replayed."""
 
@@ -39,92 +46,123 @@ class Rate:
     remark: str = ""
 
 
+Rates = Mapping[str, Mapping[str, Rate | None]]
+"""What was counted, by row of the table, and by slowdown or what is counted beside it."""
+Counts = dict[tuple[str, str], Callable[[Pool], Rate | None]]
+"""What gives each of them."""
+
+
 @dataclass(frozen=True)
 class Count:
     """A count over gates of a replay.
 
-    held: the replicates that have what is compared.
-    case: what a gate compares.
+    replicates: the indices of those that have what is compared.
     gates: how many there are, in all rounds together.
     seed: of all draws.
+    side: what is compared with base at one benchmark, which is drawn for each gate; by default, it is not slowed.
+    shift: what is added to its log ratios, for a slowdown of exactly that size.
+    alone: whether a gate compares only the benchmarks of the slowed implementation, or of one that is drawn.
     """
 
-    held: Sequence[int]
-    case: Case
+    replicates: Sequence[int]
     gates: int
     seed: int
+    side: str = COPY
+    shift: float = 0.0
+    alone: bool = False
 
-    def within_rounds(self, replay: Replay) -> Rate | None:
+    def compared(
+        self, benchmarks: Sequence[str], rng: random.Random
+    ) -> tuple[dict[str, float], str | None]:
+        """Return the shift of each benchmark of a gate, and which benchmark is slowed."""
+        shifts = dict.fromkeys(benchmarks, 0.0)
+        slowed = self.side != COPY or self.shift > 0
+        if not (slowed or self.alone):
+            return shifts, None
+        target = rng.choice(benchmarks)
+        if self.alone:
+            own = GateKey(target).implementation
+            shifts = {name: 0.0 for name in benchmarks if GateKey(name).implementation == own}
+        shifts[target] = self.shift
+        return shifts, target if slowed else None
+
+    def within_rounds(self, pool: Pool) -> Rate | None:
         """Replay gates each of which has all its replicates from one round, as a real gate.
 
         What lasts for a round is then seen. Only rounds of LONG_ENOUGH replicates count; None where there is none. The
         limits are quantiles of a bootstrap over rounds. They are at least as wide as chance makes the rate of so many
         gates, so that "never seen" is not "at most 0".
         """
-        rng, numbers = random.Random(self.seed), np.random.default_rng(self.seed)
-        long = [own for own in replay.pool.by_round(self.held).values() if len(own) >= LONG_ENOUGH]
+        rounds = pool.by_round(self.replicates).values()
+        long = [replicates for replicates in rounds if len(replicates) >= LONG_ENOUGH]
         if not long:
             return None
-        each, used = -(-self.gates // len(long)), 0
-        hits = np.zeros(len(long))
-        for k, own in enumerate(long):
-            sample = functools.partial(rng.sample, own, min(len(own), MOST))
-            hits[k], some = self._replayed(replay, each, rng, sample)
-            used += some
-        drawn = numbers.choice(hits / each, (RESAMPLES, len(long))).mean(axis=1)
-        return _limited(int(hits.sum()), each * len(long), drawn, used / (each * len(long)))
+        replay = Replay(pool, self.replicates, self.side)
+        rng = random.Random(self.seed)
+        gates = math.ceil(self.gates / len(long))
+        hits = np.zeros(len(long), int)
+        used = 0
+        for k, replicates in enumerate(long):
+            sample = functools.partial(rng.sample, replicates, min(len(replicates), MOST))
+            hits[k], of_round = self._replayed(replay, gates, rng, sample)
+            used += of_round
+        chosen = np.random.default_rng(self.seed).choice(hits / gates, (RESAMPLES, len(long)))
+        total = gates * len(long)
+        return limited(int(hits.sum()), total, chosen.mean(axis=1), used / total)
 
-    def across_rounds(self, replay: Replay, again: int) -> Rate | None:
+    def across_rounds(self, pool: Pool, again: int) -> Rate | None:
         """Replay gates whose replicates come from several rounds; None where there are too few.
 
         Such a gate can have more replicates than a round. The limits are as those of within_rounds, but `again` gates
         have to be replayed for each of DRAWS draws of the rounds. With one round, they are what chance makes them.
         """
-        if len(self.held) < TESTED:
+        if len(self.replicates) < TESTED:
             return None
-        rng, numbers = random.Random(self.seed), np.random.default_rng(self.seed)
-        by_round = replay.pool.by_round(self.held)
+        replay = Replay(pool, self.replicates, self.side)
+        rng = random.Random(self.seed)
+        numbers = np.random.default_rng(self.seed)
+        by_round = pool.by_round(self.replicates)
 
-        def counted(drawn: Sequence[str], gates: int) -> tuple[int, int]:
-            weights = Counter(
-                drawn
-            )  # the replicates of a round that was drawn twice are twice as likely
-            those = [k for name in weights for k in by_round[name]]
-            chances = np.array([weights[replay.pool.replicates[k].round] for k in those], float)
-            chances /= chances.sum()
-            many = min(len(those), MOST)
-            return self._replayed(
-                replay,
-                gates,
-                rng,
-                lambda: numbers.choice(those, many, replace=False, p=chances).tolist(),
-            )
+        def count(rounds: Sequence[str], gates: int) -> tuple[int, int]:
+            replicates: list[int] = []
+            weights: list[int] = []
+            for name, times in Counter(rounds).items():
+                replicates += by_round[name]
+                # the replicates of a round that was drawn twice are twice as likely
+                weights += [times] * len(by_round[name])
+            chances = np.array(weights) / sum(weights)
+            most = min(len(replicates), MOST)
+
+            def sample() -> list[int]:
+                return list(numbers.choice(replicates, most, replace=False, p=chances))
+
+            return self._replayed(replay, gates, rng, sample)
 
         rounds = sorted(by_round)
-        hits, used = counted(rounds, self.gates)
-        draws = DRAWS if len(rounds) > 1 else 0  # a single round can only be drawn again
-        rates = [
-            counted(rng.choices(rounds, k=len(rounds)), again)[0] / again for _ in range(draws)
-        ]
-        return _limited(hits, self.gates, rates or [hits / self.gates], used / self.gates)
+        hits, used = count(rounds, self.gates)
+        rates = [hits / self.gates]
+        if len(rounds) > 1:  # a single one can only be drawn again
+            rates = []
+            for _ in range(DRAWS):
+                drawn, _ = count(rng.choices(rounds, k=len(rounds)), again)
+                rates.append(drawn / again)
+        return limited(hits, self.gates, rates, used / self.gates)
 
     def _replayed(
-        self, replay: Replay, gates: int, rng: random.Random, drawn: Callable[[], Sequence[int]]
+        self, replay: Replay, gates: int, rng: random.Random, sample: Callable[[], Sequence[int]]
     ) -> tuple[int, int]:
         """Replay so many gates; return how many found what they should, or raised an alarm, and all their replicates.
 
-        Which of the two copies is called base is drawn once for a gate; `drawn` draws its replicates.
+        Which of the two copies is called base is drawn once for a gate; `sample` draws its replicates.
         """
         draws = []
         for _ in range(gates):
-            heads = self.case.draw(replay.pool.benchmarks, rng)
-            order, swapped = drawn(), rng.random() < 0.5
-            draws.append((heads, (order, [swapped] * len(order))))
-        done = replay.gates(draws)
-        hits = sum(gate.found(heads) for gate, (heads, _) in zip(done, draws, strict=True))
-        return hits, sum(gate.replicates for gate in done)
+            shifts, slowed = self.compared(replay.benchmarks, rng)
+            order = sample()
+            draws.append(Draw(shifts, slowed, order, [rng.random() < 0.5] * len(order)))
+        return replay.count(draws)
 
-    def simulated(self, replay: Replay, share: float, freedom: float = math.inf) -> Rate:
+    def simulated(self, pool: Pool, share: float, freedom: float = math.inf) -> Rate:
         """Simulate gates in which nothing changed, each in a round of its own.
 
         A gate's replicates are drawn from all that were measured, with repetitions: their spreads and their outliers
@@ -134,32 +172,30 @@ class Count:
         With `freedom`, its variance differs between gates, so that over all of them it has a t distribution: most
         rounds have little, and a few have much. Start and memory get nothing. The limits are those that chance sets.
         """
-        rng, pool = random.Random(self.seed), replay.pool
-        groups = several(pool, self.held)
-        spreads = {
-            name: math.sqrt(variance_within([pool.logs(group, COPY, name) for group in groups]))
-            for name in pool.benchmarks
-        }
+        rng = random.Random(self.seed)
+        rounds = several(pool, self.replicates)
+        spreads = {}
+        for name in pool.benchmarks:
+            logs = [pool.logs(replicates, COPY, name) for replicates in rounds]
+            spreads[name] = math.sqrt(variance_within(logs))
         draws = []
         for _ in range(self.gates):
-            drawn = self.case.draw(pool.benchmarks, rng)
-            times = (
-                1.0
-                if math.isinf(freedom)
-                else (freedom - 2) / (2 * rng.gammavariate(freedom / 2, 1.0))
-            )
-            lasting = math.sqrt(share * times)
-            heads = {name: Head(shift=rng.gauss(0.0, lasting * spreads[name])) for name in drawn}
-            order = rng.choices(self.held, k=MOST)
-            draws.append((heads, (order, [rng.random() < 0.5 for _ in order])))
-        done = replay.gates(draws)
-        hits, used = sum(bool(gate.slower) for gate in done), sum(gate.replicates for gate in done)
-        return Rate(hits / self.gates, *by_chance(hits, self.gates), used / self.gates, self.gates)
+            names, _ = self.compared(pool.benchmarks, rng)
+            lasting = share
+            if math.isfinite(freedom):
+                lasting *= (freedom - 2) / (2 * rng.gammavariate(freedom / 2, 1.0))
+            sd = math.sqrt(lasting)
+            shifts = {name: rng.gauss(0.0, sd * spreads[name]) for name in names}
+            order = rng.choices(self.replicates, k=MOST)
+            draws.append(Draw(shifts, None, order, [rng.random() < 0.5 for _ in order]))
+        hits, used = Replay(pool, self.replicates, self.side).count(draws)
+        low, high = by_chance(hits, self.gates)
+        return Rate(hits / self.gates, low, high, used / self.gates, self.gates)
 
 
-def _limited(hits: int, gates: int, drawn: Sequence[float] | np.ndarray, replicates: float) -> Rate:
+def limited(hits: int, gates: int, rates: Sequence[float] | np.ndarray, replicates: float) -> Rate:
     """Return a rate with its limits: quantiles of the rates of drawn rounds, or what chance makes if wider."""
-    low, high = np.quantile(drawn, [0.05, 0.95])
+    low, high = np.quantile(rates, [0.05, 0.95])
     least, most = by_chance(hits, gates)
     return Rate(hits / gates, min(float(low), least), max(float(high), most), replicates, gates)
 
@@ -168,3 +204,38 @@ def by_chance(hits: int, trials: int) -> tuple[float, float]:
     """Return the one-sided 95 % limits of a chance, lower and upper, by Clopper and Pearson."""
     limits = stats.binomtest(hits, trials).proportion_ci(confidence_level=0.9, method="exact")
     return float(limits.low), float(limits.high)
+
+
+def count_all(pool: Pool, counts: Counts, advance: Callable[[int, int], None]) -> Rates:
+    """Return the result of each count on the replicates of a pool.
+
+    On each processor a process does a count at a time. The results do not depend on their number: each count has a seed
+    of its own. `advance` gets how many counts are done, and how many there are.
+    """
+    executor = ProcessPoolExecutor(
+        len(os.sched_getaffinity(0)),
+        # a fork could stop at a lock that a thread of this one holds
+        multiprocessing.get_context("spawn"),
+        signal.signal,
+        (signal.SIGINT, signal.SIG_IGN),  # this process alone gets Ctrl-C
+    )
+    with executor:
+        try:
+            futures = {key: executor.submit(count, pool) for key, count in counts.items()}
+            # it notices the death of a process only if the process is older than the last task
+            executor.submit(int)
+            for done, future in enumerate(as_completed(futures.values()), 1):
+                future.result()
+                advance(done, len(counts))
+        except BrokenProcessPool:
+            raise click.ClickException(
+                "a process that replays gates has died; memory may be too small"
+            ) from None
+        except BaseException:
+            for process in multiprocessing.active_children():  # a count takes minutes
+                process.kill()
+            raise
+    rates: dict[str, dict[str, Rate | None]] = defaultdict(dict)
+    for (row, column), future in futures.items():
+        rates[row][column] = future.result()
+    return rates

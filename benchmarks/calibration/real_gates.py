@@ -1,7 +1,11 @@
-"""Gates that were measured, not replayed: what each should find, and what it said."""
+"""Gates that were measured, not replayed: what each should find, and what it called slower.
+
+measuring.py runs them. This file is also read where nothing can be measured, for the published tables.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,12 +13,11 @@ import msgspec
 
 from benchmarks import json_files
 from benchmarks.tables import markdown_table
-from benchmarks.words import markdown_cell
+from benchmarks.words import markdown_cell, span
 
 SAME = "same"
-INJECTED = {"+2%": 0.02, "+3%": 0.03}
-KINDS = (SAME, *INJECTED)
-"""What is measured; older calibrations have gates with background load, too."""
+KINDS = {SAME: 0.0, "+2%": 0.02, "+3%": 0.03}
+"""What is measured, with the injected slowdown; older calibrations have gates with background load, too."""
 
 
 class RealGate(msgspec.Struct, kw_only=True):
@@ -53,19 +56,17 @@ def gates_of(folder: Path) -> list[RealGate]:
 
 def gates_summed_up(gates: Sequence[RealGate]) -> str:
     """Return a table of real gates by kind, under the machines and dates of each."""
-    days: dict[str, set[str]] = {}
+    days: dict[str, set[str]] = defaultdict(set)
+    kinds: dict[str, list[RealGate]] = {kind: [] for kind in KINDS}
     for gate in gates:
-        days.setdefault(gate.machine, set()).add(gate.date)
-    where = "; ".join(
-        f"{machine or 'unknown'}, {span(sorted(dates))}" for machine, dates in days.items()
-    )
+        days[gate.machine or "unknown"].add(gate.date)
+        kinds.setdefault(gate.kind, []).append(gate)
+    where = "; ".join(f"{name}, {span(sorted(dates))}" for name, dates in days.items())
     rows = []
-    for kind in dict.fromkeys((*KINDS, *(gate.kind for gate in gates))):
-        if of_kind := [gate for gate in gates if gate.kind == kind]:
-            unclear, compared = (
-                sum(len(gate.unclear) for gate in of_kind),
-                sum(gate.benchmarks for gate in of_kind),
-            )
+    for kind, of_kind in kinds.items():
+        if of_kind:
+            unclear = sum(len(gate.unclear) for gate in of_kind)
+            compared = sum(gate.benchmarks for gate in of_kind)
             rows.append([kind, *right_and_minutes(of_kind), f"{unclear} of {compared}"])
     header = ["real gates", "right", "mean minutes", "longest", "benchmarks left unclear"]
     about = f"Real gates: {markdown_cell(where)}. Minutes without building environments."
@@ -77,8 +78,3 @@ def right_and_minutes(gates: Sequence[RealGate]) -> tuple[str, str, str]:
     minutes = [gate.seconds / 60 for gate in gates]
     right = f"{sum(gate.right for gate in gates)} of {len(gates)}"
     return right, f"{sum(minutes) / len(minutes):.1f}", f"{max(minutes):.1f}"
-
-
-def span(days: Sequence[str]) -> str:
-    """Return the first and the last of some days in order, in words; one where they are the same."""
-    return " to ".join(dict.fromkeys([*days[:1], *days[-1:]]))

@@ -17,8 +17,8 @@ from benchmarks.regression.comparison import split
 from benchmarks.regression.gate_options import turn_seconds
 from benchmarks.runner.sides import Version, version_of
 from impls.core import registry
-from impls.core.contract import MODES
 from impls.core.files import digest
+from impls.core.workloads import MODES
 
 GIVEN = "given"
 """The folder of a snapshot that holds the folder of a file from elsewhere."""
@@ -71,14 +71,9 @@ class Subject:
         return {mode: f"{self.problem}/sequence/{mode}" for mode in self.modes}
 
     @property
-    def pairs(self) -> list[tuple[str, str]]:
-        """Every LSTM in every mode."""
-        return [(name, mode) for name in self.names for mode in self.modes]
-
-    @property
     def turn_seconds(self) -> float:
         """How long a turn of its gates is."""
-        return turn_seconds(len(self.pairs), "cpu")
+        return turn_seconds(len(self.names) * len(self.modes), "cpu")
 
     @cached_property
     def snapshots(self) -> list[Path]:

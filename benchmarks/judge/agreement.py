@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,8 @@ from impls.core import reference
 from impls.core.contract import Prepared, result_names
 from impls.core.precision import TF32, current
 from impls.core.problem import Problem
-from impls.core.weights import MODELS, Array, Weights, make_inputs
+from impls.core.weights import Array, Weights, make_inputs
+from impls.core.workloads import WORKLOADS
 
 TOLERANCES = {
     "float32": 4e-5, "float64": 1e-12, "bfloat16": 6e-2, "float16": 8e-3, TF32: 8e-3, "autocast": 6e-2, "int8": 1e-1,
@@ -23,32 +23,21 @@ In runs of float32 the largest error is 2.1e-5, of Flax in a step of `model`. Th
 """
 
 
-CLIPPING = 1e-6
-"""What PyTorch adds to the norm by which it clips; Optax adds nothing. It is the least tolerance of `train`."""
-
-
 PRECISION: str | None = None
 """Of a worker: its precision before it has imported an implementation, which could set the variable."""
 
 
 def tolerance_of(dtype: str, workload: str = "sequence") -> float:
     """Return the tolerance of a dtype in the precision of this process."""
-    tolerance = TOLERANCES[
-        TF32 if dtype == "float32" and (PRECISION or current()) == TF32 else dtype
-    ]
-    return max(tolerance, CLIPPING) if workload == "train" else tolerance
+    in_tf32 = dtype == "float32" and (PRECISION or current()) == TF32
+    tolerance = TOLERANCES[TF32 if in_tf32 else dtype]
+    return max(tolerance, WORKLOADS[workload].least_tolerance)
 
 
 ADMISSION = (False, True)
 """At the admission a callable is checked on two sets of inputs. The second has h0 = c0 = 0."""
 REPLICATE = (False, False)
 """In a replicate, turns use two sets of inputs, and a result of either is checked."""
-
-STEPS: dict[str, tuple[int, ...]] = {**dict.fromkeys(MODELS, (1, 3)), "stream": (1, 3, 1003)}
-"""After how many calls on the same state a result is compared at the admission, where each call changes the state.
-
-A stream that loses its state now and then, at least every 1,000 calls, is found so.
-"""
 
 Results = Mapping[str, Array]
 
@@ -100,37 +89,40 @@ def compare(
             of the dtype.
     """
     tolerance = tolerance or tolerance_of(dtype)
-    largest = Largest(0.0, "")
+    sizes = least or {}
     prefix = f"{where}: " if where else ""
-    if missing := sorted(set(want) - set(got)):
-        raise Disagrees(f"{prefix}{missing[0]} is missing from the results")
+    largest = Largest(0.0, "")
     for name, wanted in want.items():
+        if name not in got:
+            raise Disagrees(f"{prefix}{name} is missing from the results")
         result = np.asarray(got[name], np.float64)
         if result.shape != wanted.shape:
             raise Disagrees(f"{prefix}{name} has shape {result.shape}, want {wanted.shape}")
-        size = (least or {}).get(name, 0.0)
+        size = sizes.get(name, 0.0)
         error = error_of(result, wanted, size)
         if not error <= tolerance:  # so that NaN does not pass
-            off = np.abs(result - wanted) / (size if np.ndim(size) else 1.0)
-            index = np.unravel_index(
-                int(np.argmax(np.where(np.isfinite(off), off, np.inf))), wanted.shape
-            )
-            element = f"{name}[{', '.join(map(str, index))}]" if index else name
-            of_usual = (
-                f" of a usual {size:.2g}" if not np.ndim(size) and size > _largest(wanted) else ""
-            )
             raise Disagrees(
-                f"{prefix}{element} is {result[index]:.6g}, want {wanted[index]:.6g}"
-                f" (error {error:.2g}{of_usual}, tolerance {tolerance:.0e})"
+                f"{prefix}{name}{difference(result, wanted, size)}"
+                f" (error {error:.2g}{of_usual(wanted, size)}, tolerance {tolerance:.0e})"
             )
         if error >= largest.error:
             largest = Largest(error, name)
     return largest
 
 
-def draw_seed() -> int:
-    """Return a seed of inputs that no file could have foreseen."""
-    return secrets.randbits(48)
+def difference(result: Array, wanted: Array, size: float | Array) -> str:
+    """Return the index where a result is off by most, and both numbers there, such as `[0, 1] is 0.5, want 1`."""
+    off = np.abs(result - wanted) / (size if np.ndim(size) else 1.0)
+    index = np.unravel_index(int(np.argmax(off)), wanted.shape)  # a NaN counts as the largest
+    numbers = f" is {result[index]:.6g}, want {wanted[index]:.6g}"
+    return f"[{', '.join(map(str, index))}]{numbers}" if index else numbers
+
+
+def of_usual(wanted: Array, size: float | Array) -> str:
+    """Return the usual size that an error is relative to, if it is that of a tensor and above the largest number."""
+    if np.ndim(size) or size <= _largest(wanted):
+        return ""
+    return f" of a usual {size:.2g}"
 
 
 FEW = 8
@@ -152,21 +144,21 @@ def usual(problem: Problem, workload: str, weights: Weights, seed: int) -> dict[
     leave all of them small, and rounding is a large share of what is left: docs/decisions/0012-extreme-numbers.md. It
     is never that of the loss: in a sum of squares nothing cancels.
     """
-    steps, directions = problem.seq_len * problem.batch, problem.directions
-    states = problem.num_layers * directions * problem.batch * problem.hidden_size
-    outputs = steps * directions * problem.hidden_size
-    if (
-        min(states, 4 * problem.hidden_size, steps * problem.input_size, outputs) >= FEW
-        or workload == "train"
-    ):
+    hidden = problem.hidden_size
+    states = problem.num_layers * problem.directions * problem.batch * hidden
+    inputs = problem.seq_len * problem.batch * problem.input_size
+    outputs = problem.seq_len * problem.batch * problem.directions * hidden
+    few = min(states, 4 * hidden, inputs, outputs) < FEW
+    kind = WORKLOADS[workload]
+    if not few or kind.clipped_adam:  # whose results have sizes of their own
         return {}
-    run = reference.run_model if workload == "model" else reference.run_sequence
+    run = reference.run_model if kind.is_model else reference.run_sequence
     sizes: dict[str, float] = {}
     for k in range(OTHERS):
         results = run(problem, weights, make_inputs(problem, seed + FIRST_OTHER + k))
-        for name in results:
-            if name != "loss" and results[name].size < 2 * FEW:
-                sizes[name] = max(sizes.get(name, 0.0), _largest(results[name]) / 2)
+        for name, value in results.items():
+            if name != "loss" and value.size < 2 * FEW:
+                sizes[name] = max(sizes.get(name, 0.0), _largest(value) / 2)
     return {f"{USUAL}/{name}": np.array(size) for name, size in sizes.items()}
 
 
@@ -175,11 +167,14 @@ def least_of(want: Mapping[str, Array], prefix: str = "") -> dict[str, float | A
 
     With what the differences of some tensors are divided by under the prefix SET/STEPS.
     """
-    usual = {
-        name.rpartition("/")[2]: float(want[name]) for name in want if name.startswith(f"{USUAL}/")
-    }
-    own = f"{prefix}/{SIZE}"
-    return usual | {name.removeprefix(own): want[name] for name in want if name.startswith(own)}
+    least: dict[str, float | Array] = {}
+    for path, value in want.items():
+        folder, _, name = path.rpartition("/")
+        if folder == USUAL:
+            least[name] = float(value)
+        if folder == prefix and name.startswith(SIZE):
+            least[name.removeprefix(SIZE)] = value
+    return least
 
 
 def expected(
@@ -192,52 +187,38 @@ def expected(
 ) -> dict[str, Array]:
     """Return the reference's results by `SET/STEPS/NAME`: set of inputs, calls (1 if each call is the same), tensor.
 
-    With what `usual` returns. `steps` are the numbers of calls; None for STEPS.
+    With what `usual` returns. `steps` are the numbers of calls; None for those of the admission.
     """
     results = usual(problem, workload, weights, seed)
-    wanted = sorted(STEPS.get(workload, ()) if steps is None else steps)
+    wanted = sorted(WORKLOADS[workload].compared_after if steps is None else steps)
     for k, zero in enumerate(zero_states):
         inputs = make_inputs(problem, seed + k, zero)
-        if workload == "stream":
-            for step, after in reference.run_stream(problem, weights, inputs, wanted):
-                results |= {f"{k}/{step}/{name}": value for name, value in after.items()}
-            continue
-        if workload != "train":
-            run = reference.run_model if workload == "model" else reference.run_sequence
-            results |= {
-                f"{k}/1/{name}": value for name, value in run(problem, weights, inputs).items()
-            }
-        if workload in MODELS:
-            trained = reference.training(problem, weights, inputs, workload)
-            for step, after in zip(range(1, max(wanted, default=0) + 1), trained, strict=False):
-                if step in wanted:
-                    results |= {
-                        f"{k}/{step}/{name}": value
-                        for name, value in with_rounding(after, step).items()
-                    }
+        for calls, tensors in reference.run(problem, weights, inputs, workload, wanted):
+            for name, value in with_rounding(tensors, calls).items():
+                results[f"{k}/{calls}/{name}"] = value
     return results
 
 
 def with_rounding(results: Results, steps: int) -> dict[str, Array]:
     """Return results of `training` whose sizes also hold what rounding adds in so many steps: none is 0."""
-    more = {
-        f"{SIZE}{name}": steps * ROUNDING * np.abs(results[name]) + np.finfo(float).tiny
-        for name in results
-    }
-    return {name: value + more[name] if name in more else value for name, value in results.items()}
+    rounded = dict(results)
+    for name, value in results.items():
+        if f"{SIZE}{name}" in results:
+            rounding = steps * ROUNDING * np.abs(value) + np.finfo(float).tiny
+            rounded[f"{SIZE}{name}"] = results[f"{SIZE}{name}"] + rounding
+    return rounded
 
 
 def part_of(want: Mapping[str, Array], prefix: str, workload: str, mode: str) -> dict[str, Array]:
     """Return the tensors under SET/STEPS that a mode must return, by their names."""
-    names = [name.rpartition("/")[2] for name in want if name.startswith(f"{prefix}/")]
-    weights = {name.partition("_")[2] for name in names if name.startswith(("grad_", "param_"))}
+    tensors: dict[str, Array] = {}
+    for path, value in want.items():
+        folder, _, name = path.rpartition("/")
+        if folder == prefix:
+            tensors[name] = value
+    weights = {name.partition("_")[2] for name in tensors if name.startswith(("grad_", "param_"))}
     wanted = result_names(workload, mode, weights)
-    return {name: want[f"{prefix}/{name}"] for name in names if name in wanted}
-
-
-def updates(workload: str, mode: str) -> bool:
-    """Whether each call changes the state, so that a result depends on how many calls were made before."""
-    return workload == "stream" or (workload in MODELS and mode == "train_step")
+    return {name: value for name, value in tensors.items() if name in wanted}
 
 
 def check(
@@ -258,25 +239,27 @@ def check(
         make_inputs(problem, seed + k, zero, timed=inference) for k, zero in enumerate(ADMISSION)
     ]
     states = [prepared.load(inputs) for inputs in sets]
-    stepping = updates(workload, mode)
+    tolerance = tolerance_of(problem.dtype, workload)
+    changes = WORKLOADS[workload].changes_state(mode)
+    numbers = WORKLOADS[workload].compared_after if changes else (1,)
+    few = numbers[:2]
     errors = []
     # the first set again, after the second has been loaded and run: no result of the second may be left over
-    for turn, k in enumerate((0, 1, 0)):
+    for k, again, compared in ((0, "", numbers), (1, "", few), (0, " again", few)):
         prepared.make_ready(mode, states[k])
-        # what changes its state is compared from a fresh one, after some numbers of calls
-        state = prepared.load(sets[k]) if stepping else states[k]
-        most = STEPS[workload][1 if turn else -1] if stepping else 1
-        for steps in range(1, most + 1):
+        # what changes its state is compared from a fresh one
+        state = prepared.load(sets[k]) if changes else states[k]
+        for calls in range(1, compared[-1] + 1):
             result = call(state)
-            where = f"{workload}/{mode}, inputs {k}{' again' if turn == 2 else ''}"
-            where += f", after {steps} steps" if stepping else ""
-            if part := part_of(want, f"{k}/{steps}", workload, mode):
-                got = prepared.to_numpy(mode, result)
-                tolerance, least = (
-                    tolerance_of(problem.dtype, workload),
-                    least_of(want, f"{k}/{steps}"),
-                )
-                errors.append(compare(got, part, problem.dtype, where, tolerance, least))
+            if calls not in compared:
+                continue
+            where = f"{workload}/{mode}, inputs {k}{again}"
+            if changes:
+                where += f", after {calls} steps"
+            part = part_of(want, f"{k}/{calls}", workload, mode)
+            least = least_of(want, f"{k}/{calls}")
+            got = prepared.to_numpy(mode, result)
+            errors.append(compare(got, part, problem.dtype, where, tolerance, least))
     if problem.dropout and not inference:
         check_drops(prepared, problem, mode, seed)
     return max(errors, key=lambda largest: largest.error)
@@ -288,9 +271,10 @@ def check_drops(prepared: Prepared, problem: Problem, mode: str, seed: int) -> N
     Raises:
         Disagrees: where they don't.
     """
-    inputs = make_inputs(problem, seed, timed=True)
-    first, again = (
-        prepared.to_numpy(mode, prepared.call(mode)(prepared.start(mode, inputs))) for _ in range(2)
-    )
+    results = []
+    for _ in range(2):
+        state = prepared.start(mode, make_inputs(problem, seed, timed=True))
+        results.append(prepared.to_numpy(mode, prepared.call(mode)(state)))
+    first, again = results
     if all(np.array_equal(first[name], again[name]) for name in first):
         raise Disagrees(f"{mode} drops nothing: two calls with dropout 0.5 have the same results")

@@ -11,7 +11,8 @@ import numpy as np
 
 from benchmarks.cases import Benchmark
 from benchmarks.judge import agreement, extremes
-from impls.core.weights import Array, Weights, complete, read_weights
+from impls.core.case_files import complete, read_weights
+from impls.core.weights import Array, Weights
 
 Key = tuple[str, str, bool]
 """The id of a problem, a workload, and whether it is about extreme numbers."""
@@ -28,7 +29,9 @@ def weights_of(benchmark: Benchmark, seed: int, path: str | None) -> Weights:
     """Return a benchmark's weights: random ones of a seed, and those that a file has."""
     if benchmark.extreme:
         return extremes.weights_of(benchmark.problem.dtype, seed)
-    given = read_weights(Path(path))[1] if path else {}
+    given: Weights = {}
+    if path:
+        _, given = read_weights(Path(path))
     return complete(given, benchmark.timed_problem, benchmark.workload, seed)
 
 
@@ -52,37 +55,40 @@ def write_expected(
     """
     files: Expected = {}
     for benchmark in benchmarks:
-        problem, workload, key = benchmark.timed_problem, benchmark.workload, key_of(benchmark)
+        key = key_of(benchmark)
         if key in files:
             continue
+        problem = benchmark.timed_problem
         if benchmark.extreme:
             results = extremes.expected(problem.dtype, seed, inputs)
         else:
             arrays = weights_of(benchmark, seed, weights_path)
-            wanted = None if steps is None else steps.get(key, ())
-            results = agreement.expected(problem, workload, arrays, inputs, zero_states, wanted)
+            calls = None if steps is None else steps.get(key, ())
+            results = agreement.expected(
+                problem, benchmark.workload, arrays, inputs, zero_states, calls
+            )
         files[key] = folder / f"expected-{len(files)}.float64"
         save(files[key], results)
     return files
 
 
 def save(path: Path, results: agreement.Results) -> None:
-    """Write results to a file, which every worker reads. A file beside it says where each array is."""
-    index, offset = {}, 0
+    """Write results to a file, one after the other, which every worker reads. A file beside it has their shapes."""
     path.unlink(missing_ok=True)  # a worker may still have the file before mapped
     with path.open("wb") as file:
-        for name, value in results.items():
-            index[name] = offset, value.shape
+        for value in results.values():
             file.write(np.asarray(value, np.float64).tobytes())
-            offset += value.size
-    path.with_suffix(".json").write_text(json.dumps(index))
+    shapes = {name: value.shape for name, value in results.items()}
+    path.with_suffix(".json").write_text(json.dumps(shapes))
 
 
 def saved(path: str) -> dict[str, Array]:
     """Return what `save` wrote. It is mapped into memory, and nothing is copied: workers read it again and again."""
     content = np.memmap(path, np.float64, mode="r").view(np.ndarray)
-    index = json.loads(Path(path).with_suffix(".json").read_text())
-    return {
-        name: content[start : start + math.prod(shape)].reshape(shape)
-        for name, (start, shape) in index.items()
-    }
+    shapes = json.loads(Path(path).with_suffix(".json").read_text())
+    results = {}
+    for name, shape in shapes.items():
+        size = math.prod(shape)
+        results[name] = content[:size].reshape(shape)
+        content = content[size:]
+    return results

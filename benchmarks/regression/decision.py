@@ -16,15 +16,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import numpy as np
 from scipy import special
 
-from benchmarks.statistics.intervals import Means, means, p_values, t_interval
+from benchmarks.statistics.intervals import Means, first_means, first_medians, p_values, t_interval
 
+MARGIN = 0.02
+"""The default margin of time: the slowdown that a gate is built to find."""
 FAMILY = 0.001
 """What the levels of all tests of a gate add up to. It is a third of the false alarms that are allowed, since stopping
 early and what lasts for a whole gate add to them."""
@@ -41,7 +43,7 @@ CERTAIN = 0.001
 LEAST = 0.5
 """The share of the margin that the estimate of a slowdown must reach."""
 FOUND = 0.9
-"""The power at which a slowdown counts as one that the gate would have found."""
+"""The power at which a gate would notice a slowdown."""
 LASTING = 0.02
 """What may last for a whole gate, as a share of the variance of a replicate: the test allows for as much."""
 BORROWED = 10.0
@@ -56,6 +58,11 @@ class GateKey(str):
     """An implementation at a benchmark, written as `torch_cell t64-b16-i128-h128/sequence/forward`."""
 
     __slots__ = ()
+
+    @classmethod
+    def of(cls, implementation: str, benchmark: str) -> GateKey:
+        """Return the key of an implementation and the id of a benchmark."""
+        return cls(f"{implementation} {benchmark}")
 
     @property
     def implementation(self) -> str:
@@ -88,10 +95,6 @@ class Rule:
         """The logarithm of 1 plus the ratio."""
         return math.log1p(self.ratio)
 
-    def level(self, benchmarks: int) -> float:
-        """Return the level of one test in a gate of so many benchmarks."""
-        return FAMILY * self.share / benchmarks
-
 
 def rules(margin: float) -> tuple[Rule, ...]:
     """Return the rule of each metric; `margin` is that of time, such as 0.02."""
@@ -104,41 +107,62 @@ def rules(margin: float) -> tuple[Rule, ...]:
 
 @dataclass(frozen=True)
 class LogRatios:
-    """The log ratios of a benchmark and metric, one per replicate, and both sides' medians in the metric's unit."""
+    """What gates have measured by a metric: arrays of shape (..., benchmarks, most), of which the first n count.
 
-    benchmark: GateKey
+    rule: of the metric.
+    logs: the log ratio of each replicate.
+    base, head: both sides' values, in the metric's unit.
+    n: the number of replicates of each benchmark, shape (..., benchmarks).
+    keys: the benchmarks of a real gate.
+    """
+
     rule: Rule
-    logs: tuple[float, ...]
-    base: float
-    head: float
+    logs: np.ndarray
+    base: np.ndarray
+    head: np.ndarray
+    n: np.ndarray
+    keys: Sequence[GateKey] = ()
 
-    @property
-    def worse_by(self) -> float:
-        """The absolute difference of the medians; infinite for a rule without a floor.
+    def evidence(self, benchmarks: int) -> Evidence:
+        """Return the evidence in gates that compare so many benchmarks; in a fleet, those of all its gates.
 
-        The medians are not paired, as the logs are: on a machine that drifts, they may differ in the other direction.
+        The variances of the benchmarks of a gate moderate each other.
         """
-        return self.head - self.base if self.rule.floor else math.inf
+        means = first_means(self.logs, self.n, SMALLEST_SD, BORROWED)
+        worse_by = np.full(self.n.shape, math.inf)
+        if self.rule.floor:
+            worse_by = first_medians(self.head, self.n) - first_medians(self.base, self.n)
+        level = FAMILY * self.rule.share / benchmarks
+        return Evidence(means.mean, means.sd, means.freedom, self.n, worse_by, self.rule, level)
 
 
 @dataclass(frozen=True)
 class Evidence(Means):
-    """What the decision knows of benchmarks and metrics: arrays of one shape.
+    """What the decision knows of benchmarks by one metric: arrays of one shape, such as (gates, benchmarks).
 
     Its means are of log ratios. Their errors have what may last for a whole gate.
 
-    worse_by: as of LogRatios.
-    margin, floor: of the rule; level: of one test.
+    worse_by: the absolute difference of the sides' medians; infinite for a rule without a floor. The medians are not
+        paired, as the logs are: on a machine that drifts, they may differ in the other direction.
+    rule: of the metric.
+    level: of one test.
     """
 
     worse_by: np.ndarray
-    margin: np.ndarray
-    floor: np.ndarray
-    level: np.ndarray
+    rule: Rule
+    level: float
 
-    def __getitem__(self, those: Any) -> Evidence:
-        """Return those of some indices, or where a mask is true."""
-        return Evidence(*(getattr(self, field.name)[those] for field in fields(self)))
+    def __getitem__(self, chosen: Any) -> Evidence:
+        """Return the evidence at some indices, or where a mask is true."""
+        return Evidence(
+            self.mean[chosen],
+            self.sd[chosen],
+            self.freedom[chosen],
+            self.n[chosen],
+            self.worse_by[chosen],
+            self.rule,
+            self.level,
+        )
 
     @property
     def error(self) -> np.ndarray:
@@ -149,49 +173,58 @@ class Evidence(Means):
         """Return the standard errors of means of n replicates."""
         return np.asarray(self.sd * np.sqrt(1 / n + LASTING))
 
-    def power(self, effect: np.ndarray, n: np.ndarray | int) -> np.ndarray:
+    def power(self, effect: np.ndarray | float, n: np.ndarray | int) -> np.ndarray:
         """Return a lower bound of the chance that n replicates find a slowdown: p below the level, a large estimate.
 
         The bound takes the two conditions as independent. They are positively correlated, so the chance is larger. The
         effect is the true slowdown, as a log. The means do not count.
         """
-        error, freedom = self.error_of(n), self.freedom - self.n + n
-        size = np.minimum(
-            effect / error, 30.0
-        )  # a larger one is as sure; nctdtr is not computed beyond
+        error = self.error_of(n)
+        freedom = self.freedom - self.n + n
+        # a larger one is as sure; nctdtr is not computed beyond
+        size = np.minimum(effect / error, 30.0)
         sure = 1.0 - special.nctdtr(freedom, size, -special.stdtrit(freedom, self.level))
-        return np.asarray(sure * special.ndtr((effect - LEAST * self.margin) / error))
+        return np.asarray(sure * special.ndtr((effect - LEAST * self.rule.margin) / error))
 
     def slower(self, share: float = 1.0) -> np.ndarray:
         """Whether the test calls each slower: p below a share of the level, half the margin reached, and the floor."""
         sure = p_values(self, 1) < share * self.level
-        return np.asarray(sure & (self.mean >= LEAST * self.margin) & (self.worse_by >= self.floor))
+        large = (self.mean >= LEAST * self.rule.margin) & (self.worse_by >= self.rule.floor)
+        return np.asarray(sure & large)
 
     def futile(self) -> np.ndarray:
         """Whether a slowdown of the margin would hardly give these ratios."""
-        far = self.mean < self.margin + special.stdtrit(self.freedom, FUTILE) * self.error
-        return np.asarray((self.n >= FEWEST) & (far | (self.worse_by < self.floor / 2)))
+        least = self.rule.margin + special.stdtrit(self.freedom, FUTILE) * self.error
+        far = (self.mean < least) | (self.worse_by < self.rule.floor / 2)
+        return np.asarray((self.n >= FEWEST) & far)
 
-    def wanting(self) -> np.ndarray:
-        """Whether each that is not futile needs another replicate."""
-        wanting = np.asarray((self.n < FEWEST) | ~self.slower(CERTAIN))
-        late = wanting & (self.n >= TESTED)
-        planned = self[late]
-        wanting[late] = planned.power(planned.margin, planned.n) < POWER
-        return wanting
+    def look(self, dropped: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+        """Look at the evidence after a replicate.
 
+        Args:
+            dropped: what was futile before.
+            most: after so many replicates, a benchmark is settled in any case.
 
-def evidence(measured: Sequence[LogRatios], benchmarks: int) -> Evidence:
-    """Return the evidence in a gate of so many benchmarks; the variances of the same metric moderate each other."""
-    metrics = [ratios.rule.metric for ratios in measured]
-    groups = means(
-        [ratios.logs for ratios in measured], metrics, SMALLEST_SD, most_freedom=BORROWED
-    )
-    rules = [
-        (each.worse_by, each.rule.margin, each.rule.floor, each.rule.level(benchmarks))
-        for each in measured
-    ]
-    return Evidence(groups.mean, groups.sd, groups.freedom, groups.n, *np.reshape(rules, (-1, 4)).T)
+        Returns:
+            What is futile by now, and what needs another replicate.
+        """
+        sampled = ~dropped & (self.n < most)
+        futile = sampled & self.futile()
+        needed = sampled & ~futile & ((self.n < FEWEST) | ~self.slower(CERTAIN))
+        late = needed & (self.n >= TESTED)
+        needed[late] = self[late].power(self.rule.margin, self.n[late]) < POWER
+        return dropped | futile, needed
+
+    def verdicts(self, dropped: np.ndarray) -> np.ndarray:
+        """Return the verdict on each, of which some were dropped."""
+        margin = self.rule.margin
+        low, high = t_interval(self)
+        difference = np.abs(self.worse_by)
+        faster = p_values(self, -1) < self.level
+        faster &= (self.mean <= -LEAST * margin) & (difference >= self.rule.floor)
+        same = (-margin <= low) & (high <= margin) | (difference < self.rule.floor)
+        rows = [self.slower() & ~dropped, faster, same]
+        return np.select(rows, ["slower", "faster", "same"], UNCLEAR)
 
 
 @dataclass(frozen=True)
@@ -207,19 +240,22 @@ class Sampling:
     most: int = MOST
     dropped: set[tuple[GateKey, str]] = field(default_factory=set)
 
+    def dropped_of(self, ratios: LogRatios) -> np.ndarray:
+        """Return which benchmarks were dropped by a metric, shape (benchmarks,)."""
+        return np.array([(key, ratios.rule.metric) in self.dropped for key in ratios.keys], bool)
+
     def unsettled(self, measured: Sequence[LogRatios]) -> set[GateKey]:
         """Drop what is futile, and return the benchmarks that need another replicate."""
-        found, every = set[GateKey](), evidence(measured, self.benchmarks)
-        for ratios, n, futile, wanting in zip(
-            measured, every.n, every.futile(), every.wanting(), strict=True
-        ):
-            key = ratios.benchmark, ratios.rule.metric
-            if key not in self.dropped and n < self.most:
-                if futile:
-                    self.dropped.add(key)
-                elif wanting:
-                    found.add(ratios.benchmark)
-        return found
+        unsettled = set[GateKey]()
+        for ratios in measured:
+            evidence = ratios.evidence(self.benchmarks)
+            looked = evidence.look(self.dropped_of(ratios), self.most)
+            for key, dropped, needed in zip(ratios.keys, *looked, strict=True):
+                if dropped:
+                    self.dropped.add((key, ratios.rule.metric))
+                if needed:
+                    unsettled.add(key)
+        return unsettled
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -231,8 +267,8 @@ class Finding(msgspec.Struct, frozen=True):
         verdict: slower, faster, same or unclear.
         ratio: head over base.
         low, high: the ends of its 95 % interval; None where there is none, with a single replicate.
-        smallest: the smallest slowdown that this gate would have found nine times of ten, as ratio − 1; None where
-            unclear, or not computed.
+        smallest: the smallest slowdown that this gate would find nine times of ten, as ratio − 1; None where
+            there is none.
         replicates: how many there were.
         tests: how many tests share the chance of a false alarm.
         base, head: the medians of both sides, in the metric's unit.
@@ -253,68 +289,57 @@ class Finding(msgspec.Struct, frozen=True):
     dropped: bool = False
 
 
-def smallest(alone: Evidence, most: int = MOST) -> float:
-    """Return the smallest slowdown (ratio − 1) that a gate finds with power FOUND at a spread; NaN where unclear.
+def smallest(alone: Evidence, most: int = MOST) -> float | None:
+    """Return the smallest slowdown that a gate finds with power FOUND, as ratio − 1; None where there is none.
 
-    `alone` is of a single benchmark and metric.
+    `alone` is of a single benchmark. Its mean does not count.
     """
     if alone.freedom <= 0:
-        return math.nan
-    numbers = range(min(TESTED, most), most + 1)
-    n = next((n for n in numbers if alone.power(alone.margin, n) >= POWER), most)
+        return None
+    margin = alone.rule.margin
+    n = min(TESTED, most)
+    while n < most and alone.power(margin, n) < POWER:
+        n += 1
+    effects = LEAST * margin + np.linspace(0.0, 20 * (margin + alone.error), 2000)
     first = min(FEWEST, most)
-    effects = LEAST * alone.margin + np.linspace(0.0, 20 * (alone.margin + alone.error), 2000)
-    error, freedom = alone.error_of(first), alone.freedom - alone.n + first
-    least = alone.margin + special.stdtrit(freedom, FUTILE) * error
-    kept = special.stdtr(freedom, (effects - least) / error)  # not dropped at the first look
-    enough = kept * alone.power(effects, n) >= FOUND
-    return math.expm1(float(effects[np.argmax(enough)])) if enough.any() else math.nan
+    error = alone.error_of(first)
+    freedom = alone.freedom - alone.n + first
+    least = margin + special.stdtrit(freedom, FUTILE) * error
+    not_dropped = special.stdtr(freedom, (effects - least) / error)  # at the first look
+    enough = not_dropped * alone.power(effects, n) >= FOUND
+    return math.expm1(effects[np.argmax(enough)]) if enough.any() else None
 
 
-def verdicts(
-    measured: Sequence[LogRatios], sampling: Sampling, sizes: bool = False
-) -> list[Finding]:
-    """Return the Finding of each benchmark and metric, once sampling has ended; `sizes` computes `smallest`, too."""
-    findings, every = [], evidence(measured, sampling.benchmarks)
-    slower, (lows, highs), faster = (
-        every.slower(),
-        t_interval(every),
-        p_values(every, -1) < every.level,
-    )
-    for k, ratios in enumerate(measured):
-        margin, floor, low, high = (
-            ratios.rule.margin,
-            ratios.rule.floor,
-            float(lows[k]),
-            float(highs[k]),
-        )
-        dropped, mean = (
-            (ratios.benchmark, ratios.rule.metric) in sampling.dropped,
-            float(every.mean[k]),
-        )
-        if slower[k] and not dropped:
-            verdict = "slower"
-        elif faster[k] and mean <= -LEAST * margin and abs(ratios.worse_by) >= floor:
-            verdict = "faster"
-        elif (-margin <= low and high <= margin) or abs(ratios.worse_by) < floor:
-            verdict = "same"
-        else:
-            verdict = UNCLEAR
-        size = smallest(every[k], sampling.most) if sizes else math.nan
-        findings.append(
-            Finding(
-                benchmark=ratios.benchmark,
+def verdicts(measured: Sequence[LogRatios], sampling: Sampling) -> list[Finding]:
+    """Return the Finding of each benchmark and metric, once sampling has ended."""
+    findings = []
+    for ratios in measured:
+        evidence = ratios.evidence(sampling.benchmarks)
+        dropped = sampling.dropped_of(ratios)
+        words = evidence.verdicts(dropped)
+        low, high = t_interval(evidence)
+        base = first_medians(ratios.base, ratios.n)
+        head = first_medians(ratios.head, ratios.n)
+        for k, key in enumerate(ratios.keys):
+            finding = Finding(
+                benchmark=key,
                 metric=ratios.rule.metric,
-                verdict=verdict,
-                ratio=math.exp(mean),
-                low=math.exp(low) if math.isfinite(high) else None,
-                high=math.exp(min(high, 700.0)) if math.isfinite(high) else None,
-                smallest=size if math.isfinite(size) else None,
-                replicates=len(ratios.logs),
+                verdict=str(words[k]),
+                ratio=math.exp(evidence.mean[k]),
+                low=_ratio(low[k]),
+                high=_ratio(high[k]),
+                smallest=smallest(evidence[k], sampling.most),
+                replicates=int(ratios.n[k]),
                 tests=sampling.benchmarks,
-                base=ratios.base,
-                head=ratios.head,
-                dropped=dropped,
+                base=float(base[k]),
+                head=float(head[k]),
+                dropped=bool(dropped[k]),
             )
-        )
-    return findings
+            findings.append(finding)
+    keys = [finding.benchmark for finding in findings]
+    return sorted(findings, key=lambda finding: keys.index(finding.benchmark))
+
+
+def _ratio(log: float) -> float | None:
+    """Return the ratio of an interval's end; None where there is no interval."""
+    return math.exp(min(log, 700.0)) if math.isfinite(log) else None

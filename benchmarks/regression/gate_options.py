@@ -74,7 +74,7 @@ class GateOptions(Options, frozen=True, kw_only=True):
             "The slowdown to find; less than half of it is never a regression.",
             Percent(),
         ),
-    ] = 0.02
+    ] = decision.MARGIN
     strict: Annotated[bool, Flag("--strict", "Exit 3 where any verdict is unclear.")] = False
     out: Annotated[
         str | None,

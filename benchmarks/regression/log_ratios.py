@@ -3,81 +3,95 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from benchmarks.record import Record
 from benchmarks.regression.decision import GateKey, LogRatios, Rule
-from benchmarks.statistics.ratios import block_logs
 from benchmarks.worker.timing import Turn
 
 MIB = 2**20
 SIDES = ("base", "head")
+TIME = "time"
 
 
-def key_of(record: Record) -> GateKey:
-    """Return the GateKey of what a record is of."""
-    return GateKey(f"{record.implementation} {record.benchmark}")
+@dataclass(frozen=True)
+class Measured:
+    """What a gate compares of a record.
 
-
-def log_ratio(base: Sequence[Turn], head: Sequence[Turn]) -> float:
-    """Return the log ratio of head's time to base's: the median over the blocks that both have.
-
-    In a block, the shorter of a side's two turns counts: what disturbs a turn makes it longer.
+    logs: the log time of each block, shape (blocks,).
+    values: the value of each metric, in its unit; NaN where it is unknown. Memory has 1 MiB on top, so that ratios of
+        tiny values stay near 1.
     """
-    turns = [*base, *head]
-    seconds, block = (
-        np.array([getattr(turn, name) for turn in turns]) for name in ("seconds", "block")
-    )
-    before, now = block_logs(
-        seconds, np.repeat([0, 1], [len(base), len(head)]), block, shortest=True
-    ).log
-    return float(np.nanmedian(now - before))
+
+    logs: np.ndarray
+    values: dict[str, float]
+
+    @classmethod
+    def of(cls, record: Record) -> Measured:
+        """Return what is compared of a record that is ok."""
+        peak = math.nan if record.peak_bytes is None else float(record.peak_bytes)
+        values = {
+            TIME: record.seconds or math.nan,
+            "start": record.warm_first_call_seconds or math.nan,
+            "memory": peak + MIB,
+        }
+        return cls(block_logs(record.turns or ()), values)
 
 
-def measured(record: Record, metric: str) -> float:
-    """Return a record's value of a metric; NaN where it is not known.
+def block_logs(turns: Iterable[Turn]) -> np.ndarray:
+    """Return the log time of each block, shape (blocks,).
 
-    Memory gets 1 MiB on top, so that ratios of tiny values stay near 1.
+    In a block, the shorter of the two turns counts: what disturbs a turn makes it longer.
     """
-    if metric == "time":
-        return float(record.seconds or math.nan)
-    if metric == "start":
-        return float(record.warm_first_call_seconds or math.nan)
-    return math.nan if record.peak_bytes is None else float(record.peak_bytes) + MIB
+    shortest: dict[int, float] = {}
+    for turn in turns:
+        shortest[turn.block] = min(turn.seconds, shortest.get(turn.block, math.inf))
+    return np.log([shortest[block] for block in sorted(shortest)])
+
+
+def compare(metric: str, base: Measured, head: Measured) -> tuple[float, float, float]:
+    """Return the log ratio of head to base by a metric, base's value and head's.
+
+    The log ratio of times is the median over the blocks.
+    """
+    before = base.values[metric]
+    now = head.values[metric]
+    if metric == TIME:
+        return float(np.median(head.logs - base.logs)), before, now
+    return math.log(now / before), before, now
 
 
 def of_records(records: Iterable[Record], rules: Sequence[Rule]) -> list[LogRatios]:
-    """Return the log ratios of each benchmark and rule, from the replicates in which both sides are ok.
+    """Return the log ratios of each rule, from the replicates in which both sides are ok.
 
-    None where the metric is unknown in any of them. JAX tells a GPU's memory only where more was taken than before, so
-    the replicates in which it is known are no fair choice.
+    A benchmark has none where the metric is unknown in any of them. JAX tells a GPU's memory only where more was taken
+    than before, so the replicates in which it is known are no fair choice.
     """
-    replicates: dict[tuple[GateKey, int], dict[str, Record]] = defaultdict(dict)
+    replicates: dict[tuple[GateKey, int], dict[str, Measured]] = defaultdict(dict)
     for record in records:
         if record.status == "ok":
-            replicates[key_of(record), record.replicate][str(record.side)] = record
-    pairs: dict[GateKey, list[tuple[Record, Record]]] = defaultdict(list)
+            key = GateKey.of(record.implementation, record.benchmark)
+            replicates[key, record.replicate][str(record.side)] = Measured.of(record)
+    pairs: dict[GateKey, list[dict[str, Measured]]] = defaultdict(list)
     for (key, _), sides in replicates.items():
         if len(sides) == len(SIDES):
-            pairs[key].append((sides["base"], sides["head"]))
-    ratios = []
-    for key, both in pairs.items():
-        for rule in rules:
-            base, head = (
-                [measured(record, rule.metric) for record in side]
-                for side in zip(*both, strict=True)
-            )
-            if np.isnan([*base, *head]).any():
-                continue
-            if rule.metric == "time":
-                logs = [log_ratio(before.turns or (), now.turns or ()) for before, now in both]
-            else:
-                logs = [math.log(now / before) for before, now in zip(base, head, strict=True)]
-            ratios.append(
-                LogRatios(key, rule, tuple(logs), statistics.median(base), statistics.median(head))
-            )
-    return ratios
+            pairs[key].append(sides)
+    most = max(map(len, pairs.values()), default=0)
+    measured = []
+    for rule in rules:
+        keys: list[GateKey] = []
+        n = []
+        values = np.zeros((3, len(pairs), most))
+        for key, of_benchmark in pairs.items():
+            rows = np.array([compare(rule.metric, **sides) for sides in of_benchmark])
+            if not np.isnan(rows).any():
+                values[:, len(keys), : len(rows)] = rows.T
+                n.append(len(rows))
+                keys.append(key)
+        logs, base, head = values[:, : len(keys)]
+        measured.append(LogRatios(rule, logs, base, head, np.array(n, int), keys))
+    return measured

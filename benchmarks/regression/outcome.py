@@ -273,7 +273,7 @@ def measure_and_decide(
         measured = log_ratios.of_records(whole, rules)
         unsettled = sampling.unsettled(measured)
     result.standings = _standings(session, keys)
-    result.findings = decision.verdicts(measured, sampling, sizes=True)
+    result.findings = decision.verdicts(measured, sampling)
     withdraw(result.records)
     return result
 

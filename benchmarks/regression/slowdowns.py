@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.cases import Benchmark
-from benchmarks.judge import agreement
 from benchmarks.progress import Stage
 from benchmarks.regression.decision import Finding, GateKey
 from benchmarks.regression.log_ratios import SIDES
@@ -21,6 +20,7 @@ from benchmarks.worker import profiles
 from benchmarks.worker.protocol import Request
 from impls.core.operators import Ran
 from impls.core.text import one_line
+from impls.core.weights import draw_seed
 
 PROFILES_PER_SIDE = 6
 """How often each side is profiled, in turns. The first profile does not count: a profiler starts slowly."""
@@ -93,7 +93,7 @@ def locate(session: Session, slower: Sequence[Finding]) -> Iterator[tuple[GateKe
 
 def profiles_of(session: Session, finding: Finding) -> list[list[profiles.Profiled]]:
     """Profile base and head in turns, and return the profiles of each that count."""
-    session.inputs = agreement.draw_seed()
+    session.inputs = draw_seed()
     name = finding.benchmark.implementation
     benchmark = Benchmark.parse(finding.benchmark.benchmark)
     calls = max(1, round(PROFILED_SECONDS / max(finding.base, finding.head, 1e-6)))

@@ -20,7 +20,6 @@ from typing import TypeVar
 import psutil
 
 from benchmarks.cases import Benchmark
-from benchmarks.judge import agreement
 from benchmarks.judge.sanity import remembers
 from benchmarks.record import Record
 from benchmarks.runner import outside
@@ -70,11 +69,6 @@ class Entry:
     expected: str
     is_open: bool = False
     inputs: int | None = None
-
-    @property
-    def updates(self) -> bool:
-        """Whether each call changes the parameters."""
-        return agreement.updates(self.benchmark.workload, self.benchmark.mode)
 
 
 Job = Mapping[ArmKey, Entry]
@@ -188,7 +182,7 @@ class Replicate:
         number = len(row.turns)
         inputs, checked = None, False
         if not arm.implementation.is_peak:  # which gets no inputs
-            inputs, checked = self.check_of(number, entry.updates)
+            inputs, checked = self.check_of(number, entry.benchmark.changes_state)
             if (
                 inputs is None and entry.inputs is None
             ):  # opened again: another job has killed the process
@@ -203,7 +197,7 @@ class Replicate:
                 self.card.note(turn, throttled, {arm.process.pid for arm in arms if arm.process})
             row.turns.append(turn)
             if checked:
-                part = f"{entry.inputs}/{plan.calls if entry.updates else 1}"
+                part = f"{entry.inputs}/{plan.calls if entry.benchmark.changes_state else 1}"
                 arm.ask(requests.Compare(benchmark.id, turn.seconds, entry.expected, part))
             if inputs is not None and remembers(first_seconds, turn.seconds):
                 arm.ask(requests.CheckRemembered(benchmark.id))

@@ -13,6 +13,7 @@ from benchmarks.statistics.intervals import means, t_interval
 from benchmarks.worker import requests
 from impls.core.operations import operations, peak_operations
 from impls.core.registry import DEFAULT_DTYPES
+from impls.core.workloads import WORKLOADS
 
 MOST_OPERATIONS = 4e12
 """So many operations in a second are more than any core of 2026 does, where the peak could not be measured."""
@@ -63,7 +64,7 @@ class Limits:
     def add_row(self, row: Record) -> None:
         """Add a row of the peak. Beside a stream it is one thread."""
         samples = [seconds for turn in row.turns or () for seconds in turn.samples or ()]
-        if row.status == "ok" and row.workload != "stream" and samples:
+        if row.status == "ok" and samples and not WORKLOADS[row.workload].timed_by_call:
             self.add(str(row.dtype), min(samples))
 
     def least_seconds(self, benchmark: Benchmark) -> float:
@@ -114,7 +115,7 @@ class Limits:
         groups: dict[tuple[str, str], list[float]] = {}
         for row in rows:
             peak = usual.get((row.replicate, row.benchmark))
-            if row.implementation in peaks or row.workload == "stream" or peak is None:
+            if row.implementation in peaks or WORKLOADS[row.workload].timed_by_call or peak is None:
                 continue
             if row.status == "ok" and peak.status == "ok" and row.seconds and peak.seconds:
                 benchmark = Benchmark.parse(row.benchmark)

@@ -33,6 +33,8 @@ from benchmarks.runner.sides import ArmFailed, Side
 from benchmarks.worker import requests
 from benchmarks.worker.devices import LEAST_TURN, WARM_UP
 from benchmarks.worker.timing import Plan, plan
+from impls.core.weights import draw_seed
+from impls.core.workloads import WORKLOADS
 
 Key = tuple[str, str, str]
 """The label of a side, the name of an implementation, the id of a benchmark."""
@@ -130,7 +132,7 @@ class Session:
         same time, and is ended when it is done.
         """
         options = self.options
-        self.inputs = agreement.draw_seed()
+        self.inputs = draw_seed()
         self.expected = write_expected(
             self.benchmarks, options.seed, options.weights, self.scratch, self.inputs
         )
@@ -210,7 +212,7 @@ class Session:
             A row for every arm and benchmark that was measured or has failed.
         """
         wanted = dict.fromkeys(self.names, self.benchmarks) if wanted is None else wanted
-        self.inputs = agreement.draw_seed()
+        self.inputs = draw_seed()
         todo = {
             name: timed
             for name, benchmarks in wanted.items()
@@ -280,7 +282,7 @@ class Session:
         steps: dict[tuple[str, str, bool], set[int]] = {}
         for name in todo.keys() - self.peaks:  # nothing of the peak is compared
             for benchmark in todo[name]:
-                if agreement.updates(benchmark.workload, benchmark.mode):
+                if benchmark.changes_state:
                     steps.setdefault(key_of(benchmark), set()).add(self.plan(name, benchmark).calls)
         wanted, options = dict.fromkeys(itertools.chain(*todo.values())), self.options
         self.expected = write_expected(
@@ -317,13 +319,12 @@ class Session:
         device = self.options.device
         keys = [(side.label, name, benchmark.id) for side in self.sides]
         seen = [self.seconds_seen.get(key, [self.admissions[key].seconds or 0.0]) for key in keys]
-        each = benchmark.workload == "stream"
         return plan(
             max(map(statistics.median, seen)),
             self.options.turn_seconds,
             WARM_UP[device],
             LEAST_TURN[device],
-            each,
+            WORKLOADS[benchmark.workload].timed_by_call,
         )
 
     def learn(self, rows: Iterable[Record]) -> None:

@@ -5,7 +5,8 @@ A value comes from a replicate, which is a set of fresh processes.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,57 +36,54 @@ class Means:
         return np.asarray(self.sd / np.sqrt(self.n))
 
 
-def first_moments(values: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean and the variance of the first n values of each row; the variance of a single value is 0.
-
-    values: shape (..., most). n: the number for each row, shape (...), as have the results.
-    """
-    mean, variance = np.zeros(n.shape), np.zeros(n.shape)
-    for size in np.unique(
-        n[n > 0]
-    ).tolist():  # rows of a size together, which is many times as fast
-        those = n == size
-        firsts = values[those, :size]
-        mean[those] = firsts.mean(axis=-1)
-        if size > 1:
-            variance[those] = firsts.var(axis=-1, ddof=1)
-    return mean, variance
-
-
-def means(
-    groups: Sequence[np.ndarray | Sequence[float]],
-    families: Sequence[Hashable] | None = None,
-    least_sd: float = 0.0,
-    most_freedom: float = MOST_FREEDOM,
+def first_means(
+    values: np.ndarray, n: np.ndarray, least_sd: float = 0.0, most_freedom: float = MOST_FREEDOM
 ) -> Means:
-    """Return the mean of each group, its variance and its degrees of freedom.
+    """Return the mean of the first n values of each group. A single value has no degrees of freedom.
 
     Args:
-        groups: the values of each group, at least one; a single value has no degrees of freedom.
-        families: the family of each group, within which variances are moderated; None puts all groups into one family.
+        values: shape (..., groups, most). The variances along the axis of the groups moderate each other.
+        n: the number of each group, shape (..., groups), as have the results.
         least_sd: a smaller standard deviation is raised to this.
         most_freedom: the most degrees of freedom that a variance borrows; 0 leaves each as it is.
     """
-    n = np.array([len(group) for group in groups], int)
-    values = np.zeros((len(n), n.max(initial=0)))
-    for row, group in zip(values, groups, strict=True):
-        row[: len(group)] = group
-    mean, own = first_moments(values, n)
-    variance, freedom = np.maximum(own, least_sd**2), n - 1.0
+    mean = np.zeros(n.shape)
+    variance = np.zeros(n.shape)
+    for size in np.unique(n[n > 0]).tolist():  # groups of a size together: many times as fast
+        alike = n == size
+        firsts = values[alike, :size]
+        mean[alike] = firsts.mean(axis=-1)
+        if size > 1:
+            variance[alike] = firsts.var(axis=-1, ddof=1)
+    variance = np.maximum(variance, least_sd**2)
+    freedom = n - 1.0
     if most_freedom:
-        families = [None] * len(groups) if families is None else families
-        for family in dict.fromkeys(families):
-            members = np.array([other == family for other in families])
-            variance[members], freedom[members] = moderated(
-                variance[members], freedom[members], most_freedom
-            )
+        variance, freedom = moderated(variance, freedom, most_freedom)
     return Means(mean, np.sqrt(variance), freedom, n)
 
 
-def t_interval(groups: Means, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+def first_medians(values: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """Return the median of the first n values of each group, at least one; the shapes are those of first_means."""
+    medians = np.zeros(n.shape)
+    for size in np.unique(n).tolist():
+        alike = n == size
+        medians[alike] = np.median(values[alike, :size], axis=-1)
+    return medians
+
+
+def means(
+    groups: Sequence[np.ndarray | Sequence[float]], most_freedom: float = MOST_FREEDOM
+) -> Means:
+    """Return the mean of each group, at least one value each; their variances moderate each other."""
+    n = np.array([len(group) for group in groups], int)
+    filled = itertools.zip_longest(*groups, fillvalue=0.0)
+    return first_means(np.array(list(filled)).T, n, most_freedom=most_freedom)
+
+
+def t_interval(groups: Means) -> tuple[np.ndarray, np.ndarray]:
     """Return the ends of each mean's interval; infinite where there are no degrees of freedom."""
     with np.errstate(invalid="ignore"):
-        half = special.stdtrit(np.maximum(groups.freedom, 1e-3), 0.5 + level / 2) * groups.error
+        half = special.stdtrit(np.maximum(groups.freedom, 1e-3), 0.5 + LEVEL / 2) * groups.error
     half = np.where(groups.freedom > 0, half, np.inf)
     return groups.mean - half, groups.mean + half
 
@@ -104,9 +102,9 @@ def p_values(groups: Means, sign: int = 0) -> np.ndarray:
 
 def holm(p: np.ndarray) -> np.ndarray:
     """Return p-values with Holm's correction for multiple comparisons. NaN stays NaN, and is no comparison."""
+    number = np.count_nonzero(~np.isnan(p))
+    order = np.argsort(p)[:number]  # NaN would come last
+    steps = p[order] * np.arange(number, 0, -1)
     adjusted = np.full(len(p), np.nan)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known])]
-    steps = p[order] * (len(order) - np.arange(len(order)))
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps))
     return adjusted

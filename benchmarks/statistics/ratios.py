@@ -19,25 +19,19 @@ class BlockLogs:
     log: np.ndarray
 
 
-def block_logs(
-    seconds: np.ndarray, row: np.ndarray, block: np.ndarray, *, shortest: bool = False
-) -> BlockLogs:
-    """Make one log time of the turns of a row in a block: the mirrored turns of a block count as one time.
+def block_logs(seconds: np.ndarray, row: np.ndarray, block: np.ndarray) -> BlockLogs:
+    """Return the mean of the log times of each row in each block: its mirrored turns count as one time.
 
-    The arrays have shape (turns,). `shortest` takes the shortest turn instead of the mean of the logs.
+    The arrays have shape (turns,).
     """
-    (rows, row), (blocks, block) = (np.unique(of, return_inverse=True) for of in (row, block))
-    shape = len(rows), len(blocks)
-    if shortest:
-        least = np.full(shape, np.nan)
-        np.fmin.at(least, (row, block), np.log(seconds))
-        return BlockLogs(rows, least)
-    place = row * len(blocks) + block
-    counts, sums = (
-        np.bincount(place, weights, len(rows) * len(blocks)) for weights in (None, np.log(seconds))
-    )
+    rows, row = np.unique(row, return_inverse=True)
+    blocks, block = np.unique(block, return_inverse=True)
+    sums = np.zeros((len(rows), len(blocks)))
+    counts = np.zeros(sums.shape)
+    np.add.at(sums, (row, block), np.log(seconds))
+    np.add.at(counts, (row, block), 1)
     with np.errstate(invalid="ignore"):
-        return BlockLogs(rows, (sums / counts).reshape(shape))
+        return BlockLogs(rows, sums / counts)
 
 
 def log_ratios(logs: BlockLogs, over: np.ndarray, under: np.ndarray) -> np.ndarray:

@@ -24,10 +24,10 @@ from benchmarks.worker.protocol import Request
 from benchmarks.worker.timing import Turn
 from benchmarks.worker.used_files import Used
 from benchmarks.worker.worker import OpenBenchmark, Worker
-from impls.core.contract import MODES
 from impls.core.operations import operations
 from impls.core.text import one_line
-from impls.core.weights import Inputs, make_inputs
+from impls.core.weights import Inputs, draw_seed, make_inputs
+from impls.core.workloads import MODES, WORKLOADS
 
 
 class Opened(msgspec.Struct, forbid_unknown_fields=True):
@@ -198,7 +198,7 @@ class CheckRemembered(Request[None]):
         mode = benchmark.mode
 
         def new_inputs() -> Inputs:  # another arm gets others, and can leave no results for them
-            return make_inputs(benchmark.timed_problem, agreement.draw_seed(), timed=True)
+            return make_inputs(benchmark.timed_problem, draw_seed(), timed=True)
 
         def fresh(mode: str = mode) -> Any:
             state = prepared.start(mode, new_inputs())
@@ -253,7 +253,7 @@ class TakeTurn(Request[Taken]):
             opened.state = opened.fresh(worker.inputs_of(opened.benchmark, self.inputs))
             worker.wait()  # copies to a device may go on
         turn, result, first_seconds = timing.turn(opened.call, opened.state, self.plan)
-        if opened.benchmark.workload == "stream":
+        if WORKLOADS[opened.benchmark.workload].timed_by_call:
             timing.summarize(turn)
         if self.read:
             _, waited = sanity.read(None, worker.wait)

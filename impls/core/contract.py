@@ -12,6 +12,7 @@ An implementation is a Python file. It has constants, which are read without run
     OPTIONAL = True                                   # optional: it runs only where it is named, or with all
     REQUIRES = ("keras>=3.12", "jax>=0.8")            # optional: an environment with these and what a worker needs
     ENVIRONMENT = {"KERAS_BACKEND": "jax"}            # optional: variables that are set before Python starts
+    COMPILE_MINUTES = 10                              # optional: how long it compiles in `agree`; not in the digest
 
     def prepare(problem, weights, device, workload) -> Prepared: ...
 
@@ -25,17 +26,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from impls.core.weights import MODELS, Array, Inputs
+from impls.core.weights import Array, Inputs
+from impls.core.workloads import WORKLOADS
 
 CONTRACT = 2
 """Counted up when older implementations and families no longer work with a newer impls/core and benchmarks/."""
 
-USUAL_WORKLOADS = ("cell", "sequence", "model")
-"""Those of an implementation that sets no WORKLOADS."""
-WORKLOADS = (*USUAL_WORKLOADS, "train", "stream")
-MODES = ("forward", "forward_train", "backward", "train_step")
-MODES_OF = dict.fromkeys(WORKLOADS, MODES) | {"train": ("train_step",), "stream": ("forward",)}
-"""The modes that there are of each workload."""
 TRACKS = ("default", "tuned", "peak", "reference")
 DEVICES = ("cpu", "cuda")
 LEARNING_RATE = 0.01
@@ -133,7 +129,7 @@ Prepare = Callable[..., Prepared]
 
 def result_names(workload: str, mode: str, weights: Iterable[str]) -> list[str]:
     """Return the canonical names of a mode's results, for parameters of these names."""
-    if workload in MODELS:
+    if WORKLOADS[workload].is_model:
         return {
             "forward": ["prediction"],
             "forward_train": ["loss", "prediction"],

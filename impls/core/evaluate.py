@@ -16,10 +16,11 @@ with command_line.starting():
     import numpy as np
 
     from impls.core import registry
+    from impls.core.case_files import Case, read_case
     from impls.core.contract import NoDevice, NotInstalled, Unsupported
     from impls.core.files import write_whole
     from impls.core.registry import Implementation
-    from impls.core.weights import Array, Case, input_shapes, read_case, shapes
+    from impls.core.weights import Array, input_shapes, shapes
 
 
 def evaluate_case(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from impls.core.problem import Problem
-from impls.core.weights import MODELS, layers, lengths
+from impls.core.weights import layers, lengths
+from impls.core.workloads import WORKLOADS
 
 PEAK_MULTIPLY_ADDS = 15 * 2**21
 """What each thread does in a call of the peak. Every processor's number in a step divides it. It takes 0.2 ms or more:
@@ -14,10 +15,11 @@ def operations(problem: Problem, workload: str, mode: str) -> int:
     """Return the floating-point operations of the matrix products that every LSTM does for that benchmark.
 
     A product of (m, k) and (k, n) counts 2·m·k·n. Forward: x @ W_ih.T and h @ W_hh.T of each step, and h @ W_hr.T where
-    h is projected. Backward: two products for each of those. `cell` and `stream` are a step; MODELS need no gradient
-    of x. Of rows with different lengths, only their own steps count.
+    h is projected. Backward: two products for each of those. MODELS need no gradient of x. Of rows with different
+    lengths, only their own steps count.
     """
-    steps = 1 if workload in ("cell", "stream") else problem.seq_len
+    kind = WORKLOADS[workload]
+    steps = kind.steps_of(problem.seq_len)
     rows = int(lengths(problem).sum()) if problem.lengths and steps > 1 else steps * problem.batch
     per_column = 2 * rows * 4 * problem.hidden_size
     widths = [(layer, width) for layer, _, width in layers(problem)]
@@ -25,7 +27,7 @@ def operations(problem: Problem, workload: str, mode: str) -> int:
     forward = round(
         sum(per_column * (width + problem.state_size + projected) for _, width in widths)
     )
-    spared = sum(per_column * width for layer, width in widths if workload in MODELS and layer == 0)
+    spared = sum(per_column * width for layer, width in widths if kind.is_model and layer == 0)
     backward = 2 * forward - spared
     return {
         "forward": forward,

@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Format(NamedTuple):
-    """A binary format: its largest number, and its smallest normal one."""
+    """A binary number format: its largest number, and its smallest normal one."""
 
     largest: float
     smallest: float
@@ -42,9 +42,8 @@ def rounded(array: np.ndarray, dtype: str) -> np.ndarray:
         if dtype != "bfloat16":
             return array.astype(dtype).astype(np.float64)
         bits = array.astype(np.float32).view(np.uint32)
-        nearest = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(
-            0xFFFF0000
-        )
+        is_odd = (bits >> 16) & 1
+        nearest = (bits + 0x7FFF + is_odd) & 0xFFFF0000
         return nearest.view(np.float32).astype(np.float64)
 
 
@@ -136,28 +135,26 @@ class Problem:
 
     @property
     def variants(self) -> list[str]:
-        """Those of VARIANTS that it has."""
+        """The names in VARIANTS of what it has."""
         return [name for name in VARIANTS if getattr(self, name)]
-
-    @property
-    def not_streamed(self) -> list[str]:
-        """What it has that a `stream` has not: a call of that knows one step, and nothing of those that follow."""
-        names = ("bidirectional", "lengths", "batch_first", "resets")
-        return [name for name in names if getattr(self, name)]
 
     @property
     def id(self) -> str:
         """The id, such as `t64-b16-i128-h128`, with a suffix for each field that is not at its default."""
-        text = f"t{self.seq_len}-b{self.batch}-i{self.input_size}-h{self.hidden_size}"
-        text += f"-l{self.num_layers}" if self.num_layers != 1 else ""
-        text += "-bi" if self.bidirectional else ""
-        text += "" if self.bias else "-nobias"
-        text += f"-p{self.proj_size}" if self.proj_size else ""
-        text += ("-even" if self.even else "-var") if self.lengths else ""
-        text += "-first" if self.batch_first else ""
-        text += "-drop" if self.dropout else ""
-        text += "-resets" if self.resets else ""
-        return text + ("" if self.dtype == "float32" else f"-{self.dtype}")
+        suffixes = {
+            f"-l{self.num_layers}": self.num_layers != 1,
+            "-bi": self.bidirectional,
+            "-nobias": not self.bias,
+            f"-p{self.proj_size}": self.proj_size,
+            "-var": self.lengths and not self.even,
+            "-even": self.lengths and self.even,
+            "-first": self.batch_first,
+            "-drop": self.dropout,
+            "-resets": self.resets,
+            f"-{self.dtype}": self.dtype != "float32",
+        }
+        sizes = f"t{self.seq_len}-b{self.batch}-i{self.input_size}-h{self.hidden_size}"
+        return sizes + "".join(suffix for suffix, has in suffixes.items() if has)
 
     @classmethod
     def parse(cls, text: str) -> Problem:
@@ -173,13 +170,13 @@ class Problem:
                 " then -l2, -bi, -nobias, -p64, -var or -even, -first, -drop, -resets,"
                 " -float64 (-bfloat16, -float16, -autocast, -int8) where wanted, in this order"
             )
-        found = {name: part for name, part in match.groupdict().items() if part is not None}
-        fields: dict[str, Any] = {
-            name: int(part) if part.isdigit() else True for name, part in found.items()
-        }
-        fields["bias"] = "bias" not in found
-        fields["even"] = found.get("lengths") == "-even"
-        fields["dtype"] = found.get("dtype", "float32")
+        fields: dict[str, Any] = {}
+        for name, part in match.groupdict().items():
+            if part is not None:
+                fields[name] = int(part) if part.isdigit() else True
+        fields["bias"] = match["bias"] is None
+        fields["even"] = match["lengths"] == "-even"
+        fields["dtype"] = match["dtype"] or "float32"
         return cls(**fields)
 
     def replace(self, **changes: object) -> Problem:

@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from impls.core import workloads
 from impls.core.adam import Adam
-from impls.core.contract import LEARNING_RATE, MODES, MODES_OF, Prepared
+from impls.core.contract import LEARNING_RATE, Prepared
 from impls.core.problem import Problem
-from impls.core.weights import MODELS, Array, Inputs, Weights, layers, shapes
+from impls.core.weights import Array, Inputs, Weights, layers, shapes
 
 Results = dict[str, Array]
 
@@ -30,10 +31,9 @@ Results = dict[str, Array]
 def bytes_needed(problem: Problem) -> int:
     """Return about how many bytes forward and backward hold at once: weights, gradients, and what every step keeps."""
     weights = sum(math.prod(shape) for shape in shapes(problem).values())
-    kept = (
-        16 * problem.hidden_size * problem.num_layers * problem.directions + 2 * problem.input_size
-    )
-    return 8 * (3 * weights + problem.seq_len * problem.batch * kept)
+    units = problem.hidden_size * problem.num_layers * problem.directions
+    numbers_a_step = 16 * units + 2 * problem.input_size
+    return 8 * (3 * weights + problem.seq_len * problem.batch * numbers_a_step)
 
 
 def sigmoid(z: Array) -> Array:
@@ -56,139 +56,126 @@ def tanh_slope(z: Array) -> Array:
     return root**2
 
 
-@dataclass
-class Tape:
-    """What one direction of one layer keeps for its backward: x (T, B, I), inside, and lists over the time steps.
+class Step(NamedTuple):
+    """What a time step keeps for its backward.
 
-    h and c have T + 1 arrays (B, H), the initial states first. z and gates have T entries of four arrays (B, H): the
-    gates i, f, g, o before and after their activation. With a projection, whole has T arrays (B, H): h before it. Where
-    a row starts anew, h before the step is zero.
+    h (B, P) and c (B, H) are the states before it. z and gates have an array (B, H) for each of i, f, g and o: before
+    and after their activation. next_c and whole (B, H) are c after it, and h before its projection.
     """
 
+    h: Array
+    c: Array
+    z: list[Array]
+    gates: tuple[Array, Array, Array, Array]
+    next_c: Array
+    whole: Array
+
+
+@dataclass(frozen=True)
+class Tape:
+    """What one direction of one layer keeps for its backward: what it was given, its steps, and its last h and c."""
+
+    weights: Weights
     x: Array
     inside: Array
-    h: list[Array]
-    c: list[Array]
-    z: list[list[Array]]
-    gates: list[tuple[Array, Array, Array, Array]]
-    whole: list[Array]
-    weight_hr: Array | None
-    anew: Array | None
+    anew: Array
+    steps: list[Step]
+    h: Array
+    c: Array
 
 
-def layer_forward(  # noqa: PLR0913, PLR0917
-    x: Array,
-    h: Array,
-    c: Array,
-    weight_ih: Array,
-    weight_hh: Array,
-    bias: Array,
-    inside: Array,
-    weight_hr: Array | None = None,
-    anew: Array | None = None,
+def layer_forward(
+    weights: Weights, x: Array, h: Array, c: Array, inside: Array, anew: Array
 ) -> tuple[Array, Tape]:
     """One direction of one layer: x (T, B, I), h (B, P) and c (B, H) → output (T, B, P) and the tape.
 
-    inside (T, B, 1) is false at the steps that are beyond a row's length. weight_hr (P, H) projects h. anew (T, B, 1)
-    is true where a row's state starts from zero before the step.
+    Args:
+        weights: weight_ih and weight_hh; bias_ih and bias_hh where there is a bias; weight_hr (P, H) where h is
+            projected.
+        x, h, c: the input and the initial states.
+        inside: (T, B, 1), false at the steps that are beyond a row's length.
+        anew: (T, B, 1), true where a row's state starts from zero before the step.
     """
-    tape = Tape(x, inside, [h], [c], [], [], [], weight_hr, anew)
+    from_x = x @ weights["weight_ih"].T
+    if "bias_ih" in weights:
+        from_x = from_x + (weights["bias_ih"] + weights["bias_hh"])
+    steps = []
     outputs = []
-    for t, (from_x, live) in enumerate(zip(x @ weight_ih.T + bias, inside, strict=True)):
-        if anew is not None:
-            h, c = np.where(anew[t], 0.0, h), np.where(anew[t], 0.0, c)
-            tape.h[-1] = h
-        z_i, z_f, z_g, z_o = np.split(from_x + h @ weight_hh.T, 4, axis=1)
-        i, f, g, o = sigmoid(z_i), sigmoid(z_f), np.tanh(z_g), sigmoid(z_o)
-        c = np.where(live, f * c + i * g, c)
-        whole = o * np.tanh(c)
-        h = np.where(live, whole if weight_hr is None else whole @ weight_hr.T, h)
-        outputs.append(np.where(live, h, 0.0))
-        tape.h.append(h)
-        tape.c.append(c)
-        tape.z.append([z_i, z_f, z_g, z_o])
-        tape.gates.append((i, f, g, o))
-        tape.whole.append(whole)
-    return np.stack(outputs), tape
+    for t in range(len(x)):
+        h = np.where(anew[t], 0.0, h)
+        c = np.where(anew[t], 0.0, c)
+        z = np.split(from_x[t] + h @ weights["weight_hh"].T, 4, axis=1)
+        i = sigmoid(z[0])
+        f = sigmoid(z[1])
+        g = np.tanh(z[2])
+        o = sigmoid(z[3])
+        next_c = np.where(inside[t], f * c + i * g, c)
+        whole = o * np.tanh(next_c)
+        next_h = whole @ weights["weight_hr"].T if "weight_hr" in weights else whole
+        next_h = np.where(inside[t], next_h, h)
+        steps.append(Step(h, c, z, (i, f, g, o), next_c, whole))
+        outputs.append(np.where(inside[t], next_h, 0.0))
+        h = next_h
+        c = next_c
+    return np.stack(outputs), Tape(weights, x, inside, anew, steps, h, c)
 
 
-def layer_backward(
-    tape: Tape, d_output: Array, d_h: Array, d_c: Array, weight_ih: Array, weight_hh: Array
-) -> dict[str, Array]:
-    """Return the gradients of x, weight_ih, weight_hh, bias (4H,), h0 and c0 of one direction of one layer.
+def layer_backward(tape: Tape, d_output: Array, d_h: Array, d_c: Array) -> dict[str, Array]:
+    """Return the gradients of x, h0, c0 and of each weight of one direction of one layer, by its name.
 
-    With a projection, also that of weight_hr. d_output (T, B, P), and d_h (B, P) and d_c (B, H) of the last states, are
-    the cotangents.
+    d_output (T, B, P), and d_h (B, P) and d_c (B, H) of the last states, are the cotangents.
     """
-    d_zs: list[Array] = []
-    weight_hr, anew = tape.weight_hr, tape.anew
-    d_hr: Any = 0.0
-    for t in reversed(range(len(tape.x))):
-        z_i, z_f, z_g, z_o = tape.z[t]
-        i, f, g, o = tape.gates[t]
-        c, c_before, live = tape.c[t + 1], tape.c[t], tape.inside[t]
-        d_h = d_h + np.where(live, d_output[t], 0.0)
-        if anew is not None:
-            c_before = np.where(anew[t], 0.0, c_before)
-        d_whole = d_h if weight_hr is None else d_h @ weight_hr
-        if weight_hr is not None:
-            d_hr = d_hr + np.where(live, d_h, 0.0).T @ tape.whole[t]
-        d_here = d_c + o * tanh_slope(c) * d_whole
-        d_z = np.concatenate(
-            [
-                sigmoid_slope(z_i) * g * d_here,
-                sigmoid_slope(z_f) * c_before * d_here,
-                tanh_slope(z_g) * i * d_here,
-                sigmoid_slope(z_o) * np.tanh(c) * d_whole,
-            ],
-            axis=1,
-        )
-        d_z = np.where(live, d_z, 0.0)
+    weights = tape.weights
+    grads: dict[str, Array] = {}
+    d_zs = []
+    for t in reversed(range(len(tape.steps))):
+        step = tape.steps[t]
+        inside = tape.inside[t]
+        z_i, z_f, z_g, z_o = step.z
+        i, f, g, o = step.gates
+        d_h = d_h + np.where(inside, d_output[t], 0.0)
+        d_whole = d_h
+        if "weight_hr" in weights:
+            d_whole = d_h @ weights["weight_hr"]
+            d_hr = np.where(inside, d_h, 0.0).T @ step.whole
+            grads["weight_hr"] = grads.get("weight_hr", 0.0) + d_hr
+        d_next_c = d_c + o * tanh_slope(step.next_c) * d_whole
+        d_i = sigmoid_slope(z_i) * g * d_next_c
+        d_f = sigmoid_slope(z_f) * step.c * d_next_c
+        d_g = tanh_slope(z_g) * i * d_next_c
+        d_o = sigmoid_slope(z_o) * np.tanh(step.next_c) * d_whole
+        d_z = np.where(inside, np.concatenate([d_i, d_f, d_g, d_o], axis=1), 0.0)
         d_zs.append(d_z)
-        d_h = np.where(live, d_z @ weight_hh, d_h)
-        d_c = np.where(live, d_here * f, d_c)
-        if anew is not None:
-            d_h, d_c = np.where(anew[t], 0.0, d_h), np.where(anew[t], 0.0, d_c)
-    gradients = batched_gradients(tape, np.stack(d_zs[::-1]), d_h, d_c, weight_ih)
-    return gradients if weight_hr is None else {**gradients, "weight_hr": d_hr}
-
-
-def batched_gradients(
-    tape: Any, d_z: Array, d_h0: Array, d_c0: Array, weight_ih: Array
-) -> dict[str, Array]:
-    """Return what layer_backward returns, from d_z (T, B, 4H), the gradients of the gates before their activation."""
+        d_h = np.where(inside, d_z @ weights["weight_hh"], d_h)
+        d_c = np.where(inside, d_next_c * f, d_c)
+        d_h = np.where(tape.anew[t], 0.0, d_h)
+        d_c = np.where(tape.anew[t], 0.0, d_c)
+    d_z = np.stack(d_zs[::-1])
     rows = d_z.reshape(-1, d_z.shape[2])
-    return {
-        "x": d_z @ weight_ih,
-        "weight_ih": rows.T @ tape.x.reshape(len(rows), -1),
-        "weight_hh": rows.T @ np.concatenate(tape.h[:-1]),
-        "bias": rows.sum(axis=0),
-        "h0": d_h0,
-        "c0": d_c0,
-    }
-
-
-def _bias(weights: Weights, suffix: str) -> Array:
-    if f"bias_ih_{suffix}" not in weights:
-        return np.zeros_like(weights[f"weight_hh_{suffix}"][:, 0])
-    return weights[f"bias_ih_{suffix}"] + weights[f"bias_hh_{suffix}"]
+    grads["x"] = d_z @ weights["weight_ih"]
+    grads["h0"] = d_h
+    grads["c0"] = d_c
+    grads["weight_ih"] = rows.T @ tape.x.reshape(len(rows), -1)
+    grads["weight_hh"] = rows.T @ np.concatenate([step.h for step in tape.steps])
+    if "bias_ih" in weights:
+        grads["bias_ih"] = rows.sum(axis=0)
+        grads["bias_hh"] = grads["bias_ih"]
+    return grads
 
 
 def inside_of(x: Array, lengths: Array | None) -> Array:
     """Return which steps of which rows of x (T, B, ·) are within their length, shape (T, B, 1)."""
     steps, batch = x.shape[:2]
-    inside: Array = np.arange(steps)[:, None] < (
-        np.full(batch, steps) if lengths is None else lengths
-    )
-    return inside[:, :, None]
+    if lengths is None:
+        return np.ones((steps, batch, 1), bool)
+    inside: Array = np.arange(steps)[:, None, None] < lengths[:, None]
+    return inside
 
 
-def _flip(array: Array, suffix: str, inside: Array) -> Array:
-    """Turn each row of (T, B, ·) round within its length, where the suffix is that of a reverse direction."""
+def in_direction(suffix: str, array: Array, inside: Array) -> Array:
+    """Return (T, B, ·) as a direction goes through it: in reverse, with each row turned round within its length."""
     if not suffix.endswith("_reverse"):
         return array
-    if inside.all():
-        return array[::-1]
     steps = np.arange(len(array))[:, None, None]
     source = np.where(inside, inside.sum(axis=0) - 1 - steps, steps)
     turned: Array = np.take_along_axis(array, source, axis=0)
@@ -203,79 +190,49 @@ def forward(
     c0: Array,
     lengths: Array | None = None,
     resets: Array | None = None,
-    layer: Callable[..., tuple[Array, Any]] = layer_forward,
-) -> tuple[Results, list[Any]]:
-    """Return output (T, B, D·P), h_n (L·D, B, P) and c_n (L·D, B, H), and the tapes for `backward`.
-
-    numpy_lstm brings another `layer`, with a tape of its own that has x, h and c too.
-    """
-    tapes: list[Any] = []
-    outputs: list[Array] = []
+) -> tuple[Results, list[Tape]]:
+    """Return output (T, B, D·P), h_n (L·D, B, P) and c_n (L·D, B, H), and the tapes for `backward`."""
     inside = inside_of(x, lengths)
-    anew = {} if resets is None else {"anew": resets[:, :, None]}
+    anew = np.zeros_like(inside) if resets is None else resets[:, :, None]
+    tapes = []
+    outputs: list[Array] = []
     for k, (_, suffix, _) in enumerate(layers(problem)):
-        output, tape = layer(
-            _flip(x, suffix, inside),
-            h0[k],
-            c0[k],
-            weights[f"weight_ih_{suffix}"],
-            weights[f"weight_hh_{suffix}"],
-            _bias(weights, suffix),
-            inside,
-            **({"weight_hr": weights[f"weight_hr_{suffix}"]} if problem.proj_size else {}),
-            **anew,
-        )
+        ending = f"_{suffix}"
+        own = {n.removesuffix(ending): value for n, value in weights.items() if n.endswith(ending)}
+        own_x = in_direction(suffix, x, inside)
+        output, tape = layer_forward(own, own_x, h0[k], c0[k], inside, anew)
         tapes.append(tape)
-        outputs.append(_flip(output, suffix, inside))
+        outputs.append(in_direction(suffix, output, inside))
         if len(outputs) == problem.directions:
             x = np.concatenate(outputs, axis=2)
             outputs = []
-    return {
-        "output": x,
-        "h_n": np.stack([tape.h[-1] for tape in tapes]),
-        "c_n": np.stack([tape.c[-1] for tape in tapes]),
-    }, tapes
+    h_n = np.stack([tape.h for tape in tapes])
+    c_n = np.stack([tape.c for tape in tapes])
+    return {"output": x, "h_n": h_n, "c_n": c_n}, tapes
 
 
 def backward(
-    problem: Problem,
-    weights: Weights,
-    tapes: list[Any],
-    d_output: Array,
-    d_h_n: Array,
-    d_c_n: Array,
-    layer: Callable[..., dict[str, Array]] = layer_backward,
+    problem: Problem, tapes: list[Tape], d_output: Array, d_h_n: Array, d_c_n: Array
 ) -> Results:
     """Return grad_NAME of every weight, of x (T, B, I), h0 (L·D, B, P) and c0 (L·D, B, H)."""
-    grads: Results = {}
-    d_h0, d_c0 = np.zeros_like(d_h_n), np.zeros_like(d_c_n)
-    width = problem.state_size
-    d_x = np.zeros(0)
+    results: Results = {"grad_h0": np.zeros_like(d_h_n), "grad_c0": np.zeros_like(d_c_n)}
+    parts: list[Array] = []
+    d_x: Any = 0.0
     for k, (_, suffix, _) in reversed(list(enumerate(layers(problem)))):
-        direction = k % problem.directions
-        if direction == problem.directions - 1:
-            d_x = np.zeros_like(tapes[k].x)
-        part = d_output[:, :, direction * width : (direction + 1) * width]
-        gradients = layer(
-            tapes[k],
-            _flip(part, suffix, tapes[k].inside),
-            d_h_n[k],
-            d_c_n[k],
-            weights[f"weight_ih_{suffix}"],
-            weights[f"weight_hh_{suffix}"],
-        )
-        d_x = d_x + _flip(gradients["x"], suffix, tapes[k].inside)
-        d_h0[k], d_c0[k] = gradients["h0"], gradients["c0"]
-        grads[f"grad_weight_ih_{suffix}"] = gradients["weight_ih"]
-        grads[f"grad_weight_hh_{suffix}"] = gradients["weight_hh"]
-        if problem.proj_size:
-            grads[f"grad_weight_hr_{suffix}"] = gradients["weight_hr"]
-        if problem.bias:
-            grads[f"grad_bias_ih_{suffix}"] = gradients["bias"]
-            grads[f"grad_bias_hh_{suffix}"] = gradients["bias"]
-        if direction == 0:
+        if not parts:  # the last direction of a layer
+            parts = np.split(d_output, problem.directions, axis=2)
+            d_x = 0.0
+        inside = tapes[k].inside
+        part = in_direction(suffix, parts.pop(), inside)
+        gradients = layer_backward(tapes[k], part, d_h_n[k], d_c_n[k])
+        results["grad_h0"][k] = gradients.pop("h0")
+        results["grad_c0"][k] = gradients.pop("c0")
+        d_x = d_x + in_direction(suffix, gradients.pop("x"), inside)
+        for name, gradient in gradients.items():
+            results[f"grad_{name}_{suffix}"] = gradient
+        if not parts:
             d_output = d_x
-    return {**grads, "grad_x": d_x, "grad_h0": d_h0, "grad_c0": d_c0}
+    return {**results, "grad_x": d_x}
 
 
 def run_sequence(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
@@ -283,70 +240,94 @@ def run_sequence(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     outputs, tapes = forward(
         problem, weights, inputs.x, inputs.h0, inputs.c0, inputs.lengths, inputs.resets
     )
-    return {
-        **outputs,
-        **backward(problem, weights, tapes, inputs.d_output, inputs.d_h_n, inputs.d_c_n),
-    }
-
-
-def run_stream(
-    problem: Problem, weights: Weights, inputs: Inputs, calls: Iterable[int]
-) -> Iterator[tuple[int, Results]]:
-    """Yield each of increasing numbers of calls, and the results of the last of so many: output (1, B, P), h_n, c_n.
-
-    A call is a step. It takes the next x (B, I), after the last one the first again, and goes on from h and c.
-    """
-    h, c, done, results = inputs.h0, inputs.c0, 0, Results()
-    for wanted in calls:
-        while done < wanted:  # x at most once at a time
-            at = done % len(inputs.x)
-            results, _ = forward(problem, weights, inputs.x[at : at + wanted - done], h, c)
-            h, c, done = results["h_n"], results["c_n"], done + len(results["output"])
-        yield wanted, {**results, "output": results["output"][-1:]}
+    gradients = backward(problem, tapes, inputs.d_output, inputs.d_h_n, inputs.d_c_n)
+    return {**outputs, **gradients}
 
 
 def run_model(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     """Return prediction (B, O), loss () and grad_NAME of every parameter, of MODELS."""
-    h0, c0 = np.zeros_like(inputs.h0), np.zeros_like(inputs.c0)
+    directions = problem.directions
+    h0 = np.zeros_like(inputs.h0)
+    c0 = np.zeros_like(inputs.c0)
     outputs, tapes = forward(problem, weights, inputs.x, h0, c0, inputs.lengths, inputs.resets)
-    last = np.concatenate(list(outputs["h_n"][-problem.directions :]), axis=1)
+    last = np.concatenate(list(outputs["h_n"][-directions:]), axis=1)
     prediction = last @ weights["fc.weight"].T + weights["fc.bias"]
     miss = prediction - inputs.target
     d_prediction = 2 * miss / miss.size
+    d_last = d_prediction @ weights["fc.weight"]
     d_h_n = np.zeros_like(h0)
-    d_h_n[-problem.directions :] = np.stack(
-        np.split(d_prediction @ weights["fc.weight"], problem.directions, axis=1)
-    )
-    grads = backward(
-        problem, weights, tapes, np.zeros_like(outputs["output"]), d_h_n, np.zeros_like(c0)
-    )
+    d_h_n[-directions:] = np.split(d_last, directions, axis=1)
+    d_output = np.zeros_like(outputs["output"])
+    grads = backward(problem, tapes, d_output, d_h_n, np.zeros_like(c0))
     grads["grad_fc.weight"] = d_prediction.T @ last
     grads["grad_fc.bias"] = d_prediction.sum(axis=0)
-    kept = {name: grad for name, grad in grads.items() if name.removeprefix("grad_") in weights}
-    return {"prediction": prediction, "loss": np.array((miss**2).mean()), **kept}
+    results = {f"grad_{name}": grads[f"grad_{name}"] for name in weights}
+    return {"prediction": prediction, "loss": np.array((miss**2).mean()), **results}
+
+
+def streaming(problem: Problem, weights: Weights, inputs: Inputs) -> Iterator[Results]:
+    """Yield what each call of a stream returns: output (1, B, P), h_n and c_n.
+
+    A call is a step. It takes the next x (B, I), after the last one the first again, and goes on from h and c.
+    """
+    h = inputs.h0
+    c = inputs.c0
+    for x in itertools.cycle(inputs.x):
+        results, _ = forward(problem, weights, x[None], h, c)
+        h = results["h_n"]
+        c = results["c_n"]
+        yield results
 
 
 def training(
     problem: Problem, weights: Weights, inputs: Inputs, workload: str
 ) -> Iterator[Results]:
-    """Yield what each step of one of MODELS returns: its loss, and param_NAME after it.
+    """Yield what each step of a model returns: its loss, and param_NAME after it.
 
-    The update is plain SGD for `model`. For `train` it is Adam's, with size_param_NAME too.
+    The update is plain SGD's. With clipped_adam it is Adam's, and there is size_param_NAME too.
     """
-    params, adam = dict(weights), Adam(weights)
+    params = dict(weights)
+    adam = Adam(weights)
+    clipped_adam = workloads.WORKLOADS[workload].clipped_adam
     for target in itertools.cycle(inputs.targets(workload)):
         results = run_model(problem, params, replace(inputs, target=target))
         grads = {name: results[f"grad_{name}"] for name in weights}
-        if workload == "train":
-            moves = adam.moves(grads)
-        else:
-            moves = {name: LEARNING_RATE * grad for name, grad in grads.items()}
-        params = {name: value - moves[name] for name, value in params.items()}
-        yield {
-            "loss": results["loss"],
-            **{f"param_{name}": value for name, value in params.items()},
-            **{f"size_param_{name}": adam.sizes[name] for name in weights if workload == "train"},
-        }
+        moves = adam.moves(grads) if clipped_adam else sgd_moves(grads)
+        step = {"loss": results["loss"]}
+        for name in weights:
+            params[name] = params[name] - moves[name]
+            step[f"param_{name}"] = params[name]
+            if clipped_adam:
+                step[f"size_param_{name}"] = adam.sizes[name]
+        yield step
+
+
+def sgd_moves(grads: Results) -> Results:
+    """Return by how much a step of plain SGD makes each parameter smaller."""
+    return {name: LEARNING_RATE * grad for name, grad in grads.items()}
+
+
+def run(
+    problem: Problem, weights: Weights, inputs: Inputs, workload: str, calls: Collection[int]
+) -> Iterator[tuple[int, Results]]:
+    """Yield numbers of calls, and all that any mode of a workload returns in the last of so many.
+
+    Modes that do not change the state are among the results of one call. `calls` are of those that do.
+    """
+    kind = workloads.WORKLOADS[workload]
+    if kind.carries_state:
+        steps = streaming(problem, weights, inputs)
+    elif kind.is_model:
+        if "forward" in kind.modes:
+            yield 1, run_model(problem, weights, inputs)
+        steps = training(problem, weights, inputs, workload)
+    else:
+        yield 1, run_sequence(problem, weights, inputs)
+        return
+    for number in range(1, max(calls, default=0) + 1):
+        results = next(steps)
+        if number in calls:
+            yield number, results
 
 
 # The reference is an implementation too, so that `python -m impls evaluate reference` works. It is never timed.
@@ -360,36 +341,31 @@ VARIANTS = ("lengths", "proj_size", "batch_first", "dropout", "resets")
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
     """See impls/core/contract.py. It always computes in float64."""
+    kind = workloads.WORKLOADS[workload]
 
     def load(inputs: Inputs) -> dict[str, Any]:
         steps = training(problem, weights, inputs, workload)
         return {"inputs": inputs, "weights": weights, "steps": steps, "calls": 0}
 
-    def run(state: dict[str, Any]) -> Results:
-        if workload in MODELS:
+    def compute(state: dict[str, Any]) -> Results:
+        if kind.is_model:
             return run_model(problem, state["weights"], state["inputs"])
         return run_sequence(problem, state["weights"], state["inputs"])
 
     def train_step(state: dict[str, Any]) -> Results:
-        if workload not in MODELS:
-            return run(state)
         results: Results = next(state["steps"])
         state["weights"] = {name: results[f"param_{name}"] for name in weights}
         return results
 
     def step(state: dict[str, Any]) -> Results:
-        x, at = state["inputs"].x, state["calls"] % problem.seq_len
-        _, results = next(
-            run_stream(problem, weights, replace(state["inputs"], x=x[at : at + 1]), [1])
-        )
-        state["inputs"], state["calls"] = (
-            replace(state["inputs"], h0=results["h_n"], c0=results["c_n"]),
-            at + 1,
-        )
+        inputs = state["inputs"]
+        at = state["calls"] % problem.seq_len
+        results, _ = forward(problem, weights, inputs.x[at : at + 1], inputs.h0, inputs.c0)
+        state["inputs"] = replace(inputs, h0=results["h_n"], c0=results["c_n"])
+        state["calls"] += 1
         return results
 
-    first = step if workload == "stream" else run
-    modes = dict(zip(MODES, (first, run, run, train_step), strict=True))
-    return Prepared(
-        load, lambda _, result: result, **{mode: modes[mode] for mode in MODES_OF[workload]}
-    )
+    modes = dict.fromkeys(kind.modes, step if kind.carries_state else compute)
+    if kind.is_model:
+        modes["train_step"] = train_step
+    return Prepared(load, lambda _, result: result, **modes)

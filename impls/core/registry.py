@@ -10,7 +10,7 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -18,10 +18,11 @@ from typing import Annotated, Any
 import msgspec
 
 import impls
-from impls.core.contract import DEVICES, TRACKS, USUAL_WORKLOADS, WORKLOADS
+from impls.core.contract import DEVICES, TRACKS
 from impls.core.files import check_name, read_regular
 from impls.core.precision import TF32, current
 from impls.core.problem import DTYPES, VARIANTS, Problem
+from impls.core.workloads import WORKLOADS
 
 FOLDER = Path(__file__).resolve().parent.parent
 """impls/, of the tree or snapshot that this file is in."""
@@ -30,6 +31,8 @@ BUILT_IN = {"peak": "families/peak.py", "reference": "core/reference.py"}
 IMPORTED = re.compile(r"^\s*from impls\.(families(?:\.| import )\w+|native)", re.MULTILINE)
 """The modules of families/ that a file imports, or all of native/."""
 CODE = (".py", ".h", ".cpp")
+NOT_MEASURED = re.compile(rb"^COMPILE_MINUTES = \d+ *(#.*)?\n", re.MULTILINE)
+"""The line that says when a file runs. What is measured does not depend on it, so it is not in the digest."""
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 VERSION = re.compile(r"(.+\.py|[^@]+)@((?!.*\.py$).*)", re.DOTALL)
 """Such as `torch_lstm@torch==2.11.*`: the name or path of a file, and requirements."""
@@ -37,17 +40,19 @@ ASKED = re.compile(r"\w[\w.-]*(\[[\w,-]+\])?(([=!~]=|[<>]=?)[\w.*+!]+(,(?=\W)|$)
 """A requirement that such a name may have: no option, no address."""
 DEFAULT_DTYPES = ("float32", "float64")
 """Those of an implementation that sets no DTYPES."""
+USUAL_WORKLOADS = tuple(name for name, workload in WORKLOADS.items() if workload.usual)
+"""Those of an implementation that sets no WORKLOADS."""
 
 
-def _one_of(names: tuple[str, ...]) -> msgspec.Meta:
+def _one_of(names: Iterable[str]) -> msgspec.Meta:
     return msgspec.Meta(pattern=rf"^({'|'.join(names)})$")
 
 
 Track = Annotated[str, _one_of(TRACKS)]
 Device = Annotated[str, _one_of(DEVICES)]
 DType = Annotated[str, _one_of(DTYPES)]
-Variant = Annotated[str, _one_of(tuple(VARIANTS))]
-Workload = Annotated[str, _one_of(WORKLOADS)]
+Variant = Annotated[str, _one_of(VARIANTS)]
+WorkloadName = Annotated[str, _one_of(WORKLOADS)]
 SOME = msgspec.Meta(min_length=1)
 Requirement = Annotated[str, msgspec.Meta(pattern=r"^\s*[^-\s]")]  # no option of pip
 
@@ -59,10 +64,11 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     track: Track
     devices: Annotated[tuple[Device, ...], SOME] = DEVICES
     dtypes: Annotated[tuple[DType, ...], SOME] = DEFAULT_DTYPES
-    workloads: Annotated[tuple[Workload, ...], SOME] = USUAL_WORKLOADS
+    workloads: Annotated[tuple[WorkloadName, ...], SOME] = USUAL_WORKLOADS
     variants: tuple[Variant, ...] = ()
     limits: dict[Annotated[str, msgspec.Meta(pattern="^[a-z-]+$")], str] = {}
     optional: bool = False
+    compile_minutes: int = 0
     requires: tuple[Requirement, ...] = ()
     environment: dict[Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_]\w*$")], str] = {}
 
@@ -83,10 +89,8 @@ class Implementation(Constants, frozen=True, kw_only=True):
         for variant in problem.variants:
             if variant not in self.variants:
                 return f"no {variant}: {VARIANTS[variant]}"
-        # in half precision, a step of Adam is smaller than what a parameter can change by
-        dtypes = tuple(
-            name for name in self.dtypes if workload != "train" or name in DEFAULT_DTYPES
-        )
+        named = WORKLOADS[workload]
+        dtypes = [dtype for dtype in self.dtypes if dtype in named.dtypes]
         for kind, value, known in (
             ("device", device, self.devices),
             ("dtype", problem.dtype, dtypes),
@@ -96,10 +100,11 @@ class Implementation(Constants, frozen=True, kw_only=True):
                 return f"only for {kind} {', '.join(known)}, not {value}"
         if problem.dtype == "int8" and not problem.bias:
             return "no int8 without a bias: PyTorch cannot quantize such an LSTM"
-        if workload == "train" and current() == TF32:
-            return "no training loop in TF32: with its tolerance, a wrong optimizer would pass"
-        if workload == "stream" and problem.not_streamed:
-            return f"no {problem.not_streamed[0]} in a stream: a call takes one step"
+        if not named.in_tf32 and current() == TF32:
+            return f"no {workload} in TF32: with its tolerance, a wrong optimizer would pass"
+        for field in named.excludes:
+            if getattr(problem, field):
+                return f"no {field} in a {workload}: a call takes a part of the sequence"
         return None
 
     @property
@@ -110,13 +115,11 @@ class Implementation(Constants, frozen=True, kw_only=True):
     @property
     def own(self) -> bool:
         """Whether it is a file of this tree."""
-        return self.path.parent == FOLDER or self.path in [
-            FOLDER / path for path in BUILT_IN.values()
-        ]
+        return self.path.parent in (FOLDER, FOLDER / "core", FOLDER / "families")
 
     @property
     def text(self) -> str:
-        """What `resolve` finds it by, from anywhere."""
+        """What `resolve` gets it by, from anywhere."""
         if self.own and self.path.stem.isidentifier():
             return self.name
         return f"{self.path}{self.name.removeprefix(self.path.stem)}"
@@ -156,30 +159,23 @@ def _name_set_by(node: ast.AST) -> str | None:
 def _constants(tree: ast.Module) -> dict[str, Any]:
     """Return the constants of a file; ValueError where one is set in another way than `NAME = literal`, at the top."""
     constants: dict[str, Any] = {}
-    plain: list[ast.AST] = []
+    names = [_name_set_by(node) for node in _run_on_import(tree)]
     for statement in tree.body:
-        if isinstance(statement, ast.Assign):
-            targets = statement.targets
-        elif isinstance(statement, ast.AnnAssign):
-            targets = [statement.target]
-        else:
-            continue
-        target, value = targets[0], statement.value
-        if (
-            len(targets) > 1
-            or value is None
-            or not isinstance(target, ast.Name)
-            or target.id not in NAMES
-        ):
-            continue
-        try:
-            constants[target.id] = ast.literal_eval(value)
-        except ValueError:
-            raise ValueError(f"{target.id} = {ast.unparse(value)}") from None
-        plain.append(target)
-    for node in _run_on_import(tree):
-        name = _name_set_by(node)
-        if name in NAMES and node not in plain:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                pass
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                pass
+            case _:
+                continue
+        if name in NAMES:
+            try:
+                constants[name] = ast.literal_eval(value)
+            except ValueError:
+                raise ValueError(f"{name} = {ast.unparse(value)}") from None
+            names.remove(name)
+    for name in NAMES:
+        if name in names:
             raise ValueError(f"{name} is set in another way")
     return constants
 
@@ -190,20 +186,20 @@ def _digest(path: Path, source: bytes) -> str:
     So it changes where what is measured may have changed: torch_cpp's is also that of the C++ which it compiles.
     """
     root = path.parent.parent if path.parent.name == "families" else path.parent
-    files, new = {path: source}, [source]
-    if path.with_suffix(".cpp").is_file():
-        files[path.with_suffix(".cpp")] = path.with_suffix(".cpp").read_bytes()
-    while new:
-        for name in IMPORTED.findall(new.pop().decode(errors="replace")):
+    files = {path: NOT_MEASURED.sub(b"", source)}
+    compiled = path.with_suffix(".cpp")
+    if compiled.is_file():
+        files[compiled] = compiled.read_bytes()
+    unread = [source]
+    while unread:
+        for name in IMPORTED.findall(unread.pop().decode(errors="replace")):
             module = root.joinpath(*re.split(r"\.| import ", name))
-            for file in (
-                sorted(module.glob("*.*")) if module.is_dir() else [module.with_suffix(".py")]
-            ):
+            for file in (module.with_suffix(".py"), *sorted(module.glob("*.*"))):
                 if file not in files and file.is_file() and file.suffix in CODE:
                     files[file] = file.read_bytes()
-                    new.append(files[file])
-    parts = (files[file] for file in sorted(files, key=lambda file: file.name))
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+                    unread.append(files[file])
+    by_name = sorted(files, key=lambda file: file.name)
+    return hashlib.sha256(b"\0".join(files[file] for file in by_name)).hexdigest()[:16]
 
 
 def read(path: Path) -> Implementation:
@@ -246,11 +242,10 @@ def survey(folder: Path = FOLDER) -> tuple[dict[str, Implementation], dict[str, 
     Returns:
         Two dictionaries by name: the implementations, and the reasons why files cannot be read.
     """
-    implementations, broken = {}, {}
+    implementations: dict[str, Implementation] = {}
+    broken: dict[str, str] = {}
     built_in = [folder / path for path in BUILT_IN.values()]
-    for path in sorted(
-        [*folder.glob("*.py"), *filter(Path.is_file, built_in)], key=lambda path: path.stem
-    ):
+    for path in sorted([*folder.glob("*.py"), *built_in], key=lambda path: path.stem):
         if path.is_file() and re.search(rb"^FRAMEWORK\s*[:=]", path.read_bytes(), re.MULTILINE):
             try:
                 implementations[path.stem] = read(path)
@@ -274,10 +269,12 @@ def catalogue(folder: Path = FOLDER) -> dict[str, Implementation]:
 def shared_files(folder: Path = FOLDER) -> dict[str, bytes]:
     """Return every file of impls/ that is no implementation, by its path: implementations may import it."""
     implementations, broken = survey(folder)
-    own = {folder / f"{name}.py" for name in (*implementations, *broken)}
-    files = (path for path in folder.rglob("*") if path.suffix in CODE)
-    shared = (path for path in files if path not in own and path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in shared}
+    shared: dict[str, bytes] = {}
+    for path in folder.rglob("*"):
+        is_one = path.parent == folder and path.stem in {*implementations, *broken}
+        if path.suffix in CODE and path.is_file() and not is_one:
+            shared[path.relative_to(folder).as_posix()] = path.read_bytes()
+    return shared
 
 
 def read_foreign(path: Path) -> Implementation:
@@ -290,11 +287,13 @@ def read_foreign(path: Path) -> Implementation:
     real = os.path.realpath(path)
     check_name(real)
     implementation = read(Path(real))  # a link goes by the name of its file
-    if not implementation.own and implementation.track in BUILT_IN:
+    if implementation.own:
+        return implementation
+    if implementation.track in BUILT_IN:
         raise ValueError(
             f"{path}: TRACK is {implementation.track!r}, which is this suite's own; it must be default or tuned"
         )
-    if not implementation.own and implementation.name in BUILT_IN:
+    if implementation.name in BUILT_IN:
         raise ValueError(
             f"{path}: {implementation.name} is the name of this suite's own; rename the file"
         )
@@ -307,26 +306,38 @@ def resolve(text: str) -> Implementation:
     Raises:
         ValueError: where there is none; the message has one line.
     """
-    if found := VERSION.fullmatch(text):
-        each, asked = resolve(found[1]), re.split(r",(?=[A-Za-z])(?![^\[]*\])", found[2])
-        for wrong in (part for part in asked if not ASKED.fullmatch(part)):
-            raise ValueError(f"{wrong!r} is no package with its version, such as torch==2.11.*")
-        if not each.is_lstm:
-            raise ValueError(f"{each.name} runs in the present environment only")
-        requires = (*(each.requires or (each.framework,)), *asked)
-        return msgspec.structs.replace(each, name=f"{each.name}@{found[2]}", requires=requires)
+    release = VERSION.fullmatch(text)
+    if release:
+        return _released(resolve(release[1]), release[2])
     if text.endswith(".py"):
         return read_foreign(Path(text))
     path = FOLDER / BUILT_IN.get(text, f"{text}.py")
-    if (
-        "/" not in text and path.is_file()
-    ):  # a run resolves many names again and again: no other file is read
+    # a run resolves many names again and again: no other file is read
+    if "/" not in text and path.is_file():
         return read(path)
-    known = catalogue()
-    close = difflib.get_close_matches(text, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+    names = catalogue()
+    hint = f"known: {', '.join(names)}"
+    for close in difflib.get_close_matches(text, names, n=1):
+        hint = f"did you mean {close}?"
     raise ValueError(
         f"no implementation is called {text!r}; {hint} (or give the path of a .py file)"
+    )
+
+
+def _released(implementation: Implementation, requirements: str) -> Implementation:
+    """Return an implementation in an environment with these requirements, which commas separate."""
+    asked = re.split(r",(?=[A-Za-z])(?![^\[]*\])", requirements)
+    for requirement in asked:
+        if not ASKED.fullmatch(requirement):
+            raise ValueError(
+                f"{requirement!r} is no package with its version, such as torch==2.11.*"
+            )
+    if not implementation.is_lstm:
+        raise ValueError(f"{implementation.name} runs in the present environment only")
+    return msgspec.structs.replace(
+        implementation,
+        name=f"{implementation.name}@{requirements}",
+        requires=(*(implementation.requires or (implementation.framework,)), *asked),
     )
 
 
@@ -336,11 +347,11 @@ def load(implementation: Implementation) -> ModuleType:
     A file from elsewhere is imported under a mangled name. Its folder comes last on the path: the file can import the
     modules beside it, and they hide no other module.
     """
-    if implementation.path.parent == FOLDER / "core":
+    folder = implementation.path.parent
+    if folder == FOLDER / "core":
         return importlib.import_module(f"impls.core.{implementation.name}")
-    ours = implementation.path.parent == Path(
-        os.path.realpath(impls.__path__[0])
-    )  # of this tree, or of a gate's side
+    # of this tree, or of a gate's side
+    ours = folder == Path(os.path.realpath(impls.__path__[0]))
     if ours and implementation.path.stem.isidentifier():
         return importlib.import_module(f"impls.{implementation.name}")
     mangled = f"_implementation_{implementation.name}_{implementation.digest}"
@@ -349,7 +360,7 @@ def load(implementation: Implementation) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[mangled] = module
-    if str(implementation.path.parent) not in sys.path:
-        sys.path.append(str(implementation.path.parent))
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
     spec.loader.exec_module(module)
     return module

@@ -7,32 +7,24 @@ time-major. All arrays are float64 and read-only: an implementation converts, an
 from __future__ import annotations
 
 import math
-import os
-import zipfile
+import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from impls.core.files import check_regular
-from impls.core.problem import FORMATS, Problem, rounded, stored
+from impls.core.problem import Problem, rounded
+from impls.core.workloads import WORKLOADS
 
 OUTPUT_SIZE = 10
 """Width O of the linear layer of MODELS."""
 
-MODELS = ("model", "train")
-"""The workloads whose LSTM is followed by a linear layer and a loss."""
-
 LOUD = 16.0
-"""By how much every second target of `train` is larger: one of the two gradients is clipped, so that the two differ."""
+"""By how much every second target is larger where gradients are clipped: one of two is clipped, so that they differ."""
 
 HALF_STEPS = 32
 """In half precision, weights remember at most so many steps: a sum of 64 gradients in bfloat16 is off by 0.09."""
-
-CONVERT = "np.savez(FILE, **{k: v.numpy() for k, v in state.items()})"
-"""How weights of PyTorch are written to a file that can be read here."""
 
 Array = np.ndarray
 Weights = Mapping[str, Array]
@@ -67,7 +59,9 @@ class Inputs:
 
     def targets(self, workload: str) -> tuple[Array, ...]:
         """Return the targets (B, O) that the steps of a workload take in turn."""
-        return (self.target, LOUD * self.target) if workload == "train" else (self.target,)
+        if WORKLOADS[workload].clipped_adam:
+            return self.target, LOUD * self.target
+        return (self.target,)
 
     @property
     def extra(self) -> Array | None:
@@ -95,7 +89,7 @@ def shapes(problem: Problem, workload: str = "sequence") -> dict[str, tuple[int,
             named[f"bias_hh_{suffix}"] = (gates,)
         if problem.proj_size:
             named[f"weight_hr_{suffix}"] = (problem.proj_size, problem.hidden_size)
-    if workload in MODELS:
+    if WORKLOADS[workload].is_model:
         named["fc.weight"] = (OUTPUT_SIZE, problem.directions * problem.state_size)
         named["fc.bias"] = (OUTPUT_SIZE,)
     return named
@@ -104,7 +98,8 @@ def shapes(problem: Problem, workload: str = "sequence") -> dict[str, tuple[int,
 def input_shapes(problem: Problem) -> dict[str, tuple[int, ...]]:
     """Return the shape of every field of Inputs by its name, but for lengths and resets."""
     rows = (problem.num_layers * problem.directions, problem.batch)
-    h, c = (*rows, problem.state_size), (*rows, problem.hidden_size)
+    h = (*rows, problem.state_size)
+    c = (*rows, problem.hidden_size)
     return {
         "x": (problem.seq_len, problem.batch, problem.input_size),
         "h0": h,
@@ -129,24 +124,34 @@ def make_weights(problem: Problem, workload: str = "sequence", seed: int = 0) ->
     """
     rng = np.random.default_rng([seed, 1])
     bound = problem.hidden_size**-0.5
-    made = {
-        name: rng.uniform(-bound, bound, shape) for name, shape in shapes(problem, workload).items()
-    }
-    remembered = min(
-        problem.seq_len, math.inf if problem.dtype in ("float32", "float64") else HALF_STEPS
-    )
-    for _, suffix, _ in layers(problem) if problem.bias else ():
-        gates = made[f"bias_hh_{suffix}"].reshape(4, -1)
-        gates[:2, ::2] += [[-math.log(remembered) / 2], [math.log(remembered)]]
-        made[f"weight_hh_{suffix}"].reshape(4, problem.hidden_size, -1)[:, ::2] *= remembered**-0.5
-    return {name: _fixed(rounded(array, problem.dtype)) for name, array in made.items()}
+    made = {}
+    for name, shape in shapes(problem, workload).items():
+        made[name] = rng.uniform(-bound, bound, shape)
+    remembered = problem.seq_len
+    if problem.dtype not in ("float32", "float64"):
+        remembered = min(remembered, HALF_STEPS)
+    for name, array in made.items():
+        if name.startswith("bias_hh"):
+            i, f, _, _ = array.reshape(4, -1)
+            i[::2] -= math.log(remembered) / 2
+            f[::2] += math.log(remembered)
+        if name.startswith("weight_hh") and problem.bias:
+            array.reshape(4, problem.hidden_size, -1)[:, ::2] *= remembered**-0.5
+    return {name: frozen(rounded(array, problem.dtype)) for name, array in made.items()}
 
 
 def lengths(problem: Problem) -> Array:
     """Return the lengths (B,) of a problem's rows, the shortest first: evenly spread up to T, or with `even` all T."""
     rows = np.arange(1, problem.batch + 1)
+    if problem.even:
+        return np.full_like(rows, problem.seq_len)
     spread: Array = -(-problem.seq_len * rows // problem.batch)
-    return np.full_like(rows, problem.seq_len) if problem.even else spread
+    return spread
+
+
+def draw_seed() -> int:
+    """Return a seed of inputs that no file could have foreseen."""
+    return secrets.randbits(48)
 
 
 def make_inputs(
@@ -159,214 +164,32 @@ def make_inputs(
     they are `timed`, a problem with dropout drops half.
     """
     rng = np.random.default_rng([seed, 2])
-    made = {name: rng.standard_normal(shape) for name, shape in input_shapes(problem).items()}
-    for name in ("h0", "c0"):
-        made[name] *= 0.0 if zero_state else 0.5
-    made = {name: rounded(array, problem.dtype) for name, array in made.items()}
-    rows = np.arange(1, problem.batch + 1)
+    made = {}
+    for name, shape in input_shapes(problem).items():
+        array = rng.standard_normal(shape)
+        if name in ("h0", "c0"):
+            array *= 0.0 if zero_state else 0.5
+        made[name] = rounded(array, problem.dtype)
     if problem.lengths:
         made["lengths"] = rng.permutation(lengths(problem))
     if problem.resets:
+        rows = np.arange(1, problem.batch + 1)
         at = rng.permutation(problem.seq_len * rows // (problem.batch + 1))
         made["resets"] = np.arange(problem.seq_len)[:, None] == at
-    dropout = 0.5 if problem.dropout and timed else 0.0
-    return Inputs(**{name: _fixed(array) for name, array in made.items()}, dropout=dropout)
+    for array in made.values():
+        array.setflags(write=False)
+    return Inputs(**made, dropout=0.5 if problem.dropout and timed else 0.0)
 
 
 def swapped(problem: Problem, name: str, array: Any) -> Any:
     """Return x, output, or one of their gradients with T and B swapped where batch_first; anything else as it is."""
-    has_steps = problem.batch_first and name in ("x", "output", "d_output", "grad_x")
-    return array.swapaxes(0, 1) if has_steps else array
-
-
-def _fixed(array: Array) -> Array:
-    """Make an array read-only that nobody else has, without a copy."""
-    array.setflags(write=False)
+    if problem.batch_first and name in ("x", "output", "d_output", "grad_x"):
+        return array.swapaxes(0, 1)
     return array
 
 
 def frozen(array: Array) -> Array:
     """Return a read-only float64 copy."""
-    return _fixed(np.array(array, dtype=np.float64, order="C"))
-
-
-def most_bytes() -> int:
-    """Return how much memory a file's arrays may take, as float64: a quarter of this machine's."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4
-
-
-def read_npz(path: Path) -> dict[str, Array]:
-    """Read every array of an .npz file as finite float64; a pickle is never loaded.
-
-    Raises:
-        ValueError: for anything but an .npz file of finite real numbers, of at most a quarter of the memory.
-    """
-    check_regular(path, most_bytes())
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is not a readable .npz file")
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            unpacked = sum(member.file_size for member in archive.zip.infolist())
-            if unpacked > most_bytes():
-                raise MemoryError(f"it unpacks to {unpacked / 2**20:.0f} MiB, more than is read")
-            held = {name: archive[name] for name in archive.files}
-    except Exception as error:  # zipfile, zlib and NumPy's parser of headers raise a dozen kinds
-        raise ValueError(f"{path} is not a readable .npz file of plain arrays ({error})") from None
-    arrays: dict[str, Array] = {}
-    for name, array in held.items():
-        if (
-            not isinstance(array, np.ndarray) or array.dtype.kind not in "bfiu"
-        ):  # such as a part of torch.save's file
-            raise ValueError(f"{path}: {name} holds no real numbers; use {CONVERT}")
-        with np.errstate(over="ignore"):
-            arrays[name] = frozen(array)
-        if not np.isfinite(arrays[name]).all():
-            raise ValueError(f"{path}: {name} holds NaN or infinity; every value must be finite")
-    return arrays
-
-
-@dataclass(frozen=True)
-class Case:
-    """What a case.npz holds: the problem, the weights, the inputs, and the names of the arrays in the file."""
-
-    problem: Problem
-    weights: Weights
-    inputs: Inputs
-    given: frozenset[str]
-
-    @property
-    def has_cotangents(self) -> bool:
-        """Whether at least one of d_output, d_h_n, d_c_n was in the file; the others are zero."""
-        return bool(self.given & {"d_output", "d_h_n", "d_c_n"})
-
-
-Shapes = Mapping[str, tuple[int, ...]]
-
-
-def _check(path: Path, arrays: Mapping[str, Array], needed: Shapes, optional: Shapes) -> None:
-    known = {**needed, **optional}
-    if unknown := sorted(set(arrays) - set(known)):
-        raise ValueError(
-            f"{path}: {unknown[0]} is not an array of a case; known here: {', '.join(sorted(known))}"
-        )
-    for name, shape in known.items():
-        if name in arrays and arrays[name].shape != shape:
-            raise ValueError(f"{path}: {name} has shape {arrays[name].shape}; it must be {shape}")
-        if name in needed and name not in arrays:
-            raise ValueError(f"{path}: {name} is missing; it must have shape {shape}")
-
-
-def _given_shapes(problem: Problem) -> Shapes:
-    """Return the shape of each array that a case may have besides weights."""
-    named = {name: shape for name, shape in input_shapes(problem).items() if name != "target"}
-    return {**named, "lengths": (problem.batch,), "resets": (problem.seq_len, problem.batch)}
-
-
-def _implied_problem(path: Path, arrays: Mapping[str, Array], dtype: str) -> Problem:
-    for name in ("weight_ih_l0", "weight_hh_l0"):
-        if name not in arrays:
-            prefixed = next((other for other in arrays if other.endswith(f".{name}")), None)
-            hint = f"; {prefixed} is there: take its prefix away" if prefixed else ""
-            raise ValueError(
-                f"{path}: {name} is missing; weights go by their names in torch.nn.LSTM's state_dict{hint}"
-            )
-        if arrays[name].ndim != 2 or 0 in arrays[name].shape:
-            raise ValueError(
-                f"{path}: {name} has shape {arrays[name].shape}; it must be a matrix with 4·H rows"
-            )
-    x_shape = (1, 1, arrays["weight_ih_l0"].shape[1])
-    if "x" in arrays:
-        x_shape = arrays["x"].shape
-        if len(x_shape) != 3 or 0 in x_shape:
-            raise ValueError(
-                f"{path}: x has shape {x_shape}; it must be (seq_len, batch, input_size), none of them 0"
-            )
-    try:
-        return Problem(
-            seq_len=x_shape[0],
-            batch=x_shape[1],
-            input_size=x_shape[2],
-            hidden_size=max(1, arrays["weight_hh_l0"].shape[0] // 4),
-            num_layers=sum(
-                name.startswith("weight_ih_l") and not name.endswith("_reverse") for name in arrays
-            ),
-            bidirectional="weight_ih_l0_reverse" in arrays,
-            bias="bias_ih_l0" in arrays or "bias_hh_l0" in arrays,
-            dtype=dtype,
-            lengths="lengths" in arrays,
-            proj_size=arrays["weight_hh_l0"].shape[1] if "weight_hr_l0" in arrays else 0,
-            resets="resets" in arrays,
-        )
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-
-
-def read_case(path: Path, dtype: str = "float32") -> Case:
-    """Read a case.npz: x, optional lengths or resets, h0 and c0, the weights, optional cotangents.
-
-    h0, c0 and cotangents that are absent are zero.
-
-    Raises:
-        ValueError: where the arrays are no case; the message names the array.
-    """
-    arrays = dict(read_npz(path))
-    if "x" not in arrays:
-        raise ValueError(f"{path}: x is missing; it must have shape (seq_len, batch, input_size)")
-    problem, given = _implied_problem(path, arrays, dtype), frozenset(arrays)
-    _check(path, arrays, shapes(problem), _given_shapes(problem))
-    extra: dict[str, Array] = {}
-    for name, allowed, kind in (
-        ("lengths", range(1, problem.seq_len + 1), np.int64),
-        ("resets", range(2), np.bool_),
-    ):
-        if name in arrays and not np.isin(arrays[name], allowed).all():
-            raise ValueError(
-                f"{path}: {name} must be whole numbers from {allowed[0]} to {allowed[-1]}"
-            )
-        if name in arrays:
-            extra[name] = _fixed(arrays.pop(name).astype(kind))
-    check_range(path, arrays, dtype)
-    filled = {
-        name: arrays.pop(name, frozen(np.zeros(shape)))
-        for name, shape in input_shapes(problem).items()
-    }
-    inputs = Inputs(**filled, **extra)  # type: ignore[arg-type]
-    return Case(problem, {name: arrays[name] for name in shapes(problem)}, inputs, given)
-
-
-def check_range(path: Path, arrays: Mapping[str, Array], dtype: str) -> None:
-    """Raise ValueError where a dtype can't hold an array of a file, or rounds all of it to zero."""
-    for name, array in arrays.items():
-        largest = np.abs(array).max()
-        if largest > FORMATS[stored(dtype)].largest:
-            raise ValueError(f"{path}: {name} holds {largest:g}, which {dtype} can't hold")
-        if largest > 0 and not rounded(largest, dtype):
-            raise ValueError(
-                f"{path}: {name} holds at most {largest:g}, which {dtype} rounds to zero"
-            )
-
-
-def read_weights(path: Path) -> tuple[Problem, Weights]:
-    """Read the weights of a case.npz or checkpoint, and the problem that they fit. T and B are those of x, else 1.
-
-    The file may also hold fc.weight and fc.bias.
-
-    Raises:
-        ValueError: where the arrays do not fit together; the message names the array.
-    """
-    arrays = read_npz(path)
-    problem = _implied_problem(path, arrays, "float32")
-    found = {name: array for name, array in arrays.items() if name not in _given_shapes(problem)}
-    wanted = shapes(problem, "model" if {"fc.weight", "fc.bias"} & set(found) else "sequence")
-    _check(path, found, wanted, {})
-    return problem, {name: found[name] for name in wanted}
-
-
-def complete(weights: Weights, problem: Problem, workload: str, seed: int) -> Weights:
-    """Return the given weights in the order of `shapes`; what is missing is drawn as `make_weights` draws it.
-
-    All are rounded to the problem's dtype.
-    """
-    made = make_weights(problem, workload, seed)
-    given = {name: frozen(rounded(value, problem.dtype)) for name, value in weights.items()}
-    return {name: given.get(name, made[name]) for name in shapes(problem, workload)}
+    copy = np.array(array, dtype=np.float64, order="C")
+    copy.setflags(write=False)
+    return copy

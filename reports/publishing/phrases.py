@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks import processors
-from benchmarks.calibration.real_gates import span
-from benchmarks.words import count, duration
+from benchmarks.words import count, duration, span
 from reports import code_age, frames, tables
 from reports.code_age import age
 from reports.frames import Run

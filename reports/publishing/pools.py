@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from benchmarks import json_files
 from benchmarks.calibration import report as calibration
-from benchmarks.calibration.real_gates import SAME, gates_of, right_and_minutes, span
+from benchmarks.calibration.real_gates import SAME, gates_of, right_and_minutes
 from benchmarks.calibration.report import ALARMS, DATA, TEXT, Calibration
 from benchmarks.tables import markdown_table
+from benchmarks.words import span
 from reports.estimates import PUBLISHED
 from reports.report import Report
 

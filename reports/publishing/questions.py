@@ -10,10 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.calibration.real_gates import span
 from benchmarks.cases import COMPILED, FLOAT64, IMDB, LONG, QUICK, SMALL
 from benchmarks.tables import markdown_table
-from benchmarks.words import duration, listed, time_with_interval
+from benchmarks.words import duration, listed, span, time_with_interval
 from reports import composition, frames
 from reports.code_age import age, is_today
 from reports.parts import cliffs, releases

@@ -24,7 +24,7 @@ def of_pool(pool: Pool) -> dict[str, pd.DataFrame]:
     """Return the logs of `ratio` and `time` in a pool's base: a row for each replicate, with key, round and log."""
     found: dict[str, list[tuple[str, str, float]]] = {"ratio": [], "time": []}
     for replicate in (pool.replicates[k] for k in pool.holding([BASE])):
-        logs = {key: sides[BASE] for key, sides in replicate.logs.items()}
+        logs = {key: sides[BASE].logs for key, sides in replicate.sides.items()}
         for key, mine in logs.items():
             name, _, benchmark = key.partition(" ")
             found["time"].append((key, replicate.round, float(np.median(mine))))

@@ -20,9 +20,8 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from benchmarks import ROOT
-from benchmarks.calibration.real_gates import span
 from benchmarks.record import harmless
-from benchmarks.words import count, listed
+from benchmarks.words import count, listed, span
 from impls.core.files import write_text
 from impls.core.text import one_line
 from reports import code_age, composition, estimates, headline

@@ -16,9 +16,9 @@ from benchmarks.judge import extremes
 from benchmarks.options import Options
 from benchmarks.runner.sides import version_of
 from benchmarks.tables import CleanConsole
-from impls.core.contract import WORKLOADS
 from impls.core.problem import Problem
 from impls.core.registry import resolve
+from impls.core.workloads import WORKLOADS
 from tests.helpers.markdown import cells_of
 from tests.helpers.processes import ROOT, python, start, wait_for
 from tests.helpers.sessions import admission

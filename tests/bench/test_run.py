@@ -32,11 +32,11 @@ from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker.timing import Turn
 from benchmarks.worker.used_files import digest
 from impls.core import registry
-from impls.core.contract import MODES
 from impls.core.precision import TF32, VARIABLE
 from impls.core.problem import Problem
 from impls.core.text import json_text
 from impls.core.weights import make_weights
+from impls.core.workloads import MODES
 from tests.helpers.sessions import BENCHMARK, admission, row_of
 
 NAMES = ("numpy_lstm", "torch_cell")

@@ -7,13 +7,14 @@ from typing import ClassVar
 
 import click
 import msgspec
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from benchmarks.calibration import command, measuring, pool
 from benchmarks.calibration.injection import LONGER, WORK
 from benchmarks.calibration.pool import BASE, COPY, Pool
-from benchmarks.calibration.real_gates import INJECTED
+from benchmarks.calibration.real_gates import KINDS, SAME
 from benchmarks.calibration.subject import Subject
 from benchmarks.metadata import Metadata
 from benchmarks.processors import Machine
@@ -21,7 +22,7 @@ from benchmarks.record import Record
 from benchmarks.regression import gate_options, snapshots
 from tests.helpers.pools import MINE
 from tests.helpers.processes import git
-from tests.helpers.records import record
+from tests.helpers.records import failed, record
 
 NAMES = ("numpy_lstm", "torch_lstm")
 SMALL = Subject(NAMES, "t4-b2-i8-h8", ("forward", "train_step"))
@@ -47,7 +48,6 @@ class Scripted:
     """A session that measures nothing. Each of its sides takes a time of its own."""
 
     admissions: ClassVar = {}
-    failures: ClassVar = {}
     sources: ClassVar = []
     """Of each session: the sources of a side, by its label and the name of the implementation."""
 
@@ -78,6 +78,8 @@ class Scripted:
 def scripted(monkeypatch, here):
     monkeypatch.setattr(Scripted, "sources", [])
     monkeypatch.setattr(measuring, "Session", Scripted)
+    monkeypatch.setattr(measuring, "REPLICATES", 1)
+    monkeypatch.setattr(measuring, "SHARES", (0.02, 0.05))
     monkeypatch.setattr(measuring.machine, "describe", lambda options: Metadata(run=options))
     return Scripted.sources
 
@@ -85,7 +87,7 @@ def scripted(monkeypatch, here):
 def test_each_side_of_a_round_is_slowed_by_as_much_as_its_label_says(scripted, tmp_path):
     pool.claim(tmp_path / "pool", SMALL.identity(Machine()))
     for _ in range(2):
-        measuring.collect(tmp_path, SMALL, lambda *_: None, 1, (0.02, 0.05))
+        measuring.collect(tmp_path, SMALL, lambda *_: None)
     for sources in scripted:
         assert set(sources) == {BASE, COPY, "+2%", "+5%"}
         assert sources[COPY] == sources[BASE]
@@ -100,13 +102,14 @@ def test_each_side_of_a_round_is_slowed_by_as_much_as_its_label_says(scripted, t
     assert [len(own) for own in found.by_round(range(2)).values()] == [1, 1]
 
 
-@pytest.mark.parametrize("when", ["admissions", "failures"])
-def test_a_round_in_which_an_arm_fails_is_no_round(scripted, tmp_path, monkeypatch, when):
-    failed = {(BASE, NAMES[0], "b"): SimpleNamespace(status="error", reason="no backward")}
-    monkeypatch.setattr(Scripted, when, failed)
+@pytest.mark.parametrize("admitted", [True, False])
+def test_a_round_in_which_an_arm_fails_is_no_round(scripted, tmp_path, monkeypatch, admitted):
+    row = msgspec.convert(failed(NAMES[0], 0, "error", "no backward", side=BASE), Record)
+    monkeypatch.setattr(Scripted, "replicate", lambda *_, **__: [row])
+    monkeypatch.setattr(Scripted, "admissions", {} if admitted else {"an arm": row})
     pool.claim(tmp_path / "pool", SMALL.identity(Machine()))
-    with pytest.raises(click.ClickException, match="numpy_lstm b, as base: no backward"):
-        measuring.collect(tmp_path, SMALL, lambda *_: None, 1)
+    with pytest.raises(click.ClickException, match="numpy_lstm p/w/m, as base: no backward"):
+        measuring.collect(tmp_path, SMALL, lambda *_: None)
     assert not [*(tmp_path / "pool").glob("replicate-*")]
 
 
@@ -126,14 +129,14 @@ def gate_of(kind, monkeypatch):
     return measuring.real_gate(kind, SMALL, lambda *_: None), *seen
 
 
-@pytest.mark.parametrize("kind", INJECTED)
+@pytest.mark.parametrize("kind", KINDS.keys() - {SAME})
 def test_a_gate_slows_one_mode_of_one_implementation_on_its_head(kind, here, monkeypatch):
     gate, base, head = gate_of(kind, monkeypatch)
     name, benchmark = gate.slowed.split()
     mode = benchmark.rpartition("/")[2]
     assert {other for other in NAMES if base[other] != head[other]} == {name}
     injected = head[name].removeprefix(base[name])
-    assert repr({mode: INJECTED[kind] / LONGER}) in injected
+    assert repr({mode: KINDS[kind] / LONGER}) in injected
     assert f"takes {kind.strip('+%')} % longer" in injected
     assert gate.exit_code == 0
 
@@ -174,16 +177,17 @@ def test_a_file_from_elsewhere_is_calibrated_as_it_is_and_known_by_its_code(mine
 
 @pytest.mark.nightly
 def test_a_round_of_a_file_from_elsewhere_and_one_of_the_suite(mine, tmp_path, monkeypatch):
-    monkeypatch.setattr(measuring, "BLOCKS", 3)
+    for name, value in (("BLOCKS", 3), ("REPLICATES", 2), ("SHARES", (1.0,))):
+        monkeypatch.setattr(measuring, name, value)
     subject = dataclasses.replace(Subject.of([str(mine), "numpy_lstm"], SMALL.problem), modes=("forward",))
     pool.claim(tmp_path / "pool", subject.identity(Machine()))
-    measuring.collect(tmp_path, subject, lambda *_: None, 2, (1.0,))
+    measuring.collect(tmp_path, subject, lambda *_: None)
     found = Pool.load(tmp_path / "pool")
     assert found.benchmarks == ["mine t4-b2-i8-h8/sequence/forward", "numpy_lstm t4-b2-i8-h8/sequence/forward"]
     assert found.holding([BASE, COPY, "+100%"]) == [0, 1]
     for name in found.benchmarks:
-        for replicate in found.replicates:
-            assert replicate.log_ratio(name, BASE, "+100%") > max(0.2, replicate.log_ratio(name, BASE, COPY))
+        slowed, copied = (found.logs([0, 1], side, name) for side in ("+100%", COPY))
+        assert (slowed > np.maximum(0.2, copied)).all()
 
 
 def test_turns_of_few_benchmarks_are_as_long_as_in_their_gate():

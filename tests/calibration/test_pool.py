@@ -31,9 +31,9 @@ def test_a_replicate_is_saved_without_its_samples_and_read_back(tmp_path):
     assert found.holding([BASE, COPY]) == [0]
     assert found.holding([BASE, "+2%"]) == []
     (replicate,) = found.replicates
-    np.testing.assert_array_equal(replicate.logs["i p/w/m"][COPY], np.log([1, 2]))
-    assert replicate.values["i p/w/m"][COPY] == {"time": 1.5, "start": 0.1, "memory": 2**20 + 2**20}
-    assert replicate.log_ratio("i p/w/m", BASE, COPY) == 0
+    np.testing.assert_array_equal(replicate.sides["i p/w/m"][COPY].logs, np.log([1, 2]))
+    assert replicate.sides["i p/w/m"][COPY].values == {"time": 1.5, "start": 0.1, "memory": 2**20 + 2**20}
+    assert found.logs([0], COPY, "i p/w/m") == [0]
     assert replicate.round == "r"
 
 
@@ -56,7 +56,7 @@ def test_a_pool_is_of_the_same_gates_once_something_is_measured(tmp_path):
     pool.claim(folder, Identity(HERE))
     claimed(folder, MINE)  # nothing had been measured
     pool.claim(folder, MINE)
-    with pytest.raises(ValueError, match=r"has gates of mine at t4-.*, code 01234567; these are the default gates"):
+    with pytest.raises(ValueError, match=r"has gates of mine at t4-.*, code 01234567; these are of the default LSTMs"):
         pool.claim(folder, Identity(HERE))
     with pytest.raises(ValueError, match="code 76543210"):
         pool.claim(folder, msgspec.structs.replace(MINE, digest="76543210"))

@@ -10,7 +10,6 @@ from benchmarks.calibration.injection import SHARES
 from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.calibration.rates import Count
 from benchmarks.calibration.real_gates import gates_of
-from benchmarks.calibration.replay import Case, Head, Replay
 from tests.helpers.processes import ROOT
 
 FOLDERS = sorted(path.parent for path in (ROOT / "reports" / "published").glob("calibration-*/calibration.md"))
@@ -30,8 +29,8 @@ def test_the_gate_finds_as_much_in_a_pool_as_is_published(monkeypatch):
     """Slowdowns of 2 %, in the pool of the README. They are found neither always nor never. Limits take too long."""
     monkeypatch.setattr(rates, "DRAWS", 1)
     pool = Pool.load(FOLDERS[0] / "pool")
-    held, slower = pool.holding([BASE, COPY]), Case(Head(shift=math.log1p(SHARES[0])))
-    found = Count(held, slower, report.OFTEN[SHARES[0]][0], seed=2).across_rounds(Replay(pool), 1)
+    gates, shift = report.OFTEN[SHARES[0]][0], math.log1p(SHARES[0])
+    found = Count(pool.holding([BASE, COPY]), gates, seed=2, shift=shift).across_rounds(pool, 1)
     lines = (FOLDERS[0] / "calibration.md").read_text().splitlines()
     (row,) = (line for line in lines if line.startswith(f"| this gate, {report.EXACT} "))
     assert row.split("|")[3].startswith(f" {report.percent(found.rate)} [")

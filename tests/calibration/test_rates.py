@@ -3,24 +3,20 @@
 import dataclasses
 import math
 import random
-import statistics
 
 import numpy as np
 import pytest
 
-from benchmarks.calibration import assumptions, rates, replay
+from benchmarks.calibration import assumptions, rates
 from benchmarks.calibration.pool import BASE, COPY, Replicate
 from benchmarks.calibration.rates import Count, by_chance
-from benchmarks.calibration.replay import Case, Gate, Head, Replay
+from benchmarks.calibration.replay import RULES, Replay, run_gates
 from benchmarks.regression import decision
-from benchmarks.regression.decision import Sampling
+from benchmarks.regression.decision import MOST, LogRatios, Sampling
+from benchmarks.regression.log_ratios import Measured
 from tests.helpers.pools import NAMES, simulated
 
-SAME = Case()
-
-
-def exactly(shift):
-    return Case(Head(shift=shift))
+EXACTLY_2 = math.log1p(0.02)
 
 
 @pytest.fixture(autouse=True)
@@ -29,98 +25,82 @@ def few_draws(monkeypatch):
     monkeypatch.setattr(rates, "DRAWS", 2)
 
 
-def rate(pool, case, gates=150):
-    return Count(range(len(pool.replicates)), case, gates, 0).across_rounds(Replay(pool), 1)
+def rate(pool, gates=150, **slowed):
+    return Count(range(len(pool.replicates)), gates, 0, **slowed).across_rounds(pool, 1)
 
 
 def alarms_within_rounds(pool, gates=160):
-    return Count(range(len(pool.replicates)), SAME, gates, 0).within_rounds(Replay(pool))
+    return Count(range(len(pool.replicates)), gates, 0).within_rounds(pool)
 
 
 def simulated_alarms(pool, gates):
     held = range(len(pool.replicates))
-    return Count(held, SAME, gates, 0).simulated(Replay(pool), assumptions.between_rounds(pool, held).bound)
+    return Count(held, gates, 0).simulated(pool, assumptions.between_rounds(pool, held).bound)
 
 
-def shifted(pool, shifts, benchmarks):
-    """The same pool with a copy that is slower at some benchmarks, by a shift of the log for each replicate."""
+def shifted(pool, shifts):
+    """The same pool with a slower copy, by a shift of the log for each replicate."""
 
     def slower(replicate, by):
-        added = {name: by if name in benchmarks else 0.0 for name in replicate.logs}
-        logs = {name: {**sides, COPY: sides[COPY] + added[name]} for name, sides in replicate.logs.items()}
-        return Replicate(replicate.round, logs, replicate.values)
+        slow = {name: Measured(sides[COPY].logs + by, sides[COPY].values) for name, sides in replicate.sides.items()}
+        return Replicate(replicate.round, {name: {**replicate.sides[name], COPY: copy} for name, copy in slow.items()})
 
     return dataclasses.replace(pool, replicates=list(map(slower, pool.replicates, shifts)))
 
 
 def with_slower_copy(pool, by):
     """In every round and benchmark."""
-    return shifted(pool, [by] * len(pool.replicates), pool.benchmarks)
+    return shifted(pool, [by] * len(pool.replicates))
 
 
 def test_a_steady_pool_gives_no_alarm_and_finds_what_was_injected():
     steady = simulated(40, 0.006)
-    assert rate(steady, SAME).rate <= 0.01
+    assert rate(steady).rate <= 0.01
     for side, least in (("+2%", 0.9), ("+3%", 0.99)):
-        assert rate(steady, Case(Head(side))).rate >= least
-    assert rate(steady, exactly(0.0198)).rate >= 0.9
-    assert rate(steady, exactly(0.005)).rate <= 0.02
+        assert rate(steady, side=side).rate >= least
+    assert rate(steady, shift=0.0198).rate >= 0.9
+    assert rate(steady, shift=0.005).rate <= 0.02
 
 
 def test_what_is_slowed_is_found_by_its_time_alone():
-    some = [Gate(frozenset({("b", metric)}), 8) for metric in ("start", "time")]
-    assert [gate.found({"b": Head(shift=0.02)}) for gate in some] == [False, True]
-    assert [gate.found({"b": Head()}) for gate in some] == [True, True]
-
-
-def test_gates_that_are_replayed_together_decide_as_each_real_one_does(monkeypatch):
-    """One replicate after the other, as outcome.measure_and_decide: with starts, memory, and times that grow later."""
-    monkeypatch.setattr(replay, "AT_ONCE", 7)  # so that there are several lots
-    pool, rng, draws = simulated(60, 0.016, seed=3), random.Random(5), []
-    pool = shifted(pool, [-0.02] * 15 + [0.06] * 45, NAMES[:2])
-    noise = np.random.default_rng(8)
+    pool = simulated(20, 0.004)
     for replicate in pool.replicates:
-        for sides in replicate.values.values():
-            for values in sides.values():
-                values["start"], values["memory"] = 0.2 * noise.lognormal(0, 0.25), 2.0**27 * noise.lognormal(0, 0.02)
-    for number in range(30):
-        head = Head(*((COPY, rng.choice([0.0, 0.015, 0.02, 0.05])) if number % 3 else ("+2%", 0.0)))
-        heads = Case(head, alone=not number % 5).draw(NAMES, rng)
-        order = rng.sample(range(60), 40)
-        draws.append((heads, (sorted(order) if number % 2 else order, [number % 4 == 2] * 40)))
-    replayed = Replay(pool)
-    draws.sort(key=lambda drawn: len(drawn[0]))
-    alike = ([drawn for drawn in draws if len(drawn[0]) == size] for size in (1, len(NAMES)))
-    found = [gate for some in alike for gate in replayed.gates(some)]
-    assert len({gate.replicates for gate in found}) > 4
-    assert len({gate.slower for gate in found}) > 4
-    for gate, (heads, (order, swaps)) in zip(found, draws, strict=True):
-        sampling, n = Sampling(len(heads)), dict.fromkeys(heads, decision.FEWEST)
-        while unsettled := sampling.unsettled(measured := list(ratios(pool, heads, order, swaps, n))):
-            n |= {name: n[name] + 1 for name in unsettled}
-        found_slower = [one for one in decision.verdicts(measured, sampling) if one.verdict == "slower"]
-        slower = {(one.benchmark, one.metric) for one in found_slower}
-        assert (gate.slower, gate.replicates) == (slower, max(n.values()))
+        for sides in replicate.sides.values():
+            sides[COPY].values["start"] = 0.3
+    assert rate(pool).rate > 0.3  # where the copy is head
+    assert rate(pool, shift=1e-4).rate == 0
 
 
-def ratios(pool, heads, order, swaps, n):
-    """Yield the log ratios of each benchmark's first replicates, as log_ratios.of_records makes them."""
-    for name, head in heads.items():
-        firsts = [
-            (pool.replicates[k], *head.sides(swap)) for k, swap in list(zip(order, swaps, strict=True))[: n[name]]
-        ]
-        for rule in decision.rules(0.02):
-            base = [replicate.values[name][side][rule.metric] for replicate, side, _ in firsts]
-            now = [replicate.values[name][side][rule.metric] for replicate, _, side in firsts]
-            logs = [math.log(after / before) for before, after in zip(base, now, strict=True)]
-            if rule.metric == "time":
-                logs = [replicate.log_ratio(name, *sides) + head.shift for replicate, *sides in firsts]
-            middles = statistics.median(base), statistics.median(now)
-            yield decision.LogRatios(decision.GateKey(name), rule, tuple(logs), *middles)
+@pytest.mark.parametrize("seed", range(4))
+def test_gates_that_are_replayed_together_decide_as_each_real_one_does(seed):
+    """One replicate after the other, as outcome.measure_and_decide: with starts, memory, and times that grow later."""
+    rng = np.random.default_rng(seed)
+    shape = 3, 10, 6 - seed, MOST
+    base, head = np.exp(rng.normal(0, 0.2, (2, *shape))) * np.reshape([1, 0.2, 2.0**27], (3, 1, 1, 1))
+    head[1:, 0] *= 2
+    logs = np.log(head / base)
+    logs[0] = rng.normal(0, 0.012, shape[1:]) + rng.choice([0, 0.02, 0.05], shape[1:3])[..., None]
+    logs[0, :, 0, :10] = -0.01
+    slower, replicates = run_gates(RULES, logs, base, head)
+    assert slower.any(axis=(1, 2)).all()
+    assert len(set(replicates)) > 4
+    keys = [decision.GateKey(str(number)) for number in range(shape[2])]
+    for gate in range(shape[1]):
+        sampling, n = Sampling(shape[2]), np.ones(shape[2], int)
+        while True:
+            arrays = zip(RULES, logs[:, gate], base[:, gate], head[:, gate], strict=True)
+            measured = [LogRatios(*of_metric, n, keys) for of_metric in arrays]
+            unsettled = sampling.unsettled(measured)
+            if not unsettled:
+                break
+            n += [key in unsettled for key in keys]
+        verdicts = [finding.verdict for finding in decision.verdicts(measured, sampling)]
+        np.testing.assert_array_equal(np.reshape(verdicts, (-1, 3)).T == "slower", slower[:, gate])
+        assert n.max() == replicates[gate]
 
 
 def test_drift_between_replicates_does_not_fool_the_gate():
-    assert rate(simulated(44, 0.004, drift=0.1), SAME, 60).rate <= 0.02
+    assert rate(simulated(44, 0.004, drift=0.1), 60).rate <= 0.02
 
 
 def test_what_lasts_for_a_round_is_an_alarm_within_rounds():
@@ -129,7 +109,7 @@ def test_what_lasts_for_a_round_is_an_alarm_within_rounds():
     assert alarms_within_rounds(steady).rate <= 0.02
     found = alarms_within_rounds(apart)
     assert found.rate > 0.1
-    assert rate(apart, SAME).rate < found.rate / 2
+    assert rate(apart).rate < found.rate / 2
     assert alarms_within_rounds(simulated(40, 0.004, rounds=4)) is None
 
 
@@ -143,14 +123,13 @@ def test_limits_widen_with_what_differs_between_rounds_and_hold_the_rate():
 def test_limits_of_gates_from_several_rounds_come_from_drawing_the_rounds_anew(monkeypatch):
     """Half of the rounds find it, half do not. With one round, limits are what chance makes them."""
     monkeypatch.setattr(rates, "DRAWS", 20)
-    pool = shifted(simulated(32, 0.003, rounds=4), [-0.02] * 16 + [0.02] * 16, NAMES)
-    case = exactly(math.log1p(0.02))
-    found = Count(range(32), case, 20, 0).across_rounds(Replay(pool), 4)
+    pool = shifted(simulated(32, 0.003, rounds=4), [-0.02] * 16 + [0.02] * 16)
+    found = Count(range(32), 20, 0, shift=EXACTLY_2).across_rounds(pool, 4)
     least, most = by_chance(round(20 * found.rate), 20)
     assert found.high - found.low > 1.5 * (most - least)
-    alone = Count(range(8), case, 20, 0).across_rounds(Replay(pool), 4)
+    alone = Count(range(8), 20, 0, shift=EXACTLY_2).across_rounds(pool, 4)
     assert (alone.low, alone.high) == by_chance(round(20 * alone.rate), 20)
-    assert Count(range(7), case, 20, 0).across_rounds(Replay(pool), 4) is None
+    assert Count(range(7), 20, 0, shift=EXACTLY_2).across_rounds(pool, 4) is None
 
 
 def test_never_seen_is_not_at_most_zero():
@@ -162,17 +141,22 @@ def test_a_gate_of_one_implementation_compares_what_is_slowed_or_a_random_one_an
     benchmarks = sorted(set().union(*own.values()))
     rng, drawn = random.Random(1), []
     for _ in range(60):
-        drawn.append(set(Case(alone=True).draw(benchmarks, rng)))
-        heads = Case(Head(shift=0.02), alone=True).draw(benchmarks, rng)
-        (slower,) = [name for name, head in heads.items() if head.slowed]
-        assert set(heads) == own[slower[0]]
+        shifts, slowed = Count((), 1, 0, alone=True).compared(benchmarks, rng)
+        assert slowed is None
+        drawn.append(set(shifts))
+        shifts, slowed = Count((), 1, 0, shift=0.02, alone=True).compared(benchmarks, rng)
+        assert set(shifts) == own[slowed[0]]
+        assert [name for name, shift in shifts.items() if shift] == [slowed]
     assert all(one in own.values() for one in drawn)
     assert all(one in drawn for one in own.values())
 
 
 def test_base_and_its_copy_swap_their_labels_and_a_slower_side_keeps_its_own():
-    assert [Head(COPY).sides(swapped) for swapped in (False, True)] == [(BASE, COPY), (COPY, BASE)]
-    assert [Head("+2%").sides(swapped) for swapped in (False, True)] == [(BASE, "+2%"), (COPY, "+2%")]
+    pool = simulated(1, 0.01)
+    sides = pool.replicates[0].sides[NAMES[0]]
+    pairs = (BASE, COPY), (COPY, BASE), (BASE, "+2%"), (COPY, "+2%")
+    wanted = [np.median(sides[head].logs - sides[base].logs) for base, head in pairs]
+    assert Replay(pool, [0], "+2%").table[:, 0, 0, 0, 0].tolist() == wanted
 
 
 def test_simulated_gates_raise_alarms_where_rounds_differ_and_none_where_they_are_alike():
@@ -188,17 +172,17 @@ def test_simulated_gates_raise_alarms_where_rounds_differ_and_none_where_they_ar
 
 def test_alarms_grow_with_what_lasts_for_a_gate_and_with_its_tail():
     """The same variance in few gates gives alarms where the test allows for it in each of them."""
-    replayed, count = Replay(simulated(66, 0.01, rounds=6)), Count(range(66), SAME, 2000, 0)
-    none, some, much = (count.simulated(replayed, share).rate for share in (0.0, 0.04, 0.3))
+    pool, count = simulated(66, 0.01, rounds=6), Count(range(66), 2000, 0)
+    none, some, much = (count.simulated(pool, share).rate for share in (0.0, 0.04, 0.3))
     assert none <= some < much / 20
-    assert some + 0.003 < count.simulated(replayed, 0.04, freedom=3).rate < much / 5
-    assert count.simulated(replayed, 0.3, freedom=1e6).rate == pytest.approx(much, abs=0.02)
+    assert some + 0.003 < count.simulated(pool, 0.04, freedom=3).rate < much / 5
+    assert count.simulated(pool, 0.3, freedom=1e6).rate == pytest.approx(much, abs=0.02)
 
 
 def test_a_difference_that_lasted_in_a_pool_does_not_count_twice_in_simulated_gates():
     """It is in the variance between rounds. Without that, the gates have the noise of the replicates alone."""
     pool = with_slower_copy(simulated(66, 0.006, rounds=6), 0.006)
-    assert Count(range(66), SAME, 200, 0).simulated(Replay(pool), 0.0).rate <= 0.01
+    assert Count(range(66), 200, 0).simulated(pool, 0.0).rate <= 0.01
     assert simulated_alarms(pool, 60).rate > 0.1
 
 

@@ -1,11 +1,12 @@
 """The tables of a calibration, and real gates."""
 
+from collections import defaultdict
+
 import pytest
 
 from benchmarks.calibration import rates, report
 from benchmarks.calibration.pool import Pool
 from benchmarks.calibration.real_gates import RealGate
-from benchmarks.calibration.replay import Replay
 from tests.helpers.markdown import cells_of
 from tests.helpers.pools import simulated
 
@@ -19,10 +20,11 @@ def test_the_whole_report(monkeypatch):
     for name, few in FEW.items():
         monkeypatch.setattr(report, name, few)
     monkeypatch.setattr(rates, "DRAWS", 2)
-    replay = Replay(pool)
-    monkeypatch.setattr(report, "count_all", lambda _, counts, *__: {key: of(replay) for key, of in counts.items()})
+    rates_of_pool = defaultdict(dict)
+    for (row, column), count in report.counts_of(pool).items():
+        rates_of_pool[row][column] = count(pool)
     others = {"a tool": dict.fromkeys(("false alarms", "+2%", "+3%", "+5%"), BY_CHANCE)}
-    text = report.report(pool, [], report.counted(pool, print), others)
+    text = report.report(pool, [], rates_of_pool, others)
     assert "a cpu, 2 cores, 1 thread a worker; 2026-11-20 to 2026-11-25. 6 rounds; replicates: A/A 66, +2% 66" in text
     assert [row[0] for row in cells_of(text)[2:5]] == [
         f"this gate, {what}" for what in ("exact sizes", "injected", "one implementation")

@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from impls import torch_cell
 from impls.core import registry
-from impls.core.contract import MODES, Prepared
+from impls.core.contract import Prepared
+from impls.core.workloads import MODES
 from impls.families.torch import device_of
 from tests.helpers import simulated
 

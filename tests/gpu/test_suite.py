@@ -15,10 +15,9 @@ import pytest
 from benchmarks import ROOT
 from benchmarks.calibration.injection import inject
 from benchmarks.cases import Benchmark
-from benchmarks.judge import agreement
 from benchmarks.options import Options
 from benchmarks.record import harmless, read_records
-from benchmarks.regression.log_ratios import log_ratio
+from benchmarks.regression.log_ratios import Measured, compare
 from benchmarks.runner.arm import Arm
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side, version_of
@@ -26,6 +25,7 @@ from benchmarks.worker import requests
 from benchmarks.worker.devices import LEAST_TURN
 from benchmarks.worker.timing import Plan
 from impls.core import registry
+from impls.core.weights import draw_seed
 from tests.gpu.faults import plant
 from tests.helpers.processes import impls
 
@@ -92,7 +92,7 @@ def test_a_worker_is_stopped_only_when_its_device_is_done(setting, seen):
     try:
         for arm in (busy, next_arm):
             arm.ensure_running()
-            arm.ask(requests.Open(benchmark.id, 0, None, agreement.draw_seed()))
+            arm.ask(requests.Open(benchmark.id, 0, None, draw_seed()))
         alone = min(turn(next_arm, 20) for _ in range(3))
         waits, turns = [], []
         for _ in range(3):  # what disturbs the machine makes one turn longer, and not all
@@ -123,10 +123,10 @@ def test_an_equal_copy_measures_as_equal_and_a_slower_one_as_that_much_slower(se
         assert [row.reason for row in session.admissions.values() if row.status != "ok"] == []
         rows = [row for k in range(REPLICATES) for row in session.replicate(k, BLOCKS)]
     assert [row.reason for row in rows if row.status != "ok"] == []
-    turns = {(row.side, row.replicate): row.turns for row in rows}
+    measured = {(row.side, row.replicate): Measured.of(row) for row in rows}
 
     def change(label):
-        logs = [log_ratio(turns["base", k], turns[label, k]) for k in range(REPLICATES)]
+        logs = [compare("time", measured["base", k], measured[label, k])[0] for k in range(REPLICATES)]
         return math.exp(statistics.fmean(logs)) - 1
 
     off, slower = change("copy"), change("slow")

@@ -17,9 +17,9 @@ from torch.utils import _pytree
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 from impls.core import registry
-from impls.core.contract import MODES
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
+from impls.core.workloads import MODES
 from impls.families import torch as family
 from impls.families.torch import LoopedLSTM
 

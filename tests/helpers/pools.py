@@ -4,6 +4,7 @@ import numpy as np
 
 from benchmarks.calibration.pool import BASE, COPY, Identity, Pool, Replicate
 from benchmarks.processors import Machine
+from benchmarks.regression.log_ratios import Measured
 
 SIDES = {BASE: 0.0, COPY: 0.0, "+2%": 0.0198, "+3%": 0.0296, "+5%": 0.0488}
 NAMES = tuple(f"{letter} p/w/m" for letter in "abcdef")
@@ -37,7 +38,12 @@ def simulated(
             }
             for name in NAMES
         }  # fmt: skip
-        logs = {name: {side: np.log(found).min(axis=1) for side, found in one.items()} for name, one in sides.items()}
-        values = {name: {side: {"time": 1.0, "start": 0.1, "memory": 2.0**25} for side in SIDES} for name in NAMES}
-        every.append(Replicate(f"2026112{number}T000000-{number:08}", logs, values))
+        measured = {
+            name: {
+                side: Measured(np.log(turns).min(axis=1), {"time": 1.0, "start": 0.1, "memory": 2.0**25})
+                for side, turns in of_side.items()
+            }
+            for name, of_side in sides.items()
+        }
+        every.append(Replicate(f"2026112{number}T000000-{number:08}", measured))
     return Pool(every, dict.fromkeys([one.round for one in every], "arithmetic"), IDENTITY)

@@ -11,10 +11,12 @@ import torch
 from benchmarks.cases import Benchmark
 from benchmarks.judge import agreement
 from impls import jax_scan_vjp_sharded, torch_cell_compiled
-from impls.core import contract, evaluate, reference, registry
+from impls.core import evaluate, reference, registry
+from impls.core.case_files import Case
 from impls.core.contract import Unsupported
 from impls.core.problem import Problem
-from impls.core.weights import Case, make_inputs, make_weights
+from impls.core.weights import make_inputs, make_weights
+from impls.core.workloads import MODES, MODES_OF
 from impls.families import jax as jax_family
 from impls.families.torch import FlatLSTM, prepare_module
 from tests.helpers.judges import given, torch_judge
@@ -61,7 +63,7 @@ def check(name, problem, workload="sequence", modes=()):
     timed = Benchmark(problem, workload, "forward").timed_problem
     want = agreement.expected(timed, workload, make_weights(timed, workload))
     prepared = prepared_for(name, timed, workload)
-    for mode in modes or contract.MODES_OF[workload]:
+    for mode in modes or MODES_OF[workload]:
         assert agreement.check(prepared, timed, workload, mode, want).error <= agreement.TOLERANCES[problem.dtype]
 
 
@@ -179,7 +181,7 @@ def test_a_stream_does_not_drift_away_in_100_000_steps(name):
     weights, inputs = make_weights(problem), make_inputs(problem)
     prepared, done, errors = prepared_for(name, problem, "stream"), 0, []
     state = prepared.load(inputs)
-    for calls, want in reference.run_stream(problem, weights, inputs, (100, 1_000, 10_000, 100_000)):
+    for calls, want in reference.run(problem, weights, inputs, "stream", (100, 1_000, 10_000, 100_000)):
         for _ in range(calls - done):
             result = prepared.forward(state)
         got, done = prepared.to_numpy("forward", result), calls
@@ -206,7 +208,7 @@ def test_int8_infers_only_and_drops_nothing():
     problem = Problem.parse("t5-b4-i8-h8-l2-first-drop-resets-int8")
     check("torch_lstm", problem, modes=["forward"])
     prepared = prepared_for("torch_lstm", problem)
-    assert [mode for mode in contract.MODES if getattr(prepared, mode)] == ["forward"]
+    assert [mode for mode in MODES if getattr(prepared, mode)] == ["forward"]
     inputs = make_inputs(problem)
     got = prepared.to_numpy("forward", prepared.forward(prepared.load(inputs)))
     whole = reference.run_sequence(problem, make_weights(problem), inputs)

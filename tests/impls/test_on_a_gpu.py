@@ -12,9 +12,9 @@ from torch.utils import backend_registration
 from benchmarks.judge import agreement
 from impls import torch_lstm_native
 from impls.core import registry
-from impls.core.contract import MODES
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
+from impls.core.workloads import MODES
 from impls.families import jax as jax_family
 from impls.families import torch as torch_family
 from impls.families import torch_graphs

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from impls.core.contract import MODES, NotInstalled, Unsupported
+from impls.core.contract import NotInstalled, Unsupported
 from impls.core.operations import PEAK_MULTIPLY_ADDS, operations, peak_operations
 from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
+from impls.core.workloads import MODES
 from impls.families import peak
 from impls.families import torch as torch_family
 from impls.native import compiling

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.cases import AGREE_PROBLEMS, CLIFFS
+from impls.core.case_files import complete
 from impls.core.problem import DTYPES, FORMATS, Problem, rounded
-from impls.core.weights import complete, make_inputs, make_weights, shapes
+from impls.core.weights import make_inputs, make_weights, shapes
 
 SIZES = st.integers(1, 4096)
 PROBLEMS = st.builds(

@@ -172,6 +172,12 @@ def test_the_digest_is_also_of_what_a_file_imports(tmp_path):
         after = registry.survey(tmp_path)[0]
         return [name for name in before if before[name].digest != after[name].digest]
 
+    def digest_with(line):
+        (tmp_path / "jax_lstm.py").write_text(f"{line}from impls.families.jax import x\n{GOOD}")
+        return registry.read(tmp_path / "jax_lstm.py").digest
+
+    assert digest_with("COMPILE_MINUTES = 10\n") == digest_with("COMPILE_MINUTES = 2  # or so\n") == digest_with("")
+    assert digest_with("COMPILE_MINUTES = 10; x = 1\n") != digest_with("x = 1\n") != digest_with("")
     assert changed("native/lstm.h") == ["torch_lstm"]
     assert changed("native/README.md") == []
     assert changed("families/jax.py") == ["jax_lstm"]

@@ -15,11 +15,12 @@ from benchmarks.agree.case import Case
 from benchmarks.cases import AGREE_PROBLEMS, Benchmark
 from benchmarks.judge import agreement
 from impls.core import reference
-from impls.core.contract import MODES_OF, WORKLOADS, Prepared
+from impls.core.contract import Prepared
 from impls.core.precision import TF32, VARIABLE
 from impls.core.problem import DTYPES, Problem
 from impls.core.registry import load, resolve
 from impls.core.weights import make_inputs, make_weights, shapes
+from impls.core.workloads import MODES_OF, WORKLOADS
 
 WRONG_IN = {
     "just_above": "output",

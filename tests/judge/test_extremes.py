@@ -8,8 +8,9 @@ import pytest
 from benchmarks.agree import controls
 from benchmarks.judge import agreement, extremes
 from impls.core import reference
-from impls.core.contract import MODES, Prepared
+from impls.core.contract import Prepared
 from impls.core.weights import make_weights
+from impls.core.workloads import MODES
 from tests.helpers import fifty_digits
 
 DTYPES = ("float32", "float64")

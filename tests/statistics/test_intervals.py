@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.statistics.intervals import holm, means, p_values, t_interval
+from benchmarks.statistics.intervals import first_means, first_medians, holm, means, p_values, t_interval
 
 
 def spreads(rng, count, freedom):
@@ -56,13 +56,16 @@ def test_borrowing_finds_with_four_replicates_what_alone_it_can_not():
     assert together.mean() >= 0.95 > 0.5 > alone.mean()
 
 
-def test_variances_borrow_from_their_own_family_and_as_much_as_is_asked_for():
-    quiet, loud = ([np.arange(4) * sd for _ in range(5)] for sd in (1, 100))
-    found, alone = means([*quiet, *loud], [1] * 5 + [2] * 5, most_freedom=7), means(quiet, most_freedom=7)
+def test_variances_borrow_along_the_last_axis_and_as_much_as_is_asked_for():
+    quiet, loud = (np.array([np.arange(4) * sd] * 5) for sd in (1, 100))
+    found = first_means(np.array([quiet, loud]), np.full((2, 5), 4), most_freedom=7)
     np.testing.assert_array_equal(found.freedom, 3 + 7)
-    np.testing.assert_array_equal(found.sd[:5], alone.sd)
+    np.testing.assert_array_equal(found.sd[0], means(quiet, most_freedom=7).sd)
 
 
-def test_no_standard_deviation_is_below_the_least():
-    found = means([[1.0, 1.0], [0.0, 1.0]], least_sd=0.1, most_freedom=0)
+def test_no_standard_deviation_is_below_the_least_and_only_the_first_values_count():
+    values = np.array([[1.0, 1.0, 9.0], [0.0, 1.0, 5.0]])
+    found = first_means(values, np.array([2, 2]), least_sd=0.1, most_freedom=0)
     np.testing.assert_allclose(found.sd, [0.1, np.sqrt(0.5)])
+    np.testing.assert_array_equal(found.mean, [1.0, 0.5])
+    np.testing.assert_array_equal(first_medians(values, np.array([3, 1])), [1.0, 0.0])

@@ -16,12 +16,6 @@ TURNS = st.lists(
 PAIRS = st.lists(st.tuples(*[st.sampled_from([-1, 3, 7, 100, 5_000_000, 42])] * 2), max_size=10)
 
 
-def test_the_shortest_turn_of_a_row_in_a_block_is_taken_where_it_is_asked_for():
-    found = block_logs(np.exp([5.0, 2, 3, 1]), np.array([7, 7, 7, 3]), np.array([0, 0, 4, 9]), shortest=True)
-    np.testing.assert_array_equal(found.row, [3, 7])
-    np.testing.assert_allclose(found.log, [[np.nan, np.nan, 1], [2, 3, np.nan]])
-
-
 @given(TURNS, PAIRS)
 @example([(3, 0, 1.0)], [(3, 7)])  # beyond the only row
 def test_a_ratio_is_the_median_over_common_blocks_of_mean_logs(turns, pairs):

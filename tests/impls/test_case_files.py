@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from impls.core import weights
+from impls.core import case_files
+from impls.core.case_files import read_case, read_weights
 from impls.core.problem import Problem
-from impls.core.weights import make_inputs, make_weights, read_case, read_weights
+from impls.core.weights import make_inputs, make_weights
 
 PROBLEM = Problem.parse("t3-b2-i4-h5-l2-bi")
 
@@ -152,7 +153,7 @@ def test_what_is_no_npz_file_is_refused(content, tmp_path):
 def test_a_small_file_that_unpacks_to_more_than_is_read_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "case.npz"
     np.savez_compressed(path, x=np.zeros(2**18))
-    monkeypatch.setattr(weights, "most_bytes", lambda: 2**20)
+    monkeypatch.setattr(case_files, "most_bytes", lambda: 2**20)
     assert path.stat().st_size < 2**20
     with pytest.raises(ValueError, match="unpacks to 2 MiB"):
         read_case(path)
@@ -163,7 +164,7 @@ def test_weights_of_a_checkpoint_with_its_linear_layer_and_not_with_half_of_it(t
     problem, found = read_weights(save(tmp_path / "w.npz", content))
     assert (problem.input_size, problem.hidden_size) == (4, 5)
     assert set(found) == set(content)
-    np.testing.assert_array_equal(weights.complete(found, problem, "model", 0)["fc.weight"], content["fc.weight"])
+    np.testing.assert_array_equal(case_files.complete(found, problem, "model", 0)["fc.weight"], content["fc.weight"])
     del content["fc.bias"]
     with pytest.raises(ValueError, match=r"fc\.bias is missing"):
         read_weights(save(tmp_path / "w.npz", content))
