@@ -22,7 +22,7 @@ try:
         from reports import frames, run_folder, terminal
         from reports import tables as of_a_run
         from reports.estimates import PUBLISHED
-        from reports.publishing import publication, texts
+        from reports.publishing import claims, publication, texts
         from reports.site import pages as site
 except ModuleNotFoundError as error:
     if __name__ != "__main__":
@@ -120,7 +120,7 @@ def publish(paths: tuple[Path, ...]) -> int:
 
     Those of the same code, versions and benchmarks on the same kind of machine are joined as rounds of one run. They
     take the place of those that they replace. Without a run, only the texts. The exit code is 1 where a run can't be
-    published.
+    published, or where a sentence of the texts no longer holds.
     """
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -128,8 +128,24 @@ def publish(paths: tuple[Path, ...]) -> int:
         except ValueError as error:
             raise click.ClickException(str(error)) from None
         refused = sum([not _published(run) for run in runs])
-    command_line.say(f"written anew: {listed(['the tables', *texts.write(PUBLISHED)])}")
-    return 1 if refused else 0
+    written, claimed = texts.write(PUBLISHED)
+    command_line.say(f"written anew: {listed(['the tables', *written])}")
+    turned = [(claim, reasons) for claim, reasons in claimed if reasons]
+    for claim, reasons in turned:
+        command_line.say(f"no longer true: {claim}: {'; '.join(reasons)}", err=True)
+    return 1 if refused or turned else 0
+
+
+@cli.command("claims")
+def check_claims() -> int:
+    """List the sentences of README and docs that lean on figures (docs/claims.toml), and whether they hold.
+
+    The exit code is 1 where one does not.
+    """
+    claimed = list(claims.check(texts.published()))
+    for claim, reasons in claimed:
+        command_line.say(f"{claim}: {'; '.join(reasons) or 'holds'}")
+    return 1 if any(reasons for _, reasons in claimed) else 0
 
 
 def _published(run: frames.Run) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from benchmarks import processors
-from benchmarks.words import count, duration, listed
+from benchmarks.words import count, duration, listed, span
 from impls.core.problem import Problem
 from reports.frames import Run
+from reports.packages import packages_of
 from reports.report import PURPOSES, WORKLOAD, Report
 from reports.tracks import DEFAULT
 from reports.verdict import BASELINE, FASTER, UNCLEAR
@@ -38,40 +41,50 @@ SMALL = 4
 
 @dataclass(frozen=True)
 class Recommendation:
-    """What to use at a problem, for the purpose that a mode stands for: the best of those that are `timed`."""
+    """What to use at a problem, for the purpose that a mode stands for.
 
-    report: Report
+    Attributes:
+        baseline: the implementation that ratios are taken to.
+        shape: the problem, where its id is of this suite.
+        where: such as `Training at t64-b1-i128-h128 on 2 cores (AMD EPYC)`.
+        advice: what to use there, in a few sentences.
+        timed: the rows with a time.
+        best: the row of what is clearly faster than the baseline; None where nothing is.
+    """
+
+    baseline: str
     problem: str
+    shape: Problem | None
     mode: str
     device: str
-    sentence: str
+    where: str
+    advice: str
     timed: pd.DataFrame
+    best: pd.Series | None
 
 
-def recommendations(report: Report, about: pd.DataFrame | None = None) -> Iterator[Recommendation]:
-    """Yield a Recommendation for each problem and purpose that the run has a time for, in the run's order.
+def recommendations(report: Report, timed: pd.DataFrame) -> Iterator[Recommendation]:
+    """Yield a Recommendation for each problem and purpose that rows have a time for: problems in the rows' order."""
+    # training comes first
+    ordered = timed.sort_values("mode", key=lambda mode: mode != "train_step", kind="stable")
+    for problem in timed["problem"].unique():
+        shape = _shape(problem)
+        at_problem = ordered[ordered["problem"] == problem]
+        for (mode, device), rows in at_problem.groupby(["mode", "device"], sort=False):
+            where = f"{PURPOSES.get(mode, mode)} at {problem} on {_machine(report.run, device)}"
+            best = clearly_fastest(rows)
+            advice = _advice(rows, best, report.baseline) + _in_jax(rows)
+            yield Recommendation(
+                report.baseline, problem, shape, mode, device, where, advice, rows, best
+            )
 
-    `about` are rows with a time; where they are not given, those that answers are about.
-    """
-    timed = report.sound if about is None else about
-    order = {
-        name: k
-        for k, name in enumerate(dict.fromkeys((*timed["problem"], *PURPOSES, *timed["mode"])))
-    }
-    groups = timed.groupby(["problem", "mode", "device"])
-    of_key = {tuple(map(str, key)): rows for key, rows in groups}
-    for (problem, mode, device), rows in sorted(
-        of_key.items(), key=lambda item: (order[item[0][0]], order[item[0][1]])
-    ):
-        where = f"{PURPOSES.get(mode, mode)} at {problem} on {_machine(report.run, device)}"
-        yield Recommendation(
-            report,
-            problem,
-            mode,
-            device,
-            f"{where}: {_advice(rows, report.baseline)}{_in_jax(rows)}",
-            rows,
-        )
+
+def _shape(problem: str) -> Problem | None:
+    """Return a problem by its id; None in a run whose problems have other ids."""
+    try:
+        return Problem.parse(problem)
+    except ValueError:
+        return None
 
 
 def _machine(run: Run, device: str) -> str:
@@ -84,50 +97,42 @@ def _machine(run: Run, device: str) -> str:
     return f"{count(cores, 'core')} ({words})" if cores else words
 
 
-def _advice(rows: pd.DataFrame, baseline: str) -> str:
+def _advice(rows: pd.DataFrame, best: pd.Series | None, baseline: str) -> str:
     """Return the advice for one benchmark; what is called faster has survived Holm's correction over the run."""
-    if not (rows["verdict"] == BASELINE).any():
+    if BASELINE not in set(rows["verdict"]):
         least = rows.sort_values("seconds").iloc[0]
         return f"{least['implementation']} takes the least time, {duration(least['seconds'])}."
-    faster = rows[rows["verdict"] == FASTER].sort_values("ratio")
-    best = clearly_fastest(rows)
     if best is None:
-        others = (
-            "Nothing that was measured is clearly faster"
-            if len(rows) > 1
-            else "Nothing else was measured"
-        )
-        return f"use {baseline}. {others}."
-    close = (
-        (rows["track"] == best["track"])
-        & (rows["fastest"] == UNCLEAR)
-        & (rows["ratio_low"] <= best["ratio_high"])
-    )
-    near = sorted(
-        {*rows.loc[close, "implementation"].astype(str)} - {str(best["implementation"]), baseline}
-    )
-    said = [f"{_takes(best, baseline)}.{f' {listed(near)} may be as fast.' if near else ''}"]
+        if len(rows) > 1:
+            return f"use {baseline}. Nothing that was measured is clearly faster."
+        return f"use {baseline}. Nothing else was measured."
+    sentences = [f"{_takes(best, baseline)}."]
+    same_track = rows["track"] == best["track"]
+    overlapping = rows["ratio_low"] <= best["ratio_high"]
+    close = rows[same_track & overlapping & (rows["fastest"] == UNCLEAR)]
+    near = sorted({*close["implementation"]} - {best["implementation"], baseline})
+    if near:
+        sentences.append(f"{listed(near)} may be as fast.")
     if best["track"] != DEFAULT:
-        plain = faster[faster["track"] == DEFAULT]
-        said.append(
-            f"Of what the frameworks' documentation tells you to write, {_takes(plain.iloc[0], baseline)}."
-            if len(plain)
-            else f"Without custom code, use {baseline}."
-        )
-    return " ".join(said)
+        plain = rows[(rows["verdict"] == FASTER) & (rows["track"] == DEFAULT)]
+        if plain.empty:
+            sentences.append(f"Without custom code, use {baseline}.")
+        else:
+            takes = _takes(plain.sort_values("ratio").iloc[0], baseline)
+            sentences.append(f"Of what the frameworks' documentation tells you to write, {takes}.")
+    return " ".join(sentences)
 
 
 def _in_jax(rows: pd.DataFrame) -> str:
     """Return such as ` In JAX: tuned jax_ffi 0.63 (faster), plain jax_scan 3.19 (slower).`, for who can't leave it."""
-    of_jax = rows[rows["versions"].astype(str).str.contains("jax ") & rows["ratio"].notna()]
-    best = of_jax.sort_values("ratio").drop_duplicates("track")[
-        ["track", "implementation", "ratio", "verdict"]
-    ]
-    said = [
-        f"{'plain' if track == DEFAULT else track} {name} {ratio:.2f} ({verdict})"
-        for track, name, ratio, verdict in best.itertuples(index=False, name=None)
-    ]
-    return f" In JAX: {', '.join(said)}." if said else ""
+    with_jax = packages_of(rows).map(lambda packages: "jax" in packages)
+    compared = rows[with_jax & rows["ratio"].notna()].sort_values("ratio")
+    names = []
+    row: Any
+    for row in compared.drop_duplicates("track").itertuples(index=False):
+        track = "plain" if row.track == DEFAULT else row.track
+        names.append(f"{track} {row.implementation} {row.ratio:.2f} ({row.verdict})")
+    return f" In JAX: {', '.join(names)}." if names else ""
 
 
 def clearly_fastest(rows: pd.DataFrame) -> pd.Series | None:
@@ -139,84 +144,77 @@ def clearly_fastest(rows: pd.DataFrame) -> pd.Series | None:
     if faster.empty:
         return None
     best = faster.iloc[0]
-    near = faster[(faster["track"] == best["track"]) & (faster["fastest"] == UNCLEAR)]
-    near = near[near["implementation"].astype(str).map(str(best["implementation"]).startswith)]
-    return (
-        near.iloc[int(near["implementation"].astype(str).str.len().argmin())] if len(near) else best
-    )
+    simpler = faster["implementation"].map(best["implementation"].startswith)
+    same_track = faster["track"] == best["track"]
+    near = faster[simpler & same_track & (faster["fastest"] == UNCLEAR)]
+    for _, row in near.iterrows():
+        if len(row["implementation"]) < len(best["implementation"]):
+            best = row
+    return best
 
 
 def _takes(row: pd.Series, baseline: str) -> str:
     """Return such as `jax_scan takes 0.90 × torch_lstm's time (0.88–0.93)`."""
-    shown = [f"{row[name]:.2f}" for name in ("ratio", "ratio_low", "ratio_high")]
-    return f"{row['implementation']} takes {shown[0]} × {baseline}'s time ({shown[1]}–{shown[2]})"
+    interval = f"{row['ratio_low']:.2f}–{row['ratio_high']:.2f}"
+    return f"{row['implementation']} takes {row['ratio']:.2f} × {baseline}'s time ({interval})"
 
 
 def answer(advised: Sequence[Recommendation]) -> tuple[str, list[str]]:
     """Return a sentence, and a line for each purpose and kind of problem at which something is clearly faster."""
-    known = pd.DataFrame(
-        _known(advised), columns=["before", "batch", "after", "baseline", "name", "ratio"]
-    )
-    if known.empty:
+    compared = [each for each in advised if each.timed["ratio"].notna().any()]
+    if not compared:
         return "Nothing was compared with a baseline.", []
-    baseline, faster = known["baseline"].iloc[0], known["name"].notna()
-    if not faster.any():
+    baseline = compared[0].baseline
+    faster = [each for each in compared if each.best is not None]
+    if not faster:
         return f"Use {baseline}. Nothing that was measured is clearly faster.", []
-    lines = []
-    for (before, _, after), rows in known.groupby(
-        ["before", known["batch"] <= SMALL, "after"], sort=False
-    ):
-        if rows["name"].notna().any():
-            batches = " to ".join(
-                map(str, dict.fromkeys((rows["batch"].min(), rows["batch"].max())))
-            )
-            lines.append(
-                f"{before}{f', batch {batches}' if batches != '0' else ''}{after}: {_faster(rows)}"
-            )
-    if faster.mean() <= 0.5:
-        shapes = count(len({each.problem for each in advised}), "shape")
-        return (
-            f"Use {baseline}. At {shapes}, only these are clearly faster, where {baseline}'s time is 1:",
-            lines,
+    groups: dict[tuple[str, bool, str], list[Recommendation]] = defaultdict(list)
+    for each in compared:
+        groups[_kind(each)].append(each)
+    lines = [
+        f"{purpose}{_batches(group)}{variant}: {_fastest(group)}"
+        for (purpose, _, variant), group in groups.items()
+        if any(each.best is not None for each in group)
+    ]
+    if 2 * len(faster) > len(compared):
+        start = (
+            f"It depends on the shape. These are clearly faster than {baseline}, whose time is 1:"
         )
-    return (
-        f"It depends on the shape. These are clearly faster than {baseline}, whose time is 1:",
-        lines,
-    )
+    else:
+        shapes = count(len({each.problem for each in advised}), "shape")
+        start = f"Use {baseline}. At {shapes}, only these are clearly faster, where {baseline}'s time is 1:"
+    return start, lines
 
 
-def _known(
-    advised: Sequence[Recommendation],
-) -> Iterator[tuple[str, int, str, str, str | None, float]]:
-    for each in advised:
-        if each.timed["ratio"].notna().any():
-            best = clearly_fastest(each.timed)
-            found = (
-                (None, 1.0) if best is None else (str(best["implementation"]), float(best["ratio"]))
-            )
-            yield (*_kind(each), each.report.baseline, *found)
+def _kind(advised: Recommendation) -> tuple[str, bool, str]:
+    """Return what a line stands for: a purpose, whether its batches are small, and how else its problems differ."""
+    purpose = PURPOSES.get(advised.mode, advised.mode)
+    if advised.device != "cpu":
+        purpose += f" on {advised.device}"
+    shape = advised.shape
+    if shape is None:
+        return purpose, True, ""
+    variant = ", rows of different lengths" if shape.lengths else ""
+    if shape.dtype != "float32":
+        variant += f", {shape.dtype}"
+    return purpose, shape.batch <= SMALL, variant
 
 
-def _kind(each: Recommendation) -> tuple[str, int, str]:
-    """Return the words before the batch in a line about a problem, the batch or 0, and the words after it."""
-    before = PURPOSES.get(each.mode, each.mode) + (
-        "" if each.device == "cpu" else f" on {each.device}"
-    )
-    try:
-        problem = Problem.parse(each.problem)
-    except ValueError:
-        return before, 0, ""
-    after = ["rows of different lengths"] * bool(problem.lengths) + [problem.dtype] * (
-        problem.dtype != "float32"
-    )
-    return before, problem.batch, "".join(f", {words}" for words in after)
+def _batches(group: Sequence[Recommendation]) -> str:
+    """Return such as `, batch 1 to 4`; nothing where no problem's id is of this suite."""
+    batches = sorted(each.shape.batch for each in group if each.shape)
+    return f", batch {span([*map(str, batches)])}" if batches else ""
 
 
-def _faster(rows: pd.DataFrame) -> str:
-    """Return such as `torch_cpp 0.54 to 0.82 at 3 of 4 shapes`."""
-    said = []
-    for name, mine in rows.groupby("name", sort=False):
-        ends = dict.fromkeys(f"{end:.2f}" for end in (mine["ratio"].min(), mine["ratio"].max()))
-        said.append((-len(mine), f"{name} {' to '.join(ends)}"))
-    named = listed([words for _, words in sorted(said)[:3]], "or")
-    return f"{named}, at {rows['name'].count()} of {count(len(rows), 'shape')}"
+def _fastest(group: Sequence[Recommendation]) -> str:
+    """Return such as `torch_cpp 0.54 to 0.82, at 3 of 4 shapes`: the three that are the fastest most often."""
+    ratios: dict[str, list[float]] = defaultdict(list)
+    for each in group:
+        if each.best is not None:
+            ratios[each.best["implementation"]].append(each.best["ratio"])
+    names = sorted(ratios, key=lambda name: (-len(ratios[name]), name))[:3]
+    fastest = [
+        f"{name} {span([f'{ratio:.2f}' for ratio in sorted(ratios[name])])}" for name in names
+    ]
+    number = sum(map(len, ratios.values()))
+    return f"{listed(fastest, 'or')}, at {number} of {count(len(group), 'shape')}"

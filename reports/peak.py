@@ -47,11 +47,8 @@ def _share(row: Any, dtypes: Mapping[str, str]) -> float:
 def reached(run: Run) -> Iterator[str]:
     """Yield what the peak was in each dtype, or why it is not known; nothing where it was not measured."""
     records = run.records[(run.records["track"] == PEAK).to_numpy()]
-    known = records[
-        (records["status"] == "ok")
-        & (records["threads"] > 0)
-        & ~records["workload"].isin(BESIDE_ONE_THREAD)
-    ]
+    known = records[(records["status"] == "ok") & (records["threads"] > 0)]
+    known = known[~known["workload"].isin(BESIDE_ONE_THREAD)]
     for key, timed in known.groupby(["device", "dtype"], sort=False):
         device, dtype = map(str, key)
         work = "multiply-adds in registers"

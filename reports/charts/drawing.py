@@ -36,52 +36,53 @@ class Drawing:
     Attributes:
         name: that of its file.
         title, alt: what stands above it, and what it shows for those who can't see it.
-        said: what it shows in words: a line for each mark.
-        chart: gives its specification, as a chart of Altair; None once it is written.
+        labels: what it shows in words: a line for each mark.
+        chart: gives its specification, as a chart of Altair.
         drawn: its SVG, once it is written.
     """
 
     name: str
     title: str
     alt: str
-    said: Sequence[str]
-    chart: Callable[[], Any] | None
+    labels: Sequence[str]
+    chart: Callable[[], Any]
     drawn: str = ""
 
 
 def file_name(*parts: str) -> str:
     """Return a name of letters, digits, `-` and `_` only; where signs are lost, a digest keeps two names apart."""
     wanted = "-".join(parts)
-    kept = re.sub(r"[^A-Za-z0-9_]+", "-", wanted)[:80].strip("-")
-    return kept if kept == wanted else f"{kept}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
+    name = re.sub(r"[^A-Za-z0-9_]+", "-", wanted)[:80].strip("-")
+    if name == wanted:
+        return name
+    return f"{name}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
 
 
 def words(rows: pd.DataFrame, *columns: str) -> pd.DataFrame:
     """Return columns of names as a chart shows them: each on one line."""
-    return pd.DataFrame({name: rows[name].astype(str).map(one_line) for name in columns})
+    return rows[[*columns]].astype(str).map(one_line)
 
 
-def said(rows: pd.DataFrame, sentence: Callable[[Any], str]) -> list[str]:
+def labels(rows: pd.DataFrame, sentence: Callable[[Any], str]) -> list[str]:
     """Return what the mark of each row says, on one line."""
     return [one_line(sentence(row)) for row in rows.itertuples(index=False)]
 
 
 def specification(drawing: Drawing) -> dict[str, Any]:
     """Return a chart in Vega-Lite's words, with the look of all charts."""
-    assert drawing.chart is not None
-    with schemapi.debug_mode(
-        False
-    ):  # to check each part of it takes a fifth of the time; a test checks it
-        found: dict[str, Any] = drawing.chart().to_dict(validate=False)
-    return {**found, "config": style.CONFIG}
+    # to check each part of it takes a fifth of the time; a test checks it
+    with schemapi.debug_mode(False):
+        chart: dict[str, Any] = drawing.chart().to_dict(validate=False)
+    return {**chart, "config": style.CONFIG}
 
 
 def svg(drawing: Drawing) -> str:
-    """Return a chart as an SVG for inside a page: no style attributes, and what a mark says in data-tip."""
+    """Return a chart as an SVG for inside a page: no style attributes, and the label of a mark in data-tip."""
     drawn = vl_convert.vegalite_to_svg(specification(drawing), vl_version=VERSION)
     root = ET.fromstring(drawn)  # noqa: S314 — from the line above
     for element in root.iter():
-        if element.get("aria-roledescription") == "point" and (label := element.get("aria-label")):
+        label = element.get("aria-label")
+        if label and element.get("aria-roledescription") == "point":
             element.set("data-tip", label)
         for name in list(element.attrib):
             if name.startswith("aria-") or name in ("style", "class", "role"):
@@ -96,7 +97,9 @@ def write(drawing: Drawing, folder: Path) -> Drawing:
     folder.mkdir(parents=True, exist_ok=True)
     drawn = svg(drawing)
     start, _, rest = drawn.partition(">")
-    dark = f"@media screen and (prefers-color-scheme: dark){{{style.dark_rules()}}}"
     title = f"<title>{escape(one_line(drawing.title))}</title>"
-    write_text(folder / f"{drawing.name}.svg", f"{start}>{title}<style>{dark}</style>{rest}")
-    return replace(drawing, chart=None, drawn=drawn)
+    write_text(
+        folder / f"{drawing.name}.svg",
+        f"{start}>{title}<style>{style.dark_rules()}</style>{rest}",
+    )
+    return replace(drawing, drawn=drawn)

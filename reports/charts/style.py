@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-INK, SOFT, GRID, PAPER = "#222222", "#5f5f5f", "#dddddd", "#fefefe"
-BLUE, VERMILION = "#0072b2", "#d55e00"
+INK = "#222222"
+SOFT = "#5f5f5f"
+GRID = "#dddddd"
+PAPER = "#fefefe"
+BLUE = "#0072b2"
+VERMILION = "#d55e00"
 """Of Okabe and Ito's colors: contrast at least 3 to 1 with white, and DARK's with its paper."""
 
 DARK = {
@@ -17,7 +21,7 @@ DARK = {
 FONT = "Arial, 'Liberation Sans', Helvetica, sans-serif"
 SIZE = 12
 """Of every text, in pixels."""
-_TEXT = {"labelFont": FONT, "titleFont": FONT, "labelFontSize": SIZE, "titleFontSize": SIZE}
+_TEXT = {"labelFontSize": SIZE, "titleFontSize": SIZE}
 CONFIG: dict[str, Any] = {
     "background": None,
     "font": FONT,
@@ -36,9 +40,9 @@ CONFIG: dict[str, Any] = {
 
 
 def dark_rules() -> str:
-    """Return the rules of CSS that give a chart the colors of DARK."""
-    return "".join(
-        f'svg [{what}="{light}"]{{{what}:{other}}}'
-        for light, other in DARK.items()
-        for what in ("fill", "stroke")
-    )
+    """Return the rules of CSS that give a chart the colors of DARK on a dark screen."""
+    rules = ""
+    for light, dark in DARK.items():
+        for attribute in ("fill", "stroke"):
+            rules += f'svg [{attribute}="{light}"]{{{attribute}:{dark}}}'
+    return f"@media screen and (prefers-color-scheme: dark){{{rules}}}"

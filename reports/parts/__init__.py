@@ -7,8 +7,7 @@ show. It yields nothing where the run has nothing to show.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
 
@@ -16,10 +15,10 @@ from reports.charts.drawing import Drawing
 from reports.report import Answer, Report
 
 
-@cache
-def parts() -> Sequence[ModuleType]:
-    """Return the modules of all parts, by their names."""
-    return [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+def parts() -> Iterator[ModuleType]:
+    """Yield the modules of all parts, by their names."""
+    for module in pkgutil.iter_modules(__path__):
+        yield import_module(f"{__name__}.{module.name}")
 
 
 def made(report: Report) -> Iterator[Drawing | Answer]:

@@ -3,84 +3,93 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 
 from benchmarks.tables import Column
+from benchmarks.words import span
 from reports.frames import ARM
 from reports.report import PURPOSES, Answer, Report, in_order, pair_ratios
 from reports.tables import WHERE, ratio, words_of
-from reports.verdict import FASTER, SLOWER, UNCLEAR, verdicts
+from reports.verdict import BASELINE, FASTER, SLOWER, UNCLEAR, verdicts
 
-CHANGES: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "Is torch.compile worth it?": ("Compared with the same code without it:", {"_compiled": ""}),
-    "What does hoisting the input projection buy?": (
+
+@dataclass(frozen=True)
+class Change:
+    """A change, and implementations that differ in it alone.
+
+    Attributes:
+        question: the title of its answer.
+        meaning: a sentence on what it is.
+        without: for the end of a name with the change, that of the one without: because of `{"_compiled": ""}`,
+            `torch_cell_compiled` is compared with `torch_cell`.
+        is_worth: whether the answer says if it is worth it, beside the baseline.
+    """
+
+    question: str
+    meaning: str
+    without: Mapping[str, str]
+    is_worth: bool = False
+
+
+CHANGES = (
+    Change(
+        "Is torch.compile worth it?",
+        "Compared with the same code without it:",
+        {"_compiled": ""},
+        is_worth=True,
+    ),
+    Change(
+        "What does hoisting the input projection buy?",
         "The projection of all time steps is one product.",
         {"_hoisted": ""},
     ),
-    "What does a hand-written backward buy?": (
+    Change(
+        "What does a hand-written backward buy?",
         "The backward batches the weight gradients over time; the input projection is hoisted in both.",
         {"_autograd": "_hoisted", "_vjp": "_hoisted"},
     ),
-    "What does splitting the batch over the processors buy?": (
+    Change(
+        "What does splitting the batch over the processors buy?",
         "Each processor has some rows of the batch; the backward is hand-written in both.",
         {"_sharded": ""},
     ),
-    "What does C++ buy?": (
+    Change(
+        "What does C++ buy?",
         "A layer is one call of C++, with all products; the backward is hand-written in both.",
         {"torch_cpp": "torch_cell_autograd", "jax_ffi": "jax_scan_vjp"},
     ),
-    "What does oneDNN buy PyTorch?": (
+    Change(
+        "What does oneDNN buy PyTorch?",
         "oneDNN does the whole layer of torch_lstm.",
         {"torch_lstm": "torch_lstm_native"},
     ),
-}
-"""Changes, each with what it is, and with the names of implementations that differ in it alone.
-
-It has for the end of a name with the change that of the one without: because of `{"_compiled": ""}`,
-`torch_cell_compiled` is compared with `torch_cell`.
-"""
+)
 
 
 def compared(report: Report) -> pd.DataFrame:
     """Return the ratio of each implementation with a change to the one without; Holm's family is all of the run.
 
-    Columns: change, without, ARM, position, where, ratio with _low and _high, verdict. The rows are in CHANGES' order.
+    Columns: question, without, ARM, position, where, ratio with _low and _high, verdict.
     """
-    pairs = [
-        (change, name.removesuffix(end) + without, name)
-        for change, (_, ends) in CHANGES.items()
-        for end, without in ends.items()
-        for name in sorted(set(report.sound["implementation"].astype(str)))
-        if name.endswith(end)
-    ]
-    of_change = pd.DataFrame(pairs, columns=["change", "without", "implementation"])
+    names = sorted(report.sound["implementation"].unique())
+    pairs = []
+    for change in CHANGES:
+        for end, without in change.without.items():
+            pairs += [
+                (change.question, name.removesuffix(end) + without, name)
+                for name in names
+                if name.endswith(end)
+            ]
+    of_change = pd.DataFrame(pairs, columns=["question", "without", "implementation"])
     arms = of_change.merge(report.sound[[*ARM, "position", "where"]], on="implementation")
-    found = pair_ratios(report, arms, "without")
-    return found.assign(verdict=verdicts(found)) if len(found) else found
+    rows = pair_ratios(report, arms, "without")
+    return rows.assign(verdict=verdicts(rows)) if len(rows) else rows
 
 
 def make(report: Report) -> Iterator[Answer]:
     """Yield what each change buys."""
-    for change, mine in compared(report).groupby("change", sort=False):
-        yield _answer(str(change), mine, report)
-
-
-def _answer(change: str, found: pd.DataFrame, report: Report) -> Answer:
-    names = set(found["implementation"].astype(str)) - {report.baseline}
-    known = report.sound[report.sound["ratio"].notna() & report.sound["implementation"].isin(names)]
-    verdicts_of = known.groupby("mode")["verdict"].agg(set)
-    asked = [mode for mode in PURPOSES if mode in verdicts_of and change.startswith("Is ")]
-    said = [f"{PURPOSES[mode]}: {_worth(report.baseline, verdicts_of[mode])}" for mode in asked]
-    said.append(CHANGES[change][0])
-    for (without, given), rows in found[found["mode"] == "train_step"].groupby(
-        ["without", "implementation"], sort=False
-    ):
-        ends = dict.fromkeys(f"{end:.2f}" for end in (rows["ratio"].min(), rows["ratio"].max()))
-        unclear = f" ({UNCLEAR})" if set(rows["verdict"]) == {UNCLEAR} else ""
-        said.append(
-            f"A training step of {given} takes {' to '.join(ends)} × {without}'s time{unclear}."
-        )
     columns = (
         *WHERE,
         words_of("without"),
@@ -88,17 +97,39 @@ def _answer(change: str, found: pd.DataFrame, report: Report) -> Answer:
         Column("ratio", "time, × without [95 %]", ratio()),
         words_of("verdict"),
     )
-    return Answer(change, " ".join(said), columns, in_order(found))
+    every = compared(report)
+    for change in CHANGES:
+        rows = every[every["question"] == change.question]
+        if len(rows):
+            sentences = [change.meaning, *_ratios(rows)]
+            if change.is_worth:
+                sentences = [*_worth(report, rows), *sentences]
+            yield Answer(change.question, " ".join(sentences), columns, in_order(rows))
 
 
-def _worth(baseline: str, kinds: set[str]) -> str:
-    """Return a plain answer: whether what has the change beats the baseline, which is there anyway."""
-    if FASTER not in kinds and kinds != {SLOWER}:
-        return f"no, nothing with it is clearly faster than {baseline}."
-    if kinds == {SLOWER}:
-        return f"no, if {baseline} does what you need: it is faster without, at every shape here."
-    return (
-        f"yes, it is faster than {baseline} at every shape here."
-        if kinds == {FASTER}
-        else "it depends on the shape."
-    )
+def _ratios(rows: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence for each pair of implementations: from what ratio to what a training step has."""
+    training = rows[rows["mode"] == "train_step"]
+    for (without, name), pair in training.groupby(["without", "implementation"], sort=False):
+        ratios = span([f"{ratio:.2f}" for ratio in sorted(pair["ratio"])])
+        unclear = f" ({UNCLEAR})" if set(pair["verdict"]) == {UNCLEAR} else ""
+        yield f"A training step of {name} takes {ratios} × {without}'s time{unclear}."
+
+
+def _worth(report: Report, rows: pd.DataFrame) -> Iterator[str]:
+    """Yield for training and inference whether what has the change beats the baseline, which is there anyway."""
+    sound = report.sound
+    changed = sound[sound["ratio"].notna() & (sound["verdict"] != BASELINE)]
+    changed = changed[changed["implementation"].isin(rows["implementation"])]
+    for mode, purpose in PURPOSES.items():
+        found = set(changed.loc[changed["mode"] == mode, "verdict"])
+        if found == {SLOWER}:
+            answer = f"no, if {report.baseline} does what you need: it is faster without, at every shape here"
+        elif found == {FASTER}:
+            answer = f"yes, it is faster than {report.baseline} at every shape here"
+        elif FASTER in found:
+            answer = "it depends on the shape"
+        else:
+            answer = f"no, nothing with it is clearly faster than {report.baseline}"
+        if found:
+            yield f"{purpose}: {answer}."

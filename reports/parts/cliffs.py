@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 from benchmarks.tables import Column
 from impls.core.problem import Problem
 from reports.charts import shapes
-from reports.charts.drawing import Drawing, said
+from reports.charts.drawing import Drawing, labels
 from reports.estimates import intervals, lasting
 from reports.frames import ARM, KEY
 from reports.report import PURPOSES, Answer, Report
@@ -24,35 +24,36 @@ OPTIONS: Mapping[str, tuple[Any, str]] = {
     "resets": (False, "state starts anew"),
     "dropout": (False, "dropout, over {num_layers} layers"),
     "batch_first": (False, "batch first"),
-    "lengths": (False, "unequal packed rows"),
+    "lengths": (False, "{rows} packed rows"),
     "proj_size": (0, "projection to {proj_size}"),
     "bias": (True, "no bias"),
     "bidirectional": (False, "both directions"),
     "num_layers": (1, "{num_layers} layers"),
 }
 """The fields of a problem that are options, each with its value without the option, and with words for the option."""
-EVEN = "equal packed rows"
+THE_SAME = "the same"
 SILENTLY = "another, silently"
-"""What is told of an operator that ran in place of the one without the option, where nothing warned."""
+WARNED = "another, with a warning"
+UNKNOWN = "–"
+"""What a row says of the operator that ran, beside the one that ran without the option."""
 
 
-def option_of(problem: str, known: Collection[str]) -> tuple[str, str] | None:
-    """Return the id of the problem that lacks one option, of those that are known, and words for the option."""
+def option_of(problem: str, others: Collection[str]) -> tuple[str, str] | None:
+    """Return the id of the problem, of some others, that lacks one option, and words for the option."""
     try:
         whole = Problem.parse(problem)
     except ValueError:  # of a run whose problems have other ids
         return None
-    for name, (plain_value, words) in OPTIONS.items():
-        if getattr(whole, name) != plain_value and (
-            whole.num_layers == 1 or name != "num_layers" or not whole.dropout
-        ):
-            without = whole.replace(
-                **{name: plain_value}, **({"even": False} if name == "lengths" else {})
-            ).id
-            if without in known:
-                return without, EVEN if whole.even and name == "lengths" else words.format(
-                    **vars(whole)
-                )
+    for name, (plain, words) in OPTIONS.items():
+        if getattr(whole, name) == plain or (name == "num_layers" and whole.dropout):
+            continue
+        changes = {name: plain}
+        if name == "lengths":
+            changes["even"] = False
+        without = whole.replace(**changes).id
+        if without in others:
+            rows = "equal" if whole.even else "unequal"
+            return without, words.format(**vars(whole), rows=rows)
     return None
 
 
@@ -61,107 +62,120 @@ def operator(kernel: Any) -> str:
     return "" if pd.isna(kernel) else str(kernel).partition(" ")[0].removesuffix("_backward")
 
 
-@functools.cache  # its chart, its tables, README and the questions all ask
+def _at(values: pd.Series, rows: pd.DataFrame) -> np.ndarray:
+    """Return the value of each row, by the columns that a series is indexed by; NaN where it has none."""
+    index = pd.MultiIndex.from_frame(rows[[*values.index.names]])
+    return values.reindex(index).to_numpy()
+
+
+@cache  # its chart, its tables, README and the questions all ask
 def costs(report: Report) -> pd.DataFrame:
     """Return the row of each arm that has an option, with the ratio of its time to that without: cost, _low, _high.
 
     Further columns: over, _low, _high, the ratio to the baseline's time without; same, the problem without; option;
-    without, the kernel there; and told, what became of it.
+    without, the kernel there; and operator, what became of it.
 
     The two are benchmarks of their own, which do not take turns with each other. So a ratio is taken between the times
     of a replicate, and its interval is wider than that of a ratio inside a block.
     """
     sound = report.sound
-    found = {
-        problem: option_of(problem, set(sound["problem"])) for problem in sound["problem"].unique()
-    }
-    seconds = report.run.records[[*KEY, "seconds"]].merge(sound[ARM])
-    pairs = pd.DataFrame(
-        [(name, *pair) for name, pair in found.items() if pair],
-        columns=["problem", "same", "option"],
-    )
-    rest = [name for name in KEY if name != "problem"]
-    both = seconds.merge(pairs, on="problem")
-    both = both.merge(
-        seconds, left_on=["same", *rest], right_on=["problem", *rest], suffixes=("", "_without")
-    )
-    if both.empty:
-        return sound.head(0).reindex(
-            columns=[*sound.columns, "same", "option", "cost", "over", "told"]
-        )
-    lasts = lasting(report.run).ratio
-    both = both.assign(log=np.log(both["seconds"] / both["seconds_without"]), round=both["run_id"])
-    rows = sound.merge(intervals(both, [*ARM, "same", "option"], "cost", lasts), on=ARM)
-    of_all = [name for name in rest if name != "implementation"]
-    base = seconds[seconds["implementation"] == report.baseline].drop(columns="implementation")
-    base = base.rename(columns={"problem": "same", "seconds": "seconds_base"})
-    over = both.merge(base, on=["same", *of_all])
-    over = over.assign(log=np.log(over["seconds"] / over["seconds_base"]))
-    rows = rows.merge(intervals(over, ARM, "over", lasts), on=ARM, how="left")
-    ran = sound[[*ARM, "kernel"]].rename(columns={"problem": "same", "kernel": "without"})
-    rows = rows.merge(ran, on=["same", *(name for name in ARM if name != "problem")])
-    now, before = rows["kernel"].map(operator), rows["without"].map(operator)
-    warned = rows.groupby(["implementation", "option"])["warning"].transform(
-        "first"
-    )  # PyTorch warns once a process
-    other = np.where(warned.isna(), SILENTLY, "another, with a warning")
-    named = now.str.contains("::") & before.str.contains(
-        "::"
-    )  # XLA names its fusions anew in each program
-    named &= rows["implementation"] == report.baseline  # what runs most in a loop says little
-    rows["told"] = np.where(named, np.where(now == before, "the same", other), "–")
+    problems = sound["problem"].unique()
+    pairs = []
+    for problem in problems:
+        option = option_of(problem, problems)
+        if option:
+            pairs.append((problem, *option))
+    rows = sound.merge(pd.DataFrame(pairs, columns=["problem", "same", "option"]), on="problem")
+    records = report.run.records[[*KEY, "seconds"]].merge(sound[ARM], on=ARM)
+    seconds = records.set_index(KEY)["seconds"]
+    times = records.merge(rows[[*ARM, "same"]], on=ARM).assign(round=lambda rows: rows["run_id"])
+    same = times.assign(problem=times["same"])
+    times["cost"] = times["seconds"] / _at(seconds, same)
+    times["over"] = times["seconds"] / _at(seconds, same.assign(implementation=report.baseline))
+    times = times.dropna(subset="cost")
+    lasts = lasting(report.run)
+    for name in ("cost", "over"):
+        logs = times.assign(log=np.log(times[name])).dropna(subset="log")
+        ratios = intervals(logs, ARM, name, lasts.ratio)
+        rows = rows.merge(ratios, on=ARM, how="left")
+    rows = rows.dropna(subset="cost")
+    rows["without"] = _at(sound.set_index(ARM)["kernel"], rows.assign(problem=rows["same"]))
+    # PyTorch warns once a process
+    rows["warning"] = rows.groupby(["implementation", "option"])["warning"].transform("first")
+    rows["operator"] = [_operator(row, report.baseline) for row in rows.itertuples(index=False)]
     return rows
+
+
+def _operator(row: Any, baseline: str) -> str:
+    """Return what became of the operator that runs without an option: one of the words for that."""
+    now = operator(row.kernel)
+    before = operator(row.without)
+    # XLA names its fusions anew in each program; and what runs most in a loop says little
+    if row.implementation != baseline or "::" not in now or "::" not in before:
+        return UNKNOWN
+    if now == before:
+        return THE_SAME
+    return SILENTLY if pd.isna(row.warning) else WARNED
 
 
 def make(report: Report) -> Iterator[Drawing | Answer]:
     """Yield for training and for inference a chart and a table of the costs of options, the largest first."""
-    every = costs(report)
+    baseline = report.baseline
+    columns = (
+        Column("option", "option", word("option"), words=True),
+        words_of("problem"),
+        words_of("implementation"),
+        Column("cost", "time, × without it [95 %]", ratio("cost")),
+        Column("over", f"÷ {baseline}'s time without it [95 %]", ratio("over")),
+        words_of("kernel", "the operator that took most time"),
+        words_of("operator", "which is"),
+    )
+    every = costs(report).sort_values("cost", ascending=False, kind="stable")
     for mode, purpose in PURPOSES.items():
         rows = every[every["mode"] == mode]
         if rows.empty:
             continue
-        rows = rows.sort_values("cost", ascending=False, kind="stable")
         if len(rows["option"].unique()) > 1:
-            yield _drawn(report, rows, mode)
-        mine = rows[rows["implementation"] == report.baseline]
-        said = "".join(
-            f"With {row.option}, {report.baseline} takes {row.cost:.1f} × its time without, at {row.where}. "
-            for row in mine.head(1).itertuples(index=False)
-        )
-        another = mine[mine["told"].str.startswith("another")]
-        if len(mine) > 1:
-            said += f"With {len(another)} of its {len(mine)} options, another operator ran than without."
-        columns = (
-            Column("option", "option", word("option"), words=True),
-            words_of("problem"),
-            words_of("implementation"),
-            Column("cost", "time, × without it [95 %]", ratio("cost")),
-            Column("over", f"÷ {report.baseline}'s time without it [95 %]", ratio("over")),
-            Column("kernel", "the operator that took most time", word("kernel"), words=True),
-            Column("told", "which is", word("told"), words=True),
-        )
-        yield Answer(f"What does an option cost? {purpose}", said.strip(), columns, rows)
+            yield _drawn(baseline, rows, mode)
+        sentence = _sentence(baseline, rows[rows["implementation"] == baseline])
+        yield Answer(f"What does an option cost? {purpose}", sentence, columns, rows)
 
 
-def _drawn(report: Report, rows: pd.DataFrame, mode: str) -> Drawing:
+def _sentence(baseline: str, rows: pd.DataFrame) -> str:
+    """Return what the option of the largest cost costs the baseline, and how often another operator ran."""
+    if rows.empty:
+        return ""
+    most = rows.iloc[0]
+    sentence = f"With {most['option']}, {baseline} takes {most['cost']:.1f} × its time without, at {most['where']}."
+    if len(rows) > 1:
+        others = rows["operator"].isin([SILENTLY, WARNED]).sum()
+        sentence += f" With {others} of its {len(rows)} options, another operator ran than without."
+    return sentence
+
+
+def _drawn(baseline: str, rows: pd.DataFrame, mode: str) -> Drawing:
     """Return the chart: a line for each option, from the largest cost of the baseline down."""
-    clear = np.where(rows["cost_low"] > 1, SLOWER, np.where(rows["cost_high"] < 1, FASTER, UNCLEAR))
-    ratios = {f"ratio{end}": rows[f"cost{end}"] for end in ("", "_low", "_high")}
-    every = rows.assign(problem=rows["option"], verdict=clear, **ratios)
-    largest = every.assign(mine=every["implementation"] == report.baseline)
-    lines = largest.sort_values(["mine", "ratio"], ascending=False, kind="stable")[
-        "problem"
-    ].unique()
-    told = {"–": ""}
-    sentences = said(
-        every,
-        lambda row: (
-            f"{row.implementation}, {row.where}: {ratio()(row)} × without{told.get(row.told, f'; {row.told}')}"
-        ),
+    verdict = np.where(rows["cost_high"] < 1, FASTER, UNCLEAR)
+    rows = rows.assign(
+        problem=rows["option"],
+        verdict=np.where(rows["cost_low"] > 1, SLOWER, verdict),
+        ratio=rows["cost"],
+        ratio_low=rows["cost_low"],
+        ratio_high=rows["cost_high"],
     )
-    title = f"{PURPOSES[mode]}: what an option costs"
-    text = "Dot plot, a line for each option: the time of an implementation over its time without the option."
-    name = f"cliffs-{mode}"
-    return shapes.dots(
-        every, list(lines), sentences, "time, × without the option", name, title, text, names=140
+    is_baseline = rows["implementation"] == baseline
+    lines = [*pd.concat([rows[is_baseline], rows[~is_baseline]])["option"].unique()]
+    sentences = labels(rows, _label)
+    axis_title = "time, × without the option"
+    return Drawing(
+        f"cliffs-{mode}",
+        f"{PURPOSES[mode]}: what an option costs",
+        "Dot plot, a line for each option: the time of an implementation over its time without the option.",
+        sentences,
+        partial(shapes.dots, rows, lines, sentences, axis_title, names=140),
     )
+
+
+def _label(row: Any) -> str:
+    label = f"{row.implementation}, {row.where}: {ratio()(row)} × without"
+    return label if row.operator == UNKNOWN else f"{label}; {row.operator}"

@@ -25,29 +25,31 @@ def compared(report: Report, base: Literal["first", "last"] = "last") -> pd.Data
     rows = report.sound[[*ARM, "versions", "older", "position", "where"]]
     rows = rows.assign(file=file_of(rows["implementation"]))
     rows["order"] = rows["versions"].str.replace(
-        r"\d+", lambda number: number[0].zfill(9), regex=True
+        r"(\d+)", lambda number: number[0].zfill(9), regex=True
     )
-    rows["present"] = rows["implementation"] == rows["file"]  # again beside the release that it is
-    rows = rows.sort_values(["file", "order", "present"], kind="stable")
-    rows = rows.drop_duplicates([*BENCHMARK, "file", "versions"])
-    rows["release"] = [name.partition("@")[2].replace("==", " ") for name in rows["implementation"]]
-    for name, of in (("base", "implementation"), ("base_release", "release")):
-        rows[name] = rows.groupby("file")[of].transform(base)
-    found = pair_ratios(report, rows[rows["implementation"] != rows["base"]], "base")
-    return found.assign(verdict=verdicts(found) if len(found) else "")
+    rows = rows.sort_values(["file", "order", "implementation"], kind="stable")
+    # the present one may be there again, under its file's name, beside the release that it is
+    rows = rows.drop_duplicates([*BENCHMARK, "file", "versions"], keep="last")
+    rows["release"] = rows["implementation"].str.replace(r"^[^@]*@?", "", regex=True)
+    rows["release"] = rows["release"].str.replace("==", " ")
+    of_file = rows.groupby("file")
+    rows["base"] = of_file["implementation"].transform(base)
+    rows["base_release"] = of_file["release"].transform(base)
+    others = pair_ratios(report, rows[rows["implementation"] != rows["base"]], "base")
+    return others.assign(verdict=verdicts(others) if len(others) else "")
 
 
 def make(report: Report) -> Iterator[Answer]:
     """Yield the ratio of the time of each release to that of the newest, of the files that have several."""
-    found = compared(report)
-    if found.empty:
+    rows = compared(report)
+    if rows.empty:
         return
-    slower = found[found["verdict"] == FASTER]
-    said = "No older release is clearly faster than the newest."
-    if len(slower):
-        most = slower.sort_values("ratio").iloc[0]
-        said = (
-            f"An older release is faster in {len(slower)} of {len(found)} rows: {most['implementation']} takes"
+    faster = rows[rows["verdict"] == FASTER]
+    sentence = "No older release is clearly faster than the newest."
+    if len(faster):
+        most = faster.sort_values("ratio").iloc[0]
+        sentence = (
+            f"An older release is faster in {len(faster)} of {len(rows)} rows: {most['implementation']} takes"
             f" {most['ratio']:.2f} × {most['base']}'s time at {most['where']} ({PURPOSES[most['mode']].lower()})."
         )
     columns = (
@@ -57,10 +59,6 @@ def make(report: Report) -> Iterator[Answer]:
         Column("ratio", "time, × the newest [95 %]", ratio()),
         words_of("verdict"),
     )
-    packages = found["implementation"].str.extract(r"@([\w-]+)", expand=False).dropna().unique()
-    yield Answer(
-        f"Did a release of {listed([*map(str, packages)])} get slower?",
-        said,
-        columns,
-        in_order(found),
-    )
+    packages = rows["implementation"].str.extract(r"@([\w-]+)", expand=False).dropna().unique()
+    question = f"Did a release of {listed([*packages])} get slower?"
+    yield Answer(question, sentence, columns, in_order(rows))

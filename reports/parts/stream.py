@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.tables import Column
-from benchmarks.words import duration, interval, two_digits
+from benchmarks.words import duration, two_digits
 from reports.estimates import intervals, lasting, sound
 from reports.frames import ARM, BENCHMARK
 from reports.report import Answer, Report
-from reports.tables import words_of
+from reports.tables import ratio, word, words_of
 from reports.tracks import PEAK
 
 TITLE = "How late is the slowest step of a stream?"
-TIMES = ["seconds", "p99_seconds", "largest_seconds"]
-"""The median, the 99th percentile and the largest of a turn's calls."""
+TIMES = {"p50": "seconds", "p99": "p99_seconds", "largest": "largest_seconds"}
+"""The median, the 99th percentile and the largest of a turn's calls, by their fields."""
 
 
 def tails(report: Report) -> pd.DataFrame:
-    """Return a row for each ARM of a stream: its batch and track, and TIMES with _low and _high.
+    """Return a row for each ARM of a stream: its batch and track, and TIMES with _low and _high, in microseconds.
 
     Of a replicate, each is the median over its turns.
     """
-    of_turns = report.run.turns.dropna(subset=TIMES).groupby("record")[TIMES].median()
-    records = sound(report.run.records)[[*ARM, "batch", "track", "run_id"]].join(
-        of_turns, how="inner"
-    )
-    arm, known = [*ARM, "batch", "track"], lasting(report.run)
-    parts = []
-    for name in TIMES:
-        rows = records.assign(log=np.log(records[name]), round=records["run_id"])
-        parts.append(intervals(rows, arm, name, known.time).set_index(arm))
-    return pd.concat(parts, axis=1).reset_index()
+    fields = [*TIMES.values()]
+    of_turns = report.run.turns.dropna(subset=fields).groupby("record")[fields].median()
+    arm = [*ARM, "batch", "track"]
+    records = sound(report.run.records)[[*arm, "run_id"]].join(of_turns, how="inner")
+    lasts = lasting(report.run)
+    rows = records[arm].drop_duplicates()
+    for name, field in TIMES.items():
+        logs = records.assign(log=np.log(1e6 * records[field]), round=records["run_id"])
+        rows = rows.merge(intervals(logs, arm, name, lasts.time), on=arm)
+    return rows
 
 
 def make(report: Report) -> Iterator[Answer]:
@@ -47,49 +47,33 @@ def make(report: Report) -> Iterator[Answer]:
     rows = tails(report)
     if rows.empty:
         return
-    added = rows.loc[rows["track"] == PEAK, BENCHMARK].assign(
-        **{f"added_{name}": rows[name] - rows["seconds"] for name in TIMES}
-    )
+    rows["position"] = rows.groupby("problem", sort=False).ngroup()
+    peak = rows[rows["track"] == PEAK]
+    added = peak[BENCHMARK].assign(machine=[_added(row) for row in peak.itertuples(index=False)])
     rows = rows[rows["track"] != PEAK].merge(added, on=BENCHMARK, how="left")
-    order = {problem: k for k, problem in enumerate(dict.fromkeys(rows["problem"]))}
-    rows = rows.sort_values(
-        ["problem", "p99_seconds"], key=lambda of: of.map(order) if of.name == "problem" else of
-    )
-    best = rows.drop_duplicates(BENCHMARK)
-    rivals = rows.drop(best.index).groupby(BENCHMARK)["p99_seconds_low"].min().rename("rival")
-    best = best.join(rivals, on=BENCHMARK)
-    best["clearly"] = np.where(best["rival"] <= best["p99_seconds_high"], ", unclear", "")
-    named = best[["implementation", "problem", "p99_seconds", "clearly"]].itertuples(index=False)
-    said = [
-        f"{name} at {problem} ({duration(seconds)}{clearly})"
-        for name, problem, seconds, clearly in named
-    ]
+    rows = rows.sort_values(["position", "p99"])
     columns = (
         words_of("problem"),
-        Column("batch", "rows a call", lambda row: str(row.batch), sort="batch"),
+        Column("batch", "rows a call", word("batch")),
         words_of("implementation"),
-        Column("p50", "p50, µs [95 %]", _micro("seconds"), sort="seconds"),
-        Column("p99", "p99, µs [95 %]", _micro("p99_seconds"), sort="p99_seconds"),
-        Column(
-            "largest",
-            "largest of 1,000, µs [95 %]",
-            _micro("largest_seconds"),
-            sort="largest_seconds",
-        ),
-        Column("machine", "the machine's own: p99, largest, µs", _added),
+        Column("p50", "p50, µs [95 %]", ratio("p50")),
+        Column("p99", "p99, µs [95 %]", ratio("p99")),
+        Column("largest", "largest of 1,000, µs [95 %]", ratio("largest")),
+        Column("machine", "the machine's own: p99, largest, µs", word("machine")),
     )
-    yield Answer(TITLE, f"The lowest p99 that was measured: {', '.join(said)}.", columns, rows)
+    lowest = ", ".join(_lowest(contest) for _, contest in rows.groupby(BENCHMARK, sort=False))
+    yield Answer(TITLE, f"The lowest p99 that was measured: {lowest}.", columns, rows)
 
 
-def _micro(name: str) -> Callable[[Any], str]:
-    ends = (name, f"{name}_low", f"{name}_high")
-    return lambda row: interval(*(1e6 * float(getattr(row, end)) for end in ends))
+def _lowest(rows: pd.DataFrame) -> str:
+    """Return what has the lowest p99 of a benchmark's rows, which have the lowest first, and whether it is clear."""
+    best = rows.iloc[0]
+    time = duration(best["p99"] / 1e6)
+    if (rows["p99_low"].iloc[1:] <= best["p99_high"]).any():
+        time += ", unclear"
+    return f"{best['implementation']} at {best['problem']} ({time})"
 
 
-def _added(row: Any) -> str:
-    if pd.isna(row.added_p99_seconds):
-        return "–"
-    return ", ".join(
-        f"+{two_digits(1e6 * value)}"
-        for value in (row.added_p99_seconds, row.added_largest_seconds)
-    )
+def _added(peak: Any) -> str:
+    """Return how much longer than the median the 99th percentile and the largest call take, in microseconds."""
+    return f"+{two_digits(peak.p99 - peak.p50)}, +{two_digits(peak.largest - peak.p50)}"

@@ -1,94 +1,110 @@
-"""What the published pools say of the gate: blocks of README and of docs/gate-evidence.md."""
+"""The gate in the published pools: tables of README and docs/gate-evidence.md, and the rows for claims."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
 
 from benchmarks import json_files
 from benchmarks.calibration import report as calibration
 from benchmarks.calibration.real_gates import SAME, gates_of, right_and_minutes
-from benchmarks.calibration.report import ALARMS, DATA, TEXT, Calibration
+from benchmarks.calibration.report import ALARMS, DATA, EXACT, INJECTED, TEXT, Calibration, percent
 from benchmarks.tables import markdown_table
 from benchmarks.words import span
 from reports.estimates import PUBLISHED
-from reports.report import Report
+from reports.publishing.figures import Published
 
-GATE = "calibration-family-25-model-1"
-"""The pool that README's table of the gate is from."""
+GATE = PUBLISHED / "calibration-family-25-model-1"
+"""The pool that README's tables of the gate are from."""
 RULES = {
-    "this gate, exact sizes": ("this gate", "2 %"),
-    "this gate, injected": ("this gate, with code that is really slower", "2 %"),
+    EXACT: ("this gate", "2 %"),
+    INJECTED: ("this gate, with code that is really slower", "2 %"),
     "pytest-benchmark, median:5%": ("`pytest-benchmark --benchmark-compare-fail=median:5%`", "5 %"),
     "asv continuous": ("`asv continuous`", "10 %"),
 }
 """Rows of a pool's table, with their names in README and the slowdown that the rule is built to find."""
 
 
-def gate(_reports: Sequence[Report]) -> str:
-    """Return README's table of the gate: this rule and two others on the same replicates."""
-    found = json_files.read(PUBLISHED / GATE / DATA, Calibration)
-    rows = {**{f"this gate, {row}": rates for row, rates in found.rates.items()}, **found.others}
+def published() -> list[tuple[Path, Calibration]]:
+    """Return the folder of each published pool with what it shows, README's first."""
+    paths = sorted(PUBLISHED.glob(f"calibration-*/{DATA}"), key=lambda path: path.parent != GATE)
+    return [(path.parent, json_files.read(path, Calibration)) for path in paths]
+
+
+def gate(_: Published) -> str:
+    """Return README's table of the gate, and a line on limits and real gates.
+
+    The table has this rule and two others on the same replicates.
+    """
+    pools = [pool for _, pool in published()]
+    pool = pools[0]
+    rates = {**pool.rates, **pool.others}
     table = []
-    for rule, (words, built) in RULES.items():
-        said = [rows[rule].get(column) for column in (ALARMS, "+2%", "+5%")]
-        cells = [calibration.percent(rate.rate) if rate else "" for rate in said]
-        if rule not in found.others and said[0]:
-            cells[0] = calibration.replayed(said[0]).removesuffix(" replays")
-        table.append([words, *cells, built])
-    same = [gate for gate in gates_of(PUBLISHED / GATE) if gate.kind == SAME]
-    right, minutes, longest = right_and_minutes(same)
-    every = [json_files.read(path, Calibration) for path in PUBLISHED.glob(f"calibration-*/{DATA}")]
-    most = max(float(each.rates[calibration.EXACT][calibration.BOUND].high) for each in every)  # type: ignore[union-attr]
+    for rule, (words, built_for) in RULES.items():
+        counts = [rates[rule].get(column) for column in (ALARMS, "+2%", "+5%")]
+        cells = [percent(count.rate) if count else "" for count in counts]
+        if rule == EXACT:
+            cells[0] = calibration.replayed(counts[0]).removesuffix(" replays")
+        table.append([words, *cells, built_for])
+    heads = ["", "false alarms", "+2 % found", "+5 % found", "built to find"]
+    real = [gate for gate in gates_of(GATE) if gate.kind == SAME]
+    right, minutes, longest = right_and_minutes(real)
+    days = span(sorted({gate.date for gate in real}))
+    limits = [_limit(pool) for pool in pools]
+    worst = percent(max(limits))
     return f"""\
-{markdown_table(table, ["", "false alarms", "+2 % found", "+5 % found", "built to find"])}
+{markdown_table(table, heads)}
 
-Replayed from replicates of one machine, twelve benchmarks a gate: {found.machine}; {found.dates}.
-In simulated gates, false alarms are {_simulated(found)[0]} on that machine, and {calibration.percent(most)} on the \
-worst of {len(every)} machines.
-{right} real gates without a change were right, on {span(sorted({gate.date for gate in same}))}. They took \
-{minutes} minutes on average, at most {longest}."""
+{pool.machine}; {pool.dates}. Simulated false alarms: at most {percent(limits[0])}; on the worst of \
+{len(pools)} machines {worst}. Real gates without a change: {right} right, {minutes} minutes on average, at most \
+{longest}; {days}."""
 
 
-def whole(_reports: Sequence[Report]) -> str:
-    """Return the tables of the pool that README's are from."""
-    return (PUBLISHED / GATE / TEXT).read_text(encoding="utf-8").strip()
-
-
-def _simulated(found: Calibration) -> tuple[str, str]:
-    """Return the upper limit of a pool's false alarms in simulated gates, and their rate where 8 % lasts for a gate."""
-    bound, lasting = (
-        found.rates[calibration.EXACT][calibration.BOUND],
-        found.rates[calibration.LASTING]["8 %"],
-    )
+def _limit(pool: Calibration) -> float:
+    """Return the upper limit of the false alarms in simulated gates."""
+    bound = pool.rates[EXACT][calibration.BOUND]
     assert bound
-    assert lasting
-    return f"at most {calibration.percent(bound.high)}", calibration.percent(lasting.rate)
+    return bound.high
 
 
-def pools(_reports: Sequence[Report]) -> str:
-    """Return what the published pools say, a row for each machine."""
+def whole(_: Published) -> str:
+    """Return the tables of the pool that README's are from."""
+    return (GATE / TEXT).read_text(encoding="utf-8").strip()
+
+
+def pools(_: Published) -> str:
+    """Return what the published pools show, a row for each machine."""
     table = []
-    for path in sorted(
-        PUBLISHED.glob(f"calibration-*/{DATA}"), key=lambda path: path.parent.name != GATE
-    ):
-        found, name = json_files.read(path, Calibration), path.parent.name
-        exact = found.rates[calibration.EXACT]
-        link = f"[{found.machine}](../reports/published/{name}/calibration.md)"
-        alarms = [calibration.replayed(exact[ALARMS]), "; ".join(_simulated(found))]
-        sizes = [
-            calibration.share_found(rates["+2%"])
-            for rates in (exact, found.rates[calibration.INJECTED])
-        ]
-        table.append([link, found.dates, found.rounds, *alarms, *sizes])
-    sizes = [f"{how} +2 % found" for how in ("exactly", "injected")]
-    return markdown_table(
-        table,
-        [
-            "machine",
-            "date",
-            "rounds",
-            "false alarms",
-            "simulated; where 8 % lasts for a gate",
-            *sizes,
-        ],
-    )
+    for folder, pool in published():
+        exact = pool.rates[EXACT]
+        lasting = pool.rates[calibration.LASTING]["8 %"]
+        assert lasting
+        table.append(
+            [
+                f"[{pool.machine}](../reports/published/{folder.name}/calibration.md)",
+                pool.dates,
+                pool.rounds,
+                calibration.replayed(exact[ALARMS]),
+                f"at most {percent(_limit(pool))}; {percent(lasting.rate)}",
+                calibration.share_found(exact["+2%"]),
+                calibration.share_found(pool.rates[INJECTED]["+2%"]),
+            ]
+        )
+    simulated = "simulated; where 8 % lasts for a gate"
+    finds = ("exactly +2 % found", "injected +2 % found")
+    return markdown_table(table, ["machine", "date", "rounds", "false alarms", simulated, *finds])
+
+
+def figures() -> pd.DataFrame:
+    """Return the figures that claims are about: the share of gates, with what was counted in the place of a problem."""
+    rows = []
+    for _, pool in published():
+        for rule, counts in {**pool.rates, **pool.others}.items():
+            for counted, count in counts.items():
+                if count:
+                    shares = (count.rate, count.low, count.high, percent(count.rate))
+                    rows.append((pool.machine, rule, counted, *shares))
+    names = ["machine", "implementation", "problem", "value", "low", "high", "text"]
+    table = pd.DataFrame(rows, columns=names)
+    return table.assign(column="share of gates", mode="gate")

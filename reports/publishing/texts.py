@@ -26,99 +26,109 @@ from impls.core import registry
 from impls.core.files import write_text
 from impls.core.registry import Implementation
 from impls.core.text import json_text
-from reports import code_age, composition, frames, tables, tracks
+from reports import code_age, frames, tables, tracks
 from reports.estimates import PUBLISHED
+from reports.machines import Machine
 from reports.parts import stream
 from reports.preamble import preamble, versions
-from reports.publishing import phrases, pools, questions, readme, rounds
-from reports.publishing.questions import CALL, STEP
+from reports.publishing import cells, claims, lasting, pools, readme
+from reports.publishing.figures import (
+    CALL,
+    STEP,
+    Published,
+    by_machine,
+    grid,
+    side_by_side,
+    table_text,
+)
 from reports.report import PURPOSES, Answer, Report
 from reports.run_folder import complete
 
 
-def published(folder: Path = PUBLISHED) -> list[Report]:
+def published(folder: Path = PUBLISHED) -> Published:
     """Return the published runs in the order of a page, with what their tables hold."""
     runs, _ = frames.read_runs(frames.folders(folder))
-    return [complete(run, run.folder.name) for run in code_age.in_order(runs)]
+    return Published([complete(run, run.folder.name) for run in code_age.in_order(runs)])
 
 
 OF_OPTIONS = ("torch_lstm", "torch_cpp", "jax_ffi")
 """The columns of the table of options."""
 
 
-def options(reports: Sequence[Report]) -> str:
+def options(published: Published) -> str:
     """Return a table for each machine: times with each option over nn.LSTM's without it, and nn.LSTM's operator."""
-    said = []
+    blocks = []
     modes = {STEP: "training", CALL: "inference"}
-    head = [
-        "option",
-        "in the id",
-        *(f"{mode}, `{name}`" for mode in modes.values() for name in OF_OPTIONS),
-        "operator",
-    ]
-    for machine in composition.machines(reports):
-        rows = questions.found(machine).costs.sort_values("cost", ascending=False, kind="stable")
-        rows = rows[rows["problem"].str.startswith(QUICK[0])]
-        at: dict[Any, Any] = {
-            (row.problem, row.mode, row.implementation): row for row in rows.itertuples(index=False)
-        }
-        table = []
-        mine = rows[rows["implementation"] == "torch_lstm"]
-        for problem, option in (
-            mine[["problem", "option"]].drop_duplicates().itertuples(index=False)
-        ):
-            cells = [
-                phrases.over(at.get((problem, mode, name))) or "–"
-                for mode in modes
-                for name in OF_OPTIONS
-            ]
-            base = at.get((problem, STEP, "torch_lstm")) or at[problem, CALL, "torch_lstm"]
-            table.append([option, problem.removeprefix(QUICK[0]), *cells, base.told])
-        said += [f"On {machine.label}:\n\n{markdown_table(table, head)}"] if table else []
-    return "\n\n".join(said)
+    heads = [f"{mode}, `{name}`" for mode in modes.values() for name in OF_OPTIONS]
+    figures = published.figures[published.figures["problem"].str.startswith(QUICK[0])]
+    figures["head"] = figures["mode"].map(modes) + ", `" + figures["implementation"] + "`"
+    for machine, rows in by_machine(published, figures):
+        costs = rows.query("column == 'with ÷ nn.LSTM without'")
+        of_torch = rows.query("implementation == 'torch_lstm'").sort_values("mode", ascending=False)
+        operators = of_torch.query("column == 'operator'").groupby("problem")["text"].first()
+        largest = (
+            costs.query("implementation == 'torch_lstm'")
+            .sort_values("cost", ascending=False, kind="stable")
+            .drop_duplicates("problem")
+            .set_index("problem")
+        )
+        table = grid(costs, "problem", "head").reindex(index=largest.index, columns=heads)
+        table.insert(0, "option", largest["option"])
+        table.insert(1, "in the id", table.index.str.removeprefix(QUICK[0]))
+        table["operator"] = operators
+        blocks += [f"On {machine.label}:", table_text(table.set_index("option"))]
+    return "\n\n".join(blocks)
 
 
-def _of_other_runs(reports: Sequence[Report], rows: Sequence[Any]) -> Iterator[str]:
-    """Yield which rows of a machine's tables are of another run than the first, so that they can be cited."""
-    for number, each in enumerate(reports):
-        names = sorted({str(row.implementation) for row in rows if row.number == number})
-        if number and names:
-            yield f"{listed(names)}: of run {each.run.run_id}; {versions(each.run)}"
-
-
-def results(reports: Sequence[Report]) -> str:
+def results(published: Published) -> str:
     """Return the tables of docs/results.md: of each machine, training and inference at the published shapes."""
-    shown = []
-    for machine in composition.machines(reports):
-        rows_of = partial(phrases.rows, composition.together(machine.runs))
-        found = {mode: {problem: rows_of(mode, problem) for problem in SHAPES} for mode in PURPOSES}
-        whole = [row for at in found.values() for rows in at.values() for row in rows.values()]
-        shown += [
-            f"### {machine.label}",
-            items([*preamble(machine.head.run), *_of_other_runs(machine.runs, whole)]),
-        ]
+    blocks = []
+    ratios = published.figures.query("column == 'ratio' and problem in @SHAPES")
+    for machine, rows in by_machine(published, ratios):
+        blocks += [f"### {machine.label}", items(_about(machine, rows))]
         for mode, purpose in PURPOSES.items():
-            at = {problem: rows for problem, rows in found[mode].items() if rows}
-            every = [row for rows in at.values() for row in rows.values()]
-            names = tracks.in_order(pd.DataFrame(every), "ratio") if every else []
-            track = {row.implementation: row.track for row in every}
-            table = [
-                [name, track[name], *(phrases.cell(rows.get(name)) for rows in at.values())]
-                for name in names
-            ]
-            if every:
-                shown += [
-                    f"**{purpose}** (`{mode}`)",
-                    markdown_table(table, ["implementation", "track", *at]),
-                ]
-    return "\n\n".join(shown)
+            of_mode = rows[rows["mode"] == mode]
+            table = grid(of_mode, "implementation", "problem")
+            table = table[[problem for problem in SHAPES if problem in table]]
+            table.insert(0, "track", of_mode.groupby("implementation")["track"].first())
+            table = table.loc[tracks.in_order(of_mode, "ratio")]
+            blocks += [f"**{purpose}** (`{mode}`)", table_text(table)]
+    return "\n\n".join(blocks)
+
+
+def _about(machine: Machine, rows: pd.DataFrame) -> Iterator[str]:
+    """Yield how a machine was measured, and which rows are of another run than the first, so that they can be cited."""
+    yield from preamble(machine.head.run)
+    for number, report in enumerate(machine.runs):
+        names = set(rows.loc[rows["number"] == number, "implementation"])
+        if number and names:
+            yield f"{listed(sorted(names))}: of run {report.run.run_id}; {versions(report.run)}"
+
+
+def by_release(name: str, published: Published) -> str:
+    """Return a table for each machine: the times of an implementation in each release over those in the oldest."""
+    blocks = []
+    rows = published.figures.query("column == 'release ÷ oldest' and problem in @QUICK")
+    rows = rows[rows["file"] == name].sort_values("order", kind="stable")
+    rows["head"] = rows["mode"].map(PURPOSES) + ", `" + rows["problem"] + "`"
+    heads = [f"{purpose}, `{problem}`" for purpose in PURPOSES.values() for problem in QUICK]
+    for machine, of_machine in by_machine(published, rows):
+        first = of_machine.iloc[0]
+        table = grid(of_machine[of_machine["base"] == first["base"]], "release", "head").reindex(
+            columns=heads
+        )
+        blocks += [
+            f"{machine.label}, ÷ {first['base_release']}, {first['day']}:",
+            table_text(table),
+        ]
+    return "\n\n".join(blocks)
 
 
 def _lstms() -> list[Implementation]:
     return [each for each in registry.catalogue().values() if each.is_lstm]
 
 
-def implementations(_reports: Sequence[Report]) -> str:
+def implementations(_: Published) -> str:
     """Return how many LSTMs there are, of how many libraries, and a row for each library."""
     of_library: dict[str, list[str]] = {}
     for each in _lstms():
@@ -129,19 +139,19 @@ def implementations(_reports: Sequence[Report]) -> str:
     return f"{number} of {len(table)} libraries:\n\n{markdown_table(table, ['library', 'implementations'])}"
 
 
-def runs(reports: Sequence[Report]) -> str:
+def runs(published: Published) -> str:
     """Return the table of the published runs."""
     rows = []
-    for each in reports:
+    for each in published.reports:
         lstms = each.summary[each.summary["status"] == "ok"].drop_duplicates("implementation")
         lstms = lstms[code_age.file_of(lstms["implementation"]).isin(code_age.digests())]
         new = int(code_age.is_today(lstms).sum())
         link = f"[{each.name}](../reports/published/{each.name}/table.md)"
-        rows.append([link, phrases.measured(each), f"{new} of {len(lstms)}"])
+        rows.append([link, cells.machine_and_day(each.run), f"{new} of {len(lstms)}"])
     return markdown_table(rows, ["run", "measured on", "LSTMs of today's code"])
 
 
-def table(_reports: Sequence[Report]) -> str:
+def table(_: Published) -> str:
     """Return the columns of a table that have a note, with it."""
     every = (*tables.of_summary("torch_lstm"), tables.REASON)
     return markdown_table(
@@ -149,7 +159,7 @@ def table(_reports: Sequence[Report]) -> str:
     )
 
 
-def columns(_reports: Sequence[Report]) -> str:
+def columns(_: Published) -> str:
     """Return the columns of results.parquet, with their types, from the types of a record and of a turn."""
     table = [*_fields(Record, SCHEMA, ""), *_fields(Turn, TURN, "turns.")]
     return markdown_table(table, ["column", "type", "meaning"])
@@ -167,29 +177,35 @@ def _fields(kind: type, arrow: Any, prefix: str) -> Iterator[list[str]]:
             yield [f"`{prefix}{name}`", words, above or beside]
 
 
-def late(reports: Sequence[Report]) -> str:
+def late(published: Published) -> str:
     """Return the table of streams that the page shows of each machine."""
-    said = []
-    for machine in composition.machines(reports):
-        for answer, report in composition.shown(machine):
+    blocks = []
+    for machine in published.machines:
+        for answer, report in machine.shown:
             if isinstance(answer, Answer) and answer.title == stream.TITLE:
-                older = (
-                    ""
-                    if code_age.is_today(report.summary).all()
-                    else f" Some rows are of *{code_age.OLDER}*."
-                )
-                table = markdown(answer.columns, answer.rows)
-                said.append(f"{phrases.measured(report)}. {answer.sentence}{older}\n\n{table}")
-    return "\n\n".join(said)
+                about = f"{cells.machine_and_day(report.run)}. {answer.sentence}"
+                if not code_age.is_today(report.summary).all():
+                    about += f" Some rows are of *{code_age.OLDER}*."
+                blocks += [about, markdown(answer.columns, answer.rows)]
+    return "\n\n".join(blocks)
 
 
-BLOCKS: dict[str, dict[str, Callable[[Sequence[Report]], str]]] = {
+def machines_side_by_side(name: str, published: Published) -> str:
+    """Return tables of docs/tables.toml."""
+    return side_by_side(name, published.figures)
+
+
+QUESTIONS = ("imdb", "packed", "compiling", "float64", "small", "keras")
+"""Blocks of docs/tables.toml in docs/results.md."""
+BLOCKS: dict[str, dict[str, Callable[[Published], str]]] = {
     "README.md": {"fastest": readme.fastest, "gate": pools.gate},
     "docs/results.md": {
         "results": results,
         "options": options,
         "late": late,
-        "questions": questions.answers,
+        **{name: partial(machines_side_by_side, name) for name in QUESTIONS},
+        "releases-jax": partial(by_release, "jax_scan"),
+        "releases-torch": partial(by_release, "torch_lstm"),
         "implementations": implementations,
         "runs": runs,
     },
@@ -202,25 +218,38 @@ BLOCKS: dict[str, dict[str, Callable[[Sequence[Report]], str]]] = {
 """The blocks of each text, with what makes them of the published runs."""
 
 
-def made(path: str, text: str, reports: Sequence[Report]) -> str:
+def made(path: str, text: str, published: Published) -> str:
     """Return a text with its blocks made anew."""
     for name, make in BLOCKS[path].items():
         before, after = re.split(f"(?s)(?<=<!-- {name} -->\n).*?(?=<!-- end of {name} -->)", text)
-        text = f"{before}{make(reports)}\n{after}"
+        text = f"{before}{make(published)}\n{after}"
     return text
 
 
-def write(folder: Path = PUBLISHED) -> list[str]:
-    """Write the table of each published run anew, and those of this suite's texts that have blocks; return these.
+Claimed = list[tuple[str, list[str]]]
+
+
+def write(folder: Path = PUBLISHED) -> tuple[list[str], Claimed]:
+    """Write the table of each published run anew, and this suite's texts that have blocks.
 
     First what lasts for a round, since the tables use it.
+
+    Returns:
+        The texts, and the claims in them, each with why it does not hold.
     """
-    own = folder == PUBLISHED
-    if own:
-        write_text(PUBLISHED / "rounds.json", json_text(rounds.known(rounds.published())))
-    reports = published(folder)
+    if folder != PUBLISHED:
+        write_tables(published(folder).reports)
+        return [], []
+    lasts = lasting.by_processor(lasting.published())
+    write_text(PUBLISHED / "rounds.json", json_text(lasts))
+    every = published()
+    write_tables(every.reports)
+    for path in BLOCKS:
+        write_text(ROOT / path, made(path, (ROOT / path).read_text(encoding="utf-8"), every))
+    return list(BLOCKS), list(claims.check(every))
+
+
+def write_tables(reports: Sequence[Report]) -> None:
+    """Write table.md of each published run."""
     for report in reports:
         write_text(report.run.folder / "table.md", tables.markdown(report))
-    for path in BLOCKS if own else ():
-        write_text(ROOT / path, made(path, (ROOT / path).read_text(encoding="utf-8"), reports))
-    return list(BLOCKS) if own else []

@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import count, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -29,57 +29,48 @@ class Document:
 
 def documents(root: Path = ROOT) -> list[Document]:
     """Return every document of the project; a link to what it does not have is like text."""
-    sources = [
-        path.relative_to(root).as_posix()
-        for pattern in SOURCES
-        for path in sorted(root.glob(pattern))
-    ]
-    pages = {source: source.removesuffix(".md") + ".html" for source in sources}
-    # CONTRIBUTING.md lies beside the others
-    places = {source: page if "/" in page else f"docs/{page}" for source, page in pages.items()} | {
-        HOME: "index.html"
-    }
-    return [
-        _rendered(source, (root / source).read_text(encoding="utf-8"), places) for source in sources
-    ]
+    places = {HOME: "index.html"}
+    for pattern in SOURCES:
+        for path in sorted(root.glob(pattern)):
+            source = path.relative_to(root).as_posix()
+            # CONTRIBUTING.md lies beside the others
+            place = source if "/" in source else f"docs/{source}"
+            places[source] = place.removesuffix(".md") + ".html"
+    return [_rendered(root, source, places) for source in places if source != HOME]
 
 
-def _rendered(source: str, text: str, places: Mapping[str, str]) -> Document:
+def _rendered(root: Path, source: str, places: Mapping[str, str]) -> Document:
+    text = (root / source).read_text(encoding="utf-8")
+    text = re.sub(r"(?m)^<!-- .* -->\n", "", text)  # the marks of blocks
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = markdown.parse(re.sub(r"(?m)^<!-- .* -->\n", "", text))  # the marks of blocks
-    titles: list[str] = []
+    tokens = markdown.parse(text)
+    headings = []
     for token, inline in pairwise(tokens):
-        if "right" in str(
-            token.attrs.pop("style", "")
-        ):  # the page allows no style of a single cell
-            token.attrSet("class", "right")
         if token.type == "heading_open":
-            titles.append(slug(inline.content))
-            again = titles.count(titles[-1]) - 1
-            token.attrSet("id", f"{titles[-1]}-{again}" if again else titles[-1])
+            headings.append(inline.content)
+            token.attrSet("id", slug(inline.content))
+        # the page allows no style of a single cell
+        if token.attrs.pop("style", "") == "text-align:right":
+            token.attrSet("class", "right")
         for link in inline.children or []:
             if link.type == "link_open":
-                address = _address(str(link.attrs.pop("href", "")), source, places)
-                link.attrs |= {"href": address} if address else {}
+                address = _address(str(link.attrs.pop("href")), source, places)
+                if address:
+                    link.attrSet("href", address)
     html = str(markdown.renderer.render(tokens, markdown.options, {}))
-    number = count(1)
-    wide = '<div class="wide" tabindex="0" role="region" aria-label="table {}"><table>'
-    html = re.sub("<table>", lambda _: wide.format(next(number)), html)
     html = html.replace("<th></th>", "<td></td>")  # a corner without a word heads nothing
-    html = html.replace("</table>", "</table></div>").replace(
-        "<pre>", '<pre tabindex="0">'
-    )  # what scrolls has a stop
-    title = next(
-        (tokens[k + 1].content for k, token in enumerate(tokens) if token.type == "heading_open"),
-        source,
-    )
-    return Document(places[source], title, html)
+    # what scrolls has a stop
+    html = html.replace("<pre>", '<pre tabindex="0">')
+    start, *tables = html.replace("</table>", "</table></div>").split("<table>")
+    for number, table in enumerate(tables, 1):
+        region = f'<div class="wide" tabindex="0" role="region" aria-label="table {number}">'
+        start += f"{region}<table>{table}"
+    return Document(places[source], headings[0], start)
 
 
 def slug(heading: str) -> str:
     """Return the id of a heading, by GitHub's rule, so that the links in the Markdown hold in both places."""
-    kept = re.sub(r"[^\w\- ]", "", re.sub(r"[`*]", "", heading).strip().lower())
-    return kept.replace(" ", "-")
+    return re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-")
 
 
 def _address(href: str, source: str, places: Mapping[str, str]) -> str | None:

@@ -45,4 +45,4 @@ def test_the_chart_is_drawn(tmp_path):
     module = types.ModuleType("added")
     exec(CODE[2], vars(module))
     (drawing,) = module.make(report_of(frames.read_run(publishable(tmp_path))))
-    assert drawn_by(drawing).count("data-tip") == len(drawing.said) > 1
+    assert drawn_by(drawing).count("data-tip") == len(drawing.labels) > 1

@@ -64,7 +64,7 @@ def test_reports_need_the_packages_of_their_group_alone(tmp_path):
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     variables = only(tmp_path, [Requirement(line).name for line in groups["report"]])
     assert "No module named 'psutil'" in python("-c", "import psutil", **variables).stderr, "the negative control"
-    done = python("-c", "import reports.__main__; from reports.parts import parts; parts()", **variables)
+    done = python("-c", "import reports.__main__; from reports.parts import parts; list(parts())", **variables)
     assert done.returncode == 0, done.stderr
 
 

@@ -88,7 +88,7 @@ def test_the_cost_of_an_option_is_the_ratio_to_the_same_problem_without(tmp_path
         rows += trained("base", seconds, **told) + trained("other", 2e-3, **told)
     shown = {each.title: each for each in complete(save(tmp_path, rows)).shown}
     drawing, answer = shown[DRAWN], shown[COST]
-    assert any(said.startswith("base") and "50.0" in said for said in drawing.said)  # the largest is drawn too
+    assert any(label.startswith("base") and "50.0" in label for label in drawing.labels)  # the largest is drawn too
     found = {(row[0], row[2]): (row[3][:4], row[6]) for row in cells(answer)}
     assert {option: cost for (option, name), cost in found.items() if name == "base"} == {
         "unequal packed rows": ("50.0", "another, silently"),

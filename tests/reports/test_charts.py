@@ -72,7 +72,7 @@ def test_a_dot_is_the_best_of_its_framework_and_the_baseline_is_the_line(tmp_pat
     records = [{**row, "versions": versions[row["implementation"]], "problem": "t8-b2-i4-h4"} for row in records]
     summary = summarise(save(tmp_path, records)).assign(older=False)
     drawing = shapes.draw("a cpu", "train_step", "cpu", [summary], "base")
-    assert [said.split(":")[0] for said in drawing.said] == ["quick, t8-b2-i4-h4", "other, t8-b2-i4-h4"]
+    assert [label.split(":")[0] for label in drawing.labels] == ["quick, t8-b2-i4-h4", "other, t8-b2-i4-h4"]
     assert "1 slower than 8" in drawing.alt
     words = {element.text for element in ET.fromstring(svg(drawing)).iter()}
     assert {"quick", "other", "t8-b2", "i4-h4"} <= words  # labelled directly
@@ -83,9 +83,9 @@ def test_a_dot_is_the_best_of_its_framework_and_the_baseline_is_the_line(tmp_pat
 def test_ratios_drawn_are_the_summarys_with_their_intervals(one):
     summary, drawing = one
     wanted = summary[(summary["mode"] == "train_step") & (summary["implementation"] != "base")]
-    (data,) = (rows for rows in specification(drawing)["datasets"].values() if "ratio" in rows[0])
-    shown = {row["implementation"]: [row["ratio"], row["low"], row["high"]] for row in data}
     ends = ["ratio", "ratio_low", "ratio_high"]
+    (data,) = (rows for rows in specification(drawing)["datasets"].values() if "ratio" in rows[0])
+    shown = {row["implementation"]: [row[end] for end in ends] for row in data}
     assert shown == {row.implementation: [getattr(row, end) for end in ends] for row in wanted.itertuples()}
 
 
@@ -98,6 +98,6 @@ def test_the_file_of_a_chart_has_its_dark_colors(one, tmp_path):
 def test_what_failed_is_not_drawn(tmp_path):
     failed = {"status": "crashed", "reason": "killed", "seconds": None, "turns": None, "error": None}
     records = [row if row["implementation"] != "slow" else {**row, **failed} for row in of_frameworks(rows())]
-    assert [said.split(",")[0] for said in drawn(tmp_path, records)[1].said] == ["quick"]
+    assert [label.split(",")[0] for label in drawn(tmp_path, records)[1].labels] == ["quick"]
     without = [row if row["implementation"] != "base" else {**row, **failed} for row in records]
     assert drawn(tmp_path, without)[1] is None

@@ -17,10 +17,6 @@ def make(report):
 def test_a_new_file_is_a_part(tmp_path, monkeypatch):
     (tmp_path / "added_by_a_test.py").write_text(NEW)
     monkeypatch.setattr(parts, "__path__", [*parts.__path__, str(tmp_path)])
-    parts.parts.cache_clear()
-    try:
-        *_, answer = parts.made(report_of(save(tmp_path / "run", SMALL)))
-    finally:
-        parts.parts.cache_clear()
+    *_, answer = parts.made(report_of(save(tmp_path / "run", SMALL)))
     assert answer.title == "Is it found?"
     assert [[column.cell(row) for column in answer.columns] for row in answer.rows] == [["1"], ["2"]]

@@ -7,7 +7,7 @@ from benchmarks.statistics.intervals import means, t_interval
 from benchmarks.statistics.rounds import lasting, of_one, of_several
 from impls.core.text import json_text
 from reports.estimates import PUBLISHED
-from reports.publishing import rounds
+from reports.publishing import lasting as published_rounds
 
 WITHIN, GROUPS, TRIES = 0.02, 40, 100
 KINDS = ["ratio", "time"]
@@ -56,7 +56,7 @@ def test_of_two_rounds_the_spread_of_replicates_does_not_last():
 
 @pytest.fixture(scope="module")
 def published():
-    return list(rounds.published())
+    return list(published_rounds.published())
 
 
 def left_out(rng, logs):
@@ -65,7 +65,7 @@ def left_out(rng, logs):
     What lasts for a round is known from the others. And the share where the interval of up to five of the others, with
     two replicates each, holds the round.
     """
-    groups = rounds.by_round(logs)
+    groups = published_rounds.by_round(logs)
     one, several = [], []
     for number in range(len(groups[0])):
         rest = [[values for k, values in enumerate(of) if k != number] for of in groups]
@@ -93,4 +93,4 @@ def test_published_rounds_agree_within_their_intervals(kind, published):
 @pytest.mark.nightly
 def test_what_reports_take_for_known_is_what_was_published(published):
     """`nox -s publish` writes it anew."""
-    assert (PUBLISHED / "rounds.json").read_text() == json_text(rounds.known(published))
+    assert (PUBLISHED / "rounds.json").read_text() == json_text(published_rounds.by_processor(published))

@@ -10,12 +10,12 @@ import torch
 from impls import native
 from impls.native import jax as native_jax
 from reports.publishing import texts
+from reports.publishing.claims import BLOCK
 from reports.site import documents
 from tests.helpers.processes import ROOT
 
 pytestmark = pytest.mark.texts
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"<!-- (\S+) -->\n.*?<!-- end of \1 -->", re.DOTALL)
 FIGURE = re.compile(
     r"\d[\d.]* ?%? \[\d|\d\.\d+ (?:%|[mµn]?s\b|seconds|minutes|hours|times|×|GiB|MiB|GFLOP)|\d+ of \d{2,}"
 )

@@ -1,16 +1,15 @@
-"""Which run each part of a page is taken from."""
+"""Which runs of a machine stand on a page, and which of them each part of it is from."""
 
 import dataclasses
-import shlex
 
-import msgspec
 import pandas as pd
 import pytest
 
-from reports import code_age, composition, tracks
+from reports import code_age, machines, tracks
 from reports.charts.drawing import Drawing
+from reports.machines import by_machine, together
 from tests.helpers.answers import report_of
-from tests.helpers.records import described, save, trained
+from tests.helpers.records import save, trained
 
 FULL = ("forward", "train_step", "backward")
 
@@ -43,32 +42,6 @@ def test_a_release_of_a_file_is_of_todays_code_where_the_file_is(tmp_path):
     assert not code_age.is_today(pd.DataFrame(trained(name, 1e-3))).any(), "another digest"
 
 
-def test_a_row_is_measured_again_by_what_its_run_was_given(tmp_path):
-    names = ("base", "mine@torch==2.9.*")
-    given = ("base", "/home/me@x/mine.py@torch==2.9.*")
-    found = measured(tmp_path, "r", names)
-    run = msgspec.structs.replace(found.run.metadata.run, implementations=given, precision="tf32")
-    row = next(each for each in found.summary.itertuples() if each.implementation == names[1])
-    words = shlex.split(composition.command(described(found.run, run=run), row))
-    assert [words[k + 1] for k, word in enumerate(words) if word == "--impl"] == [given[1], given[0]]
-    assert words[words.index("--precision") + 1] == "tf32"
-    assert "--precision" not in composition.command(found.run, row)
-
-
-def test_no_answer_is_from_older_code_where_another_run_has_newer(tmp_path):
-    """What is only there as older code still answers, and is called that."""
-    old = {"digest": "0" * 16, "run_id": "20260101T000000-a"}
-    rows = [*trained("base", 1e-3, run_id=old["run_id"])]
-    rows += [*trained("jax_scan", 5e-4, **old), *trained("torch_cell", 8e-4, **old), *trained("other", 1e-3, **old)]
-    mixed = save(tmp_path / "a", rows, old["run_id"])
-    quick = save(tmp_path / "b", [*trained("base", 1e-3, run_id="b"), *trained("jax_scan", 2e-3, run_id="b")], "b")
-    for runs, name in (([mixed], "jax_scan"), ([quick, mixed], "torch_cell")):
-        (machine,) = composition.machines([report_of(run, run.run_id) for run in runs])
-        (found,) = composition.advice(machine)
-        first, *_ = composition.best_of_tracks(found)
-        assert composition.of_tracks("base")[0].cell(first) == f"{name}, older code"
-
-
 def test_a_run_stands_on_its_machine_where_it_measured_what_no_run_before_it_has(tmp_path):
     reports = [
         measured(tmp_path, "full", ("base", "other")),
@@ -78,7 +51,7 @@ def test_a_run_stands_on_its_machine_where_it_measured_what_no_run_before_it_has
         measured(tmp_path, "there", family=26),
         measured(tmp_path, "like it", family=26, stepping=2),
     ]
-    found = {machine.label: [each.name for each in machine.runs] for machine in composition.machines(reports)}
+    found = {machine.label: [each.name for each in machine.runs] for machine in by_machine(reports)}
     assert found == {
         "a cpu": ["full", "more", "shape"],
         "a cpu, family 26": ["there"],
@@ -92,41 +65,14 @@ def machine(tmp_path):
     full = measured(tmp_path, "full", ("base", "other"), ("p", "o"))
     more = measured(tmp_path, "more", ("base", "other", "third"), modes=("train_step",))
     shape = measured(tmp_path, "shape", ("base", "other"), ("q",))
-    (found,) = composition.machines([full, more, shape])
+    (found,) = by_machine([full, more, shape])
     return found
 
 
 def test_what_is_said_of_a_machine_has_every_implementation_each_of_the_first_run_that_has_it(machine):
-    rows = composition.together(machine.runs)
+    rows = together(machine.runs)
     rows = rows[(rows["problem"] == "p") & (rows["mode"] == "train_step")]
     assert dict(zip(rows["implementation"], rows["number"], strict=True)) == {"base": 0, "other": 0, "third": 1}
-
-
-def test_beside_the_advice_is_the_best_plain_and_tuned_code_of_each_framework(tmp_path):
-    """Who uses JAX finds plain JAX, though tuned code of another framework is faster."""
-    of = {
-        "base": (1e-3, "default", "torch 2.13.0"),
-        "torch_cpp": (5e-4, "tuned", "torch 2.13.0"),
-        "jax_scan": (2e-3, "default", "jax 0.10.2"),
-        "jax_scan@jax==0.8.*": (1e-3, "default", "jax 0.8.3"),
-        "jax_loop": (3e-3, "default", "jax 0.10.2"),
-        "jax_ffi": (4e-4, "tuned", "jax 0.10.2"),
-    }
-    rows = [
-        row
-        for name, (seconds, track, versions) in of.items()
-        for row in trained(name, seconds, track=track, versions=versions)
-    ]
-    (machine,) = composition.machines([report_of(save(tmp_path, rows), "r")])
-    (advised,) = composition.advice(machine)
-    name, ratio, verdict = composition.of_tracks("base")
-    found = [
-        [name.cell(row), ratio.cell(row)[:4], verdict.cell(row)[:4]] for row in composition.best_of_tracks(advised)
-    ]
-    assert found == [
-        ["jax_ffi, tuned", "0.40", "fast"], ["torch_cpp, tuned", "0.50", "fast"],
-        ["base", "1", "base"], ["jax_scan", "2.00", "slow"],
-    ]  # fmt: skip
 
 
 def test_a_machine_shows_each_chart_of_the_run_that_has_most_of_it(tmp_path, monkeypatch):
@@ -138,10 +84,10 @@ def test_a_machine_shows_each_chart_of_the_run_that_has_most_of_it(tmp_path, mon
     drawn = [
         dataclasses.replace(measured(tmp_path, name, problems=problems[name]), shown=charts[name]) for name in charts
     ]
-    (machine,) = composition.machines(drawn)
+    (machine,) = by_machine(drawn)
     for new, of_a in ({"full": 2, "shape": 1}, "shape"), ({"full": 1, "shape": 0}, "full"):  # so many of today's code
-        monkeypatch.setattr(composition, "of_today", lambda run, new=new: new[run.folder.name])
-        found = [(each.name, report.name) for each, report in composition.shown(machine)]
+        monkeypatch.setattr(machines, "of_today", lambda run, new=new: new[run.folder.name])
+        found = [(each.name, report.name) for each, report in machine.shown]
         assert found == [("a", of_a), ("b", "full")]
 
 

@@ -1,0 +1,96 @@
+"""The machines of some runs: which runs of each stand on a page, and which of their rows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from benchmarks import processors
+from reports.charts.drawing import Drawing
+from reports.code_age import file_of, of_today
+from reports.frames import ARM, Run, began, machine_label
+from reports.report import Answer, Report
+from reports.verdict import BASELINE
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine, and the reports of those of its runs that stand on a page: the first one heads it."""
+
+    label: str
+    runs: tuple[Report, ...]
+
+    @property
+    def head(self) -> Report:
+        """The run that heads the machine's part of the page."""
+        return self.runs[0]
+
+    @property
+    def shown(self) -> list[tuple[Drawing | Answer, Report]]:
+        """Each chart and answer, with the run that it is from: the one with most of it, of today's code if any is."""
+        best: dict[str, tuple[bool, int, Drawing | Answer, Report]] = {}
+        for report in self.runs:
+            today = of_today(report.run) > 0
+            for part in report.shown:
+                size = len(part.labels if isinstance(part, Drawing) else part.frame)
+                if part.title not in best or (today, size) > best[part.title][:2]:
+                    best[part.title] = today, size, part, report
+        return [(part, report) for _, _, part, report in best.values()]
+
+
+def by_machine(reports: Sequence[Report]) -> list[Machine]:
+    """Return the machines of some runs, each with the runs that stand on a page.
+
+    A run stands if it has an arm at a benchmark that no run before it has on that machine.
+    """
+    standing: dict[str, list[Report]] = defaultdict(list)
+    seen: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for report in reports:
+        key = machine_label(report.run.metadata)
+        arms = set(report.summary[ARM].astype(str).itertuples(index=False, name=None))
+        if not arms <= seen[key]:
+            standing[key].append(report)
+            seen[key] |= arms
+    machines: dict[str, Machine] = {}
+    for runs in standing.values():
+        label = processor_and_gpu(runs[0].run)
+        if label in machines:
+            label = f"{label} ({runs[0].name})"
+        machines[label] = Machine(label, tuple(runs))
+    return list(machines.values())
+
+
+def processor_and_gpu(run: Run) -> str:
+    """Return a run's processor, and the GPU if there is one."""
+    machine = run.metadata.machine
+    processor = processors.words(machine).replace("(R)", "").replace(" Processor", "")
+    return f"{processor}, {machine.gpu}" if machine.gpu else processor
+
+
+def together(reports: Sequence[Report]) -> pd.DataFrame:
+    """Return the row of each implementation that has a time for a sequence: of today's code, or of the first report.
+
+    Of a file that ran with several releases of a package, only the present one stands here, if it is there. Runs whose
+    baseline is another than the first's are left out. Columns: `number`, which report it is of; `day`, when it began.
+    """
+    every = pd.concat(
+        [
+            each.sound.assign(number=number, day=began(each.run.run_id))
+            for number, each in enumerate(reports)
+            if each.baseline == reports[0].baseline
+        ],
+        ignore_index=True,
+    )
+    names = every["implementation"].astype(str)
+    present = (
+        (names == file_of(names)) | ~file_of(names).isin(names) | (every["verdict"] == BASELINE)
+    )
+    rows = (
+        every[present]
+        .assign(unknown=every["ratio"].isna())
+        .sort_values(["older", "unknown"], kind="stable")
+    )
+    return rows.drop_duplicates(["problem", "mode", "device", "implementation"]).sort_index()

@@ -1,0 +1,119 @@
+"""The rows of rows.html: their columns, their addresses, and the command lines that measure them again."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.tables import Column
+from benchmarks.words import duration
+from impls.core.precision import IEEE
+from reports import tables
+from reports.code_age import is_today
+from reports.frames import ARM, Run
+from reports.machines import Machine
+from reports.report import Report
+from reports.tables import Section, words_of
+
+COLUMNS = (
+    "implementation",
+    "track",
+    "problem",
+    "workload",
+    "mode",
+    "device",
+    "time",
+    "ratio",
+    "verdict",
+)
+"""The keys of the table's columns. The others of a run's tables stand where a row is opened."""
+ALWAYS_SHOWN = {*COLUMNS} - {"time"}
+"""A phone leaves the time out of the table."""
+
+
+def columns(baseline: str, several_devices: bool) -> list[Column]:
+    """Return the columns of the table; the first one names the row."""
+    of_key = {column.key: column for column in tables.of_summary(baseline)}
+    for name in ("problem", "workload", "mode", "device"):
+        of_key[name] = words_of(name)
+    return [of_key[key] for key in COLUMNS if key != "device" or several_devices]
+
+
+def rows(machines: Sequence[Machine]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of all runs of some machines, each with what it is from; the first run heads the page.
+
+    `more` has the columns that stand where a row is opened.
+    """
+    for machine in machines:
+        for report in machine.runs:
+            for section in _sections(report):
+                more = [each for each in section.columns if each.key not in ALWAYS_SHOWN]
+                for row in section.rows:
+                    yield {
+                        "machine": machine.label,
+                        "report": report,
+                        "id": address(report, machines[0].head, row),
+                        "row": row,
+                        "more": more,
+                    }
+
+
+def _sections(report: Report) -> Iterator[Section]:
+    """Yield the tables of a run; a row has whether it is of older code, and the times of its replicates in words."""
+    seconds = report.run.records.dropna(subset="seconds").groupby(ARM)["seconds"]
+    replicates = seconds.agg(lambda times: ", ".join(map(duration, times))).rename("replicates")
+    summary = report.summary.join(replicates, on=ARM)
+    summary["older"] = ~is_today(summary)
+    return tables.sections(replace(report, summary=summary))
+
+
+def sort_key(row: Any, column: Column) -> str:
+    """Return the number by which a column sorts a row of a summary; empty where it is not known."""
+    value = getattr(row, str(column.sort))
+    return "" if pd.isna(value) else f"{float(value):.6g}"
+
+
+def address(report: Report, head: Report, row: Any) -> str:
+    """Return the id of a row, such as `t64-b1-i128-h128/sequence/train_step/torch_lstm`, after the name of another run.
+
+    What an address can't hold becomes a hyphen.
+    """
+    parts = [row.problem, row.workload, row.mode, row.implementation]
+    if row.device != "cpu":
+        parts.insert(3, row.device)
+    if report is not head:
+        parts.insert(0, report.name)
+    return re.sub(r"[^A-Za-z0-9._/-]+", "-", "/".join(parts))
+
+
+def command(run: Run, row: Any) -> str:
+    """Return the command line that measures a row again, beside the baseline."""
+    options = run.metadata.run
+    typed = {Path(text).name.replace(".py", "", 1): text for text in options.implementations}
+    words = ["nox", "-s", "bench", "--"]
+    for name in dict.fromkeys((row.implementation, run.baseline)):
+        words += ["--impl", typed.get(name, name)]
+    values = {
+        "problem": row.problem,
+        "workload": row.workload,
+        "mode": row.mode,
+        "device": row.device,
+        "precision": "" if options.precision == IEEE else options.precision,
+        "baseline": run.baseline,
+        "rounds": len(run.metadata.rounds),
+        "threads": options.threads,
+        "replicates": options.replicates,
+        "blocks": options.blocks,
+        "seed": options.seed,
+        "weights": options.weights,
+    }
+    for name, value in values.items():
+        if value:
+            words += [f"--{name}", str(value)]
+    return shlex.join(words)
