@@ -33,7 +33,9 @@ _MARKUP = re.compile(
 
 def count(number: int, word: str) -> str:
     """Return such as `1 block` or `3 blocks`."""
-    return f"{number} {word}{'' if number == 1 else 's'}"
+    if number == 1:
+        return f"1 {word}"
+    return f"{number} {word}s"
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:

@@ -51,12 +51,12 @@ def intervals(rows: pd.DataFrame, by: list[str], name: str, lasts: float) -> pd.
     """Return a row for each group of logs, one log for each replicate: its mean over rounds, and where the next lies.
 
     Columns: `by`; NAME, NAME_low and NAME_high on the scale of the values; NAME_p of a value of 1; and NAME_n: the
-    rounds, or of one round the replicates. The variance of a group is moderated by those of the other groups. With one
+    rounds, or of one round the replicates. The variance of a group is moderated by the other groups. With one
     value the interval is infinite and p is 1.
 
     Args:
-        rows: with the columns log and round, and those that tell groups apart.
-        by: these.
+        rows: with the columns log and round, and `by`.
+        by: the columns that tell groups apart.
         name: what the values are.
         lasts: the standard deviation of what lasts for a round, for logs of one round.
     """
@@ -229,7 +229,3 @@ class Blocks:
     def others(self, name: str) -> pd.DataFrame:
         """Return the ARMs of all implementations but this one."""
         return self.arms[self.arms["implementation"] != name].reset_index(drop=True)
-
-    def ratios_to(self, name: str) -> pd.DataFrame:
-        """Return a row for each ARM that has a block with that implementation, and its ratio to it, as in `ratios`."""
-        return self.with_ratios(self.others(name), name)

@@ -118,7 +118,7 @@ def folders(place: Path) -> list[Path]:
 
 
 def read_runs(paths: Iterable[Path]) -> tuple[list[Run], list[Unreadable]]:
-    """Read several runs: those that can be read, each run_id once, and for each other path why it can't be read."""
+    """Read several runs: each run_id once, and for each path that can't be read the reason."""
     runs: dict[str, Run] = {}
     errors = []
     for path in paths:
@@ -203,7 +203,9 @@ def machine_label(metadata: Metadata) -> str:
         label += f" + {name_and_driver(machine.gpu)[0]}"
     if run.precision == TF32:
         label += ", TF32"
-    return f"{label}, {count(run.threads, 'thread') if run.threads else f'{UNKNOWN} threads'}"
+    if not run.threads:
+        return f"{label}, {UNKNOWN} threads"
+    return f"{label}, {count(run.threads, 'thread')}"
 
 
 def began(run_id: str) -> str:

@@ -42,7 +42,7 @@ class Report:
     Attributes:
         name: the name of its folder.
         raw: the path from the page to the run's files, empty or ending in a slash.
-        raw_files: those of them that are raw data, each with a few words on what it is.
+        raw_files: the names of the files of raw data, each with a few words on what it is.
         shown: its charts and answers.
     """
 

@@ -48,7 +48,7 @@ def summarise(run: Run) -> pd.DataFrame:
     worst = worst[[*ARM, *OF_WORST]]
     first_calls = records.groupby(ARM)["first_call_seconds"].median()
     times = estimates.times(run)
-    ratios = blocks.ratios_to(run.baseline)
+    ratios = blocks.with_ratios(blocks.others(run.baseline), run.baseline)
     for columns in (worst, first_calls, times, medians, ratios, failed):
         rows = rows.merge(columns, on=ARM, how="left")
     rows = rows[~rows["track"].isin(LIMITS)].reset_index(drop=True)

@@ -156,11 +156,11 @@ def of_summary(baseline: str) -> Sequence[Column]:
 
 def columns(report: Report) -> list[Column]:
     """Return the columns of a run's tables: those of which something is known, and the time, where statuses stand."""
-    known = report.summary.notna().any()
+    has_values = report.summary.notna().any()
     return [
-        each
-        for each in of_summary(report.baseline)
-        if each.key == "time" or known[each.sort or each.key]
+        column
+        for column in of_summary(report.baseline)
+        if column.key == "time" or has_values[column.sort or column.key]
     ]
 
 

@@ -1,4 +1,4 @@
-"""Faster, slower or unclear, and the fastest of a track: what many ratios together may be said to show."""
+"""Faster, slower or unclear, and the fastest of a track: what many ratios show together."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def fastest(summary: pd.DataFrame, blocks: Blocks) -> pd.Series:
     """Return for each row of a summary whether it is the fastest in its track.
 
     `yes`: it takes the least time, and every other arm of the track is slower. `unclear`: it takes the least time or
-    can't be told from the arm of least time; then no arm is `yes`. Empty: it is not the fastest, or nothing can be
-    said: the track has one arm, there is one replicate, or an arm has no block with the arm of least time.
+    can't be told from the arm of least time; then no arm is `yes`. Empty: it is not the fastest, or it can't be
+    ranked: the track has one arm, there is one replicate, or an arm has no block with the arm of least time.
 
     Every arm is compared with the arm of least time block by block, with Holm's correction over all such pairs of the
     run. A pair that holds the baseline has the verdict of the table.

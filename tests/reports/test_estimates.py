@@ -34,7 +34,8 @@ def simulated(rng, replicates, blocks, ratio, noise=0.03, drift=0.2, between=0.0
 
 
 def ratios(run):
-    return Blocks(run.turns, run.records).ratios_to("base").reset_index(drop=True)
+    blocks = Blocks(run.turns, run.records)
+    return blocks.with_ratios(blocks.others("base"), "base")
 
 
 @pytest.mark.parametrize("replicates", [4, 10])
@@ -88,7 +89,7 @@ def test_pairs_are_those_that_are_asked_for():
 def test_a_replicate_without_the_baseline_does_not_count():
     run = simulated(np.random.default_rng(12), 4, 5, 1.5)
     gone = (run.records["implementation"] == "base") & (run.records["replicate"] == 2)
-    found = Blocks(run.turns, run.records[~gone]).ratios_to("base")
+    found = ratios(dataclasses.replace(run, records=run.records[~gone]))
     assert found["ratio_n"].tolist() == [3]
     assert set(ARM) <= set(found.columns)
 
