@@ -64,6 +64,11 @@ def run(session: nox.Session, environment: str, module: str, *arguments: str) ->
         sys.exit(failed.return_code)
 
 
+def run_suite(session: nox.Session, environment: str) -> None:
+    """Run the command of the suite that has the session's name."""
+    run(session, environment, "benchmarks", session.name, *session.posargs)
+
+
 @nox.session(default=False)
 def core(session: nox.Session) -> None:
     """The environment of bench, agree, regression and calibrate."""
@@ -76,42 +81,47 @@ def dev(session: nox.Session) -> None:
     install(session, "lint")
 
 
-@nox.session(venv_backend="none", requires=["core"])
+in_core = nox.session(venv_backend="none", requires=["core"])
+in_dev = nox.session(venv_backend="none", requires=["dev"])
+"""Sessions that run in the environment of another."""
+
+
+@in_core
 def bench(session: nox.Session) -> None:
     """Prove the implementations equal, time them, and write one table. Options: -- --help"""
-    run(session, "core", "benchmarks", "bench", *session.posargs)
+    run_suite(session, "core")
 
 
-@nox.session(venv_backend="none", requires=["core"])
+@in_core
 def agree(session: nox.Session) -> None:
     """Only prove them equal, on many more problems and in every dtype."""
-    run(session, "core", "benchmarks", "agree", *session.posargs)
+    run_suite(session, "core")
 
 
-@nox.session(venv_backend="none", requires=["core"])
+@in_core
 def regression(session: nox.Session) -> None:
     """Did it get slower? -- --base REV, or -- --base-requirement SPEC"""
-    run(session, "core", "benchmarks", "regression", *session.posargs)
+    run_suite(session, "core")
 
 
-@nox.session(venv_backend="none", requires=["core"])
+@in_core
 def calibrate(session: nox.Session) -> None:
     """The regression gate, measured on this machine: its false alarms, and what it finds."""
-    run(session, "core", "benchmarks", "calibrate", *session.posargs)
+    run_suite(session, "core")
 
 
 @nox.session(default=False)
 def fleet(session: nox.Session) -> None:
     """The same run or gate on many nodes, by Slurm or here: one table of all. -- --local 2, or -- --nodes 4"""
     install(session, "fleet")
-    run(session, session.name, "benchmarks", "fleet", *session.posargs)
+    run_suite(session, session.name)
 
 
 @nox.session(default=False)
 def gpu_check(session: nox.Session) -> None:
     """Does the suite measure correctly on this GPU? -- --out DIR"""
     install(session, "gpu")
-    run(session, session.name, "benchmarks", "gpu_check", *session.posargs)
+    run_suite(session, session.name)
 
 
 @nox.session
@@ -133,13 +143,13 @@ def publish(session: nox.Session) -> None:
     report(session, "publish")
 
 
-@nox.session(venv_backend="none", requires=["dev"])
+@in_dev
 def tests(session: nox.Session) -> None:
     """The tests of the suite itself. -- --all: also what takes minutes. Other arguments: one pytest of those."""
     run_tests(session, "dev")
 
 
-@nox.session(venv_backend="none", requires=["dev"])
+@in_dev
 def lint(session: nox.Session) -> None:
     """Style, types, and what documents and published data say."""
     texts = ["pytest", *TWO_FILES, "-m", "texts"]

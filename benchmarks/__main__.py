@@ -1,9 +1,9 @@
-"""python -m benchmarks: time, check, find regressions, test the gate, check a GPU, run on many nodes."""
+"""python -m benchmarks: time, check, compute, find regressions, test the gate, check a GPU, run on many nodes."""
 
 from __future__ import annotations
 
-import importlib
 import os
+import pkgutil
 
 from impls.core import command_line, system
 
@@ -13,14 +13,17 @@ with command_line.starting():
 
 
 COMMANDS = {
-    "bench": "benchmarks.bench.command",
-    "agree": "benchmarks.agree.command",
-    "regression": "benchmarks.regression.command",
-    "calibrate": "benchmarks.calibration.command",
-    "gpu_check": "benchmarks.gpu_check",
-    "fleet": "benchmarks.fleet.command",
+    "bench": "benchmarks.bench.command:bench",
+    "agree": "benchmarks.agree.command:agree",
+    "evaluate": "benchmarks.evaluate:evaluate",
+    "regression": "benchmarks.regression.command:regression",
+    "calibrate": "benchmarks.calibration.command:calibrate",
+    "gpu_check": "benchmarks.gpu_check:gpu_check",
+    "fleet": "benchmarks.fleet.command:fleet",
+    "list": "benchmarks.listing:list_command",
+    "environments": "benchmarks.listing:environments_command",
 }
-"""The module of each command."""
+"""The module of each command, and its name there."""
 OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
 """What git sets for its hooks: every repository would be taken for that of the hook."""
 
@@ -37,20 +40,14 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         with command_line.starting():
-            module = importlib.import_module(COMMANDS[cmd_name])
-        command: click.Command = getattr(module, cmd_name)
+            command: click.Command = pkgutil.resolve_name(COMMANDS[cmd_name])
         return command
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=command_line.show_version
-)
+@click.group(cls=Commands, context_settings=command_line.HELP)
+@command_line.version_option
 def cli() -> None:
     """Check LSTM implementations against the reference, and time those that agree."""
-    from impls.core import environments
-
-    environments.cache()  # where there is none, that is said before anything is made
     for name in OF_A_HOOK:
         os.environ.pop(name, None)
 

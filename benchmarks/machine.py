@@ -16,11 +16,11 @@ import psutil
 from benchmarks import ROOT, processors
 from benchmarks.metadata import Commit, Metadata
 from benchmarks.options import Options
-from benchmarks.processes import CommandFailed, run
 from benchmarks.processors import Machine
 from benchmarks.worker.devices import Gpu
 from impls.core.environments import import_path, version
 from impls.core.precision import IEEE, TF32, framework_variables
+from impls.core.processes import CommandFailed, run
 
 SECONDS = 20.0
 """The time in which git must answer."""

@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar
 
 import click
 import msgspec
@@ -156,49 +156,55 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     ] = 600.0
 
 
-class TypedOption(click.Option):
-    """The option of a field, as its Flag says."""
-
-    def __init__(self, field: str, flag: Flag, default: Any) -> None:
-        is_flag = isinstance(default, bool)
-        chosen = bool(default) or is_flag
-        super().__init__(
-            (flag.name, field), type=flag.type, help=flag.help, hidden=flag.hidden,
-            metavar=flag.metavar or ("N" if isinstance(flag.type, click.IntRange) else None),
-            multiple=isinstance(default, tuple), is_flag=is_flag, default=default if chosen else None,
-            show_default=chosen and not is_flag,
-            callback=lambda _, __, value: tuple(dict.fromkeys(value)) if isinstance(value, tuple) else value,
-        )  # fmt: skip
-        self.flag = flag
+class AdvancedOption(click.Option):
+    """An option that the help has below the others."""
 
 
 class TypedCommand(click.Command):
-    """A command of TypedOptions: help has the advanced ones below the others."""
+    """A command with options of fields."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options in two parts."""
-        parts: dict[str, list[tuple[str, str]]] = {"Options": [], "Advanced options": []}
+        usual: list[tuple[str, str]] = []
+        advanced: list[tuple[str, str]] = []
         for param in self.get_params(ctx):
-            advanced = isinstance(param, TypedOption) and param.flag.advanced
+            part = advanced if isinstance(param, AdvancedOption) else usual
             if record := param.get_help_record(ctx):
-                parts["Advanced options" if advanced else "Options"].append(record)
-        for title, records in parts.items():
-            if records:
-                with formatter.section(title):
-                    formatter.write_dl(records)
+                part.append(record)
+        with formatter.section("Options"):
+            formatter.write_dl(usual)
+        if advanced:
+            with formatter.section("Advanced options"):
+                formatter.write_dl(advanced)
 
 
-def _flags(kind: type[Options]) -> dict[str, Flag]:
-    """Return the flags of a kind of options by the names of their fields."""
-    hints = get_type_hints(kind, include_extras=True)
-    return {
-        name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")
-    }
+def _option(field: str, flag: Flag, default: Any) -> click.Option:
+    """Return the option of a field with this default."""
+    is_flag = isinstance(default, bool)
+    metavar = flag.metavar
+    if metavar is None and isinstance(flag.type, click.IntRange):
+        metavar = "N"
+    kind = AdvancedOption if flag.advanced else click.Option
+    return kind(
+        (flag.name, field),
+        type=flag.type,
+        help=flag.help,
+        hidden=flag.hidden,
+        metavar=metavar,
+        multiple=isinstance(default, tuple),
+        is_flag=is_flag,
+        default=default or None,
+        show_default=bool(default) and not is_flag,
+    )
 
 
-def _defaults(kind: type[Options]) -> dict[str, Any]:
-    """Return the default of each field."""
-    return {field.name: field.default for field in msgspec.structs.fields(kind)}
+def _flags(kind: type[Options]) -> dict[str, tuple[Flag, Any]]:
+    """Return the flag and the default of each field of a kind of options that has a flag."""
+    flags = {}
+    for field in msgspec.structs.fields(kind):
+        for flag in getattr(field.type, "__metadata__", ()):
+            flags[field.name] = flag, field.default
+    return flags
 
 
 def command(
@@ -211,14 +217,18 @@ def command(
         fields: those that can be given on the command line, in the order of the help; none stand for all with a flag.
         defaults: those of some fields in words, where the command has its own.
     """
-    flags, values = _flags(kind), _defaults(kind)
-    for field, words in (defaults or {}).items():
-        flags[field] = replace(flags[field], help=f"{flags[field].help}  [default: {words}]")
+    flags = _flags(kind)
+    options: list[click.Parameter] = []
+    for field in fields or flags:
+        flag, value = flags[field]
+        if defaults and field in defaults:
+            flag = replace(flag, help=f"{flag.help}  [default: {defaults[field]}]")
+        options.append(_option(field, flag, value))
 
     def decorate(function: Callable[[Kind], int]) -> click.Command:
         return TypedCommand(
             function.__name__,
-            params=[TypedOption(field, flags[field], values[field]) for field in fields or flags],
+            params=options,
             callback=lambda **values: function(_of_values(kind, values)),
             help=function.__doc__,
             epilog=epilog,
@@ -228,10 +238,14 @@ def command(
 
 
 def _of_values(kind: type[Kind], values: Mapping[str, Any]) -> Kind:
-    """Return the options with the values that click gives; None stands for the default."""
-    return msgspec.convert(
-        {field: value for field, value in values.items() if value is not None}, kind
-    )
+    """Return the options with the values that click gives, each once; None stands for the default."""
+    given = {}
+    for field, value in values.items():
+        if isinstance(value, tuple):
+            given[field] = tuple(dict.fromkeys(value))
+        elif value is not None:
+            given[field] = value
+    return msgspec.convert(given, kind)
 
 
 def parsed(of: click.Command, kind: type[Kind], words: Sequence[str]) -> Kind:
@@ -242,9 +256,7 @@ def parsed(of: click.Command, kind: type[Kind], words: Sequence[str]) -> Kind:
 
 def given(options: Options) -> list[str]:
     """Return the command-line names of the options that differ from their defaults."""
-    defaults = _defaults(type(options))
+    flags = _flags(type(options))
     return [
-        flag.name
-        for name, flag in _flags(type(options)).items()
-        if getattr(options, name) != defaults[name]
+        flag.name for name, (flag, default) in flags.items() if getattr(options, name) != default
     ]

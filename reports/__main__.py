@@ -33,10 +33,8 @@ except ModuleNotFoundError as error:
 TOGETHER = Path("runs") / "report"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=command_line.show_version
-)
+@click.group(context_settings=command_line.HELP)
+@command_line.version_option
 def cli() -> None:
     """Tables, charts and the page of measured runs."""
 
@@ -56,17 +54,16 @@ def report(paths: tuple[Path, ...], out: Path | None) -> int:
 
     The exit code is 1 where a run could not be read; the others are still reported.
     """
-    runs = [path for path in paths if not run_folder.holds_a_report(path)]
+    runs = []
     for path in paths:
-        if path not in runs:
+        if run_folder.holds_a_report(path):
             command_line.say(f"skipped: {path} holds a report, not a run", err=True)
-    alone = (
-        len(paths) == 1
-        and paths[0].is_dir()
-        and (out is None or out.resolve() == paths[0].resolve())
-    )
-    target = paths[0] if alone else out or TOGETHER
-    reported, unreadable = run_folder.reports(runs, None if alone else target, target)
+        else:
+            runs.append(path)
+    first = paths[0]
+    in_place = len(paths) == 1 and first.is_dir() and (not out or out.resolve() == first.resolve())
+    target = first if in_place else out or TOGETHER
+    reported, unreadable = run_folder.reports(runs, None if in_place else target, target)
     _say_unreadable(unreadable)
     if not reported and not unreadable:
         command_line.say("error: there is no run to report", err=True)
@@ -127,13 +124,23 @@ def publish(paths: tuple[Path, ...]) -> int:
             runs = [frames.read_run(path) for path in publication.gathered(paths, Path(folder))]
         except ValueError as error:
             raise click.ClickException(str(error)) from None
-        refused = sum([not _published(run) for run in runs])
+        code = 0
+        for run in runs:
+            faults = list(publication.faults(run))
+            for fault in faults:
+                command_line.say(f"not published: {run.folder.name}: {fault}", err=True)
+                code = 1
+            if not faults:
+                place = publication.publish(run, PUBLISHED)
+                rounds = f", {count(len(run.rounds), 'round')}" if run.metadata.rounds else ""
+                command_line.say(f"published: {place}{rounds}. Commit it; `nox -s site` shows it.")
     written, claimed = texts.write(PUBLISHED)
     command_line.say(f"written anew: {listed(['the tables', *written])}")
-    turned = [(claim, reasons) for claim, reasons in claimed if reasons]
-    for claim, reasons in turned:
-        command_line.say(f"no longer true: {claim}: {'; '.join(reasons)}", err=True)
-    return 1 if refused or turned else 0
+    for claim, reasons in claimed:
+        if reasons:
+            command_line.say(f"no longer true: {claim}: {'; '.join(reasons)}", err=True)
+            code = 1
+    return code
 
 
 @cli.command("claims")
@@ -142,22 +149,12 @@ def check_claims() -> int:
 
     The exit code is 1 where one does not.
     """
-    claimed = list(claims.check(texts.published()))
-    for claim, reasons in claimed:
+    code = 0
+    for claim, reasons in claims.check(texts.published()):
         command_line.say(f"{claim}: {'; '.join(reasons) or 'holds'}")
-    return 1 if any(reasons for _, reasons in claimed) else 0
-
-
-def _published(run: frames.Run) -> bool:
-    """Publish a run that is good enough, and return whether it is; say which it is not, and why."""
-    faults = list(publication.faults(run))
-    for fault in faults:
-        command_line.say(f"not published: {run.folder.name}: {fault}", err=True)
-    if not faults:
-        place = publication.publish(run, PUBLISHED)
-        rounds = f", {count(len(run.rounds), 'round')}" if run.metadata.rounds else ""
-        command_line.say(f"published: {place}{rounds}. Commit it; `nox -s site` shows it.")
-    return not faults
+        if reasons:
+            code = 1
+    return code
 
 
 @cli.command("fleet")
@@ -168,22 +165,22 @@ def report_fleet(folder: Path) -> int:
     The exit code is 1 where a node has no rows, an implementation has failed on a node, or no ratio is left.
     """
     try:
-        said = fleets.read(folder)
+        together = fleets.read(folder)
     except ModuleNotFoundError as error:
         command_line.say(
             f"error: a fleet needs {error.name}: install the group `fleet` of pyproject.toml",
             err=True,
         )
         return command_line.NOT_INSTALLED
-    write_text(folder / "fleet.md", fleets.document(said))
-    write_text(folder / "fleet.csv", of_a_run.csv(pd.DataFrame(said.rows)))
+    write_text(folder / "fleet.md", fleets.document(together))
+    write_text(folder / "fleet.csv", of_a_run.csv(pd.DataFrame(together.rows)))
     console = output(190)
-    if said.rows:
-        console.print(tables.terminal(fleets.columns(said), said.rows))
-    for line in fleets.sentences(said):
+    if together.rows:
+        console.print(tables.terminal(fleets.columns(together), together.rows))
+    for line in fleets.sentences(together):
         console.say(line, "bold")
     command_line.say(f"the table is {folder / 'fleet.md'}")
-    return 0 if said.whole else 1
+    return 0 if together.whole else 1
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import pandas as pd
 from benchmarks import ROOT, busy, json_files, processors
 from benchmarks.statistics import ratios
 from benchmarks.statistics.intervals import means, p_values, t_interval
-from benchmarks.statistics.rounds import of_one, of_several
+from benchmarks.statistics.rounds import mean_of_replicates, mean_of_rounds
 from reports.frames import ARM, Run
 from reports.tracks import LIMITS
 
@@ -65,7 +65,7 @@ def intervals(rows: pd.DataFrame, by: list[str], name: str, lasts: float) -> pd.
         rows = rows.groupby([*by, "round"], as_index=False, sort=False).agg({"log": "mean"})
     groups = rows.groupby(by, sort=False)["log"]
     estimates = means([logs.to_numpy() for _, logs in groups])
-    estimates = of_several(estimates) if several else of_one(estimates, lasts)
+    estimates = mean_of_rounds(estimates) if several else mean_of_replicates(estimates, lasts)
     low, high = t_interval(estimates)
     columns = {
         name: np.exp(estimates.mean),

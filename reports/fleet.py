@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -49,15 +49,19 @@ class Node:
     def kind(self) -> str:
         """What kind a machine it is: its processor, how many cores it has, and its GPU."""
         machine = self.run.metadata.machine
-        has = count(machine.cores, "core") if machine.cores else ""
-        return ", ".join(
-            filter(None, (processors.words(machine), has, name_and_driver(machine.gpu)[0]))
-        )
+        cores = count(machine.cores, "core") if machine.cores else ""
+        parts = processors.words(machine), cores, name_and_driver(machine.gpu)[0]
+        return ", ".join(filter(None, parts))
 
     @property
     def words(self) -> str:
         """What the node is called in a sentence: two runs may be on nodes of the same name."""
         return f"{self.name} (run {self.member})"
+
+    @property
+    def column(self) -> str:
+        """The column of fleet.csv that has its ratios."""
+        return f"ratio_{self.member}"
 
     @cached_property
     def log_ratios(self) -> dict[tuple[str, ...], np.ndarray]:
@@ -71,27 +75,19 @@ class Together:
     """What a fleet says.
 
     Attributes:
-        nodes: those that have a run.
-        odd: by the member's name, why a node is left out.
+        baseline: the implementation by whose time the others are divided: all runs have the same.
+        odd: the nodes that are left out, by the member's name, and why.
+        good: the nodes that are not left out.
         missing, failed: in words, the members without a run, and what has failed on a node.
         rows: the rows of fleet.csv: a ratio over nodes, its verdict, and the ratio on each node.
     """
 
-    nodes: Sequence[Node]
-    odd: dict[str, str]
+    baseline: str
+    odd: Mapping[str, str]
+    good: Sequence[Node]
     missing: Sequence[str]
     failed: Sequence[str]
     rows: Sequence[dict[str, Any]]
-
-    @property
-    def baseline(self) -> str:
-        """The implementation by whose time the others are divided: all runs have the same."""
-        return self.nodes[0].run.baseline if self.nodes else ""
-
-    @property
-    def good(self) -> list[Node]:
-        """The nodes that are not left out."""
-        return [node for node in self.nodes if node.member not in self.odd]
 
     @property
     def whole(self) -> bool:
@@ -101,11 +97,7 @@ class Together:
     @property
     def without(self) -> list[Node]:
         """The nodes that are not left out, and have no ratio: their baseline failed, or they have one replicate."""
-        return [
-            node
-            for node in self.good
-            if not any(f"ratio_{node.member}" in row for row in self.rows)
-        ]
+        return [node for node in self.good if all(node.column not in row for row in self.rows)]
 
 
 def read(folder: Path) -> Together:
@@ -114,48 +106,48 @@ def read(folder: Path) -> Together:
     A node is left out where its twins differ, or where the baseline takes much longer than on the quickest node of the
     same kind. Neither looks at what the comparison is about.
     """
-    nodes, missing = [], []
+    nodes = []
+    missing = []
     for member in fleets.read(folder).members:
-        over = fleets.ended(folder, member.name)
         try:
             run = frames.read_run(fleets.run_of(folder, member.name))
-            nodes.append(Node(member.name, over.node if over else member.asked, run))
         except frames.Unreadable as error:
             done, of_all = fleets.replicates_done(folder, member.name)
-            damaged = str(error).replace(f"{folder}/", "")
-            why = f"{fleets.why_missing(folder, member)}; {done} of {of_all} replicates; {damaged}"
-            missing.append(
-                f"no rows: run {member.name}, asked for {member.asked}: {one_line(why, 300)}"
-            )
-    odd = slow(nodes) | {node.member: reason for node in nodes if (reason := twins_differ(node))}
+            damage = str(error).replace(f"{folder}/", "")
+            why = f"{fleets.why_missing(folder, member)}; {done} of {of_all} replicates; {damage}"
+            run_words = f"run {member.name}, asked for {member.asked}"
+            missing.append(f"no rows: {run_words}: {one_line(why, 300)}")
+        else:
+            nodes.append(Node(member.name, fleets.node_of(folder, member), run))
+    odd = slow(nodes)
+    for node in nodes:
+        if reason := twins_differ(node):
+            odd[node.member] = f"{node.words}: {reason}"
     good = [node for node in nodes if node.member not in odd]
-    return Together(nodes, odd, missing, failures(nodes), list(rows(good)))
+    baseline = nodes[0].run.baseline if nodes else ""
+    return Together(baseline, odd, good, missing, failures(nodes), ratios(good))
 
 
-def failures(found: Sequence[Node]) -> list[str]:
+def failures(nodes: Sequence[Node]) -> list[str]:
     """Return in words what has failed on any node, where that is not harmless; with the reason of the first."""
-    bad, said = [], []
-    for node in found:
-        known = node.run.records["status"].isin(harmless(node.run.metadata.machine.gpu))
-        bad.append(node.run.records[~known].assign(node=node.words))
-    if not bad:
+    failed = []
+    for node in nodes:
+        records = node.run.records.assign(node=node.words)
+        allowed = harmless(node.run.metadata.machine.gpu)
+        failed.append(records[~records["status"].isin(allowed)])
+    if not failed:
         return []
-    for (name, status), mine in pd.concat(bad).groupby(["implementation", "status"], sort=False):
-        nodes = mine.drop_duplicates([*BENCHMARK, "node"])["node"].value_counts(sort=False)
-        most = count(int(nodes.max()), "benchmark")
-        said.append(
-            f"{status}: {name} on {listed(list(nodes.index))}, at {most}: {mine['reason'].iloc[0]}"
-        )
-    return said
+    lines = []
+    for (name, status), rows in pd.concat(failed).groupby(["implementation", "status"], sort=False):
+        benchmarks = rows.drop_duplicates([*BENCHMARK, "node"])["node"].value_counts(sort=False)
+        where = f"{listed(list(benchmarks.index))}, at {count(int(benchmarks.max()), 'benchmark')}"
+        lines.append(f"{status}: {name} on {where}: {rows['reason'].iloc[0]}")
+    return lines
 
 
 def twins_differ(node: Node) -> str | None:
     """Return why a node's twins can't be the same code on a sound machine; None where they can."""
-    twins = {
-        arm: logs
-        for arm, logs in node.log_ratios.items()
-        if arm[ARM.index("implementation")] == TWIN
-    }
+    twins = {arm: logs for arm, logs in node.log_ratios.items() if arm[-1] == TWIN}
     if not twins:
         return None
     groups = means(list(twins.values()))
@@ -163,161 +155,155 @@ def twins_differ(node: Node) -> str | None:
     worst = int(apart.argmax())
     if apart[worst] <= TWINS_APART:
         return None
-    arm = dict(zip(ARM, list(twins)[worst], strict=True))
-    return (
-        f"its twins differ: {math.exp(groups.mean[worst]):.2f} × at {arm['problem']}, {arm['mode']}"
-    )
+    problem, _, mode, *_ = list(twins)[worst]
+    return f"its twins differ: {math.exp(groups.mean[worst]):.2f} × at {problem}, {mode}"
 
 
-def slow(found: Sequence[Node]) -> dict[str, str]:
+def slow(nodes: Sequence[Node]) -> dict[str, str]:
     """Return the nodes on which the baseline takes much longer than on the quickest node of the same kind."""
-    times: dict[str, dict[Any, float]] = {}
-    for node in found:
-        mine = sound(node.run.records)
-        mine = mine[mine["implementation"] == node.run.baseline]
-        times[node.member] = np.log(mine.groupby(BENCHMARK)["seconds"].median()).to_dict()
-    logs, reasons = pd.DataFrame(times), {}
-    for node in found:
-        alike = logs[[other.member for other in found if other.kind == node.kind]]
-        ratio = math.exp(
-            alike.rsub(logs[node.member], axis=0).mean().max()
-        )  # over the benchmarks that both have
+    times = {}
+    for node in nodes:
+        records = sound(node.run.records)
+        records = records[records["implementation"] == node.run.baseline]
+        times[node.member] = np.log(records.groupby(BENCHMARK)["seconds"].median())
+    logs = pd.DataFrame(times)
+    reasons = {}
+    for node in nodes:
+        alike = [other.member for other in nodes if other.kind == node.kind]
+        # the mean is over the benchmarks that both have
+        ratio = math.exp(logs[alike].rsub(logs[node.member], axis=0).mean().max())
         if ratio > SLOWER:
-            reasons[node.member] = (
+            why = (
                 f"the baseline takes {ratio:.2f} × as long as on the quickest node of the same kind"
             )
+            reasons[node.member] = f"{node.words}: {why}"
     return reasons
 
 
-def rows(found: Sequence[Node]) -> Iterator[dict[str, Any]]:
-    """Yield each ratio that some nodes have, with its verdict; without an interval where it is of one node."""
-    values: dict[tuple[str, ...], dict[Node, np.ndarray]] = {}
-    for node in found:
+def ratios(nodes: Sequence[Node]) -> list[dict[str, Any]]:
+    """Return a row for each ratio that some nodes have, with its verdict; no interval where it is of one node."""
+    logs_of: dict[tuple[str, ...], dict[Node, np.ndarray]] = {}
+    for node in nodes:
         for arm, logs in node.log_ratios.items():
-            if arm[ARM.index("implementation")] not in (*LIMITS, TWIN) and len(logs) > 1:
-                values.setdefault(arm, {})[node] = logs
-    combined = {arm: statistics.combined(list(mine.values())) for arm, mine in values.items()}
-    adjusted = dict(
-        zip(combined, holm(np.array([each.p for each in combined.values()])), strict=True)
-    )
-    for arm, mine in values.items():
-        whole, several = combined[arm], len(mine) > 1
-        differs = adjusted[arm] < statistics.DIFFERS
-        yield {
+            if arm[-1] not in (*LIMITS, TWIN) and len(logs) > 1:
+                logs_of.setdefault(arm, {})[node] = logs
+    combined = [statistics.combined(list(by_node.values())) for by_node in logs_of.values()]
+    adjusted = holm(np.array([mean.p for mean in combined]))
+    rows = []
+    for (arm, by_node), mean, p in zip(logs_of.items(), combined, adjusted, strict=True):
+        differs = bool(p < statistics.DIFFERS)
+        row: dict[str, Any] = {
             **dict(zip(ARM, arm, strict=True)),
-            "baseline": found[0].run.baseline,
-            "ratio": math.exp(whole.mean),
-            "ratio_low": math.exp(whole.low) if several else None,
-            "ratio_high": math.exp(whole.high) if several else None,
-            "spread": whole.spread if several else None,
-            "p_same": whole.p if several else None,
-            "nodes": len(mine),
-            "verdict": _difference(mine) if differs else _holds(len(mine), len(found)),
-            **{f"ratio_{node.member}": math.exp(float(logs.mean())) for node, logs in mine.items()},
+            "baseline": nodes[0].run.baseline,
+            "ratio": math.exp(mean.mean),
+            "ratio_low": math.exp(mean.low),
+            "ratio_high": math.exp(mean.high),
+            "spread": mean.spread,
+            "p_same": mean.p,
+            "nodes": len(by_node),
+            "differs": differs,
+            "verdict": _difference(by_node) if differs else _holds(len(by_node), len(nodes)),
         }
+        if len(by_node) == 1:
+            row |= dict.fromkeys(("ratio_low", "ratio_high", "spread", "p_same"))
+        for node, logs in by_node.items():
+            row[node.column] = math.exp(float(logs.mean()))
+        rows.append(row)
+    return rows
 
 
-def _holds(nodes: int, of_all: int) -> str:
-    if nodes == 1:
+def _holds(number: int, of_all: int) -> str:
+    if number == 1:
         return "one node only"
-    return (
-        f"holds on all {nodes} nodes" if nodes == of_all else f"holds on {nodes} of {of_all} nodes"
-    )
+    where = f"all {number}" if number == of_all else f"{number} of {of_all}"
+    return f"holds on {where} nodes"
 
 
-def _difference(mine: dict[Node, np.ndarray]) -> str:
+def _difference(by_node: Mapping[Node, np.ndarray]) -> str:
     """Return how nodes differ: between kinds of nodes, or otherwise."""
-    of_kind: dict[str, list[np.ndarray]] = {}
-    for node, logs in mine.items():
-        of_kind.setdefault(node.kind, []).append(logs)
-    alike = all(statistics.differ(group) >= statistics.DIFFERS for group in of_kind.values())
-    if (
-        len(mine) > len(of_kind) > 1 and alike
-    ):  # with one node of each kind, the cause may be the node
-        return f"differs between {listed(list(of_kind))}"
-    return f"differs between {count(len(mine), 'node')}"
+    kinds: dict[str, list[np.ndarray]] = {}
+    for node, logs in by_node.items():
+        kinds.setdefault(node.kind, []).append(logs)
+    alike = all(statistics.differ(group) >= statistics.DIFFERS for group in kinds.values())
+    # with one node of each kind, the cause may be the node
+    if len(by_node) > len(kinds) > 1 and alike:
+        return f"differs between {listed(list(kinds))}"
+    return f"differs between {count(len(by_node), 'node')}"
 
 
-def sentences(said: Together) -> list[str]:
+def sentences(fleet: Together) -> list[str]:
     """Return what the fleet says in some lines: how many nodes, what is left out or missing, on how much they agree."""
-    good = said.good
-    kinds = Counter(node.kind for node in good)
-    lines = [
-        count(len(good), "node")
-        + (f": {listed([f'{n} × {kind}' for kind, n in kinds.items()])}" * bool(kinds))
-    ]
-    lines += [
-        f"left out: {node.words}: {said.odd[node.member]}"
-        for node in said.nodes
-        if node.member in said.odd
-    ]
-    lines += said.missing
-    for node in good:
+    kinds = Counter(node.kind for node in fleet.good)
+    parts = [f"{number} × {kind}" for kind, number in kinds.items()]
+    lines = [f"{count(len(fleet.good), 'node')}: {listed(parts)}".removesuffix(": ")]
+    lines += [f"left out: {reason}" for reason in fleet.odd.values()]
+    lines += fleet.missing
+    for node in fleet.good:
         if noise(node.run).warning:
             lines.append(f"{node.words}: {noise(node.run).words}: {noise(node.run).warning}")
-    for node in said.without:
-        lines.append(
-            f"no ratio: {node.words}: {said.baseline} has no times there, or there is a single replicate"
-        )
-    lines += said.failed
-    lines += versions_that_differ(good)
-    if said.rows and len(good) > 1:
-        holding = sum(row["verdict"].startswith("holds") for row in said.rows)
-        lines.append(
-            f"{holding} of {count(len(said.rows), 'ratio')} to {said.baseline} hold on all nodes that have them"
-        )
+    for node in fleet.without:
+        why = f"{fleet.baseline} has no times there, or there is a single replicate"
+        lines.append(f"no ratio: {node.words}: {why}")
+    lines += fleet.failed
+    lines += versions_that_differ(fleet.good)
+    if fleet.rows and len(fleet.good) > 1:
+        holding = sum(row["nodes"] > 1 and not row["differs"] for row in fleet.rows)
+        number = count(len(fleet.rows), "ratio")
+        lines.append(f"{holding} of {number} to {fleet.baseline} hold on all nodes that have them")
     return [one_line(line, 400) for line in lines]
 
 
-def versions_that_differ(found: Sequence[Node]) -> list[str]:
+def versions_that_differ(nodes: Sequence[Node]) -> list[str]:
     """Return a line for each package of which nodes have different versions."""
+    table = pd.DataFrame({node.words: node.run.metadata.versions for node in nodes})
     lines = []
-    for name, versions in pd.DataFrame(
-        {node.words: node.run.metadata.versions for node in found}
-    ).iterrows():
-        nodes = versions.groupby(versions.astype(str), sort=False).groups
-        if len(nodes) > 1:
-            lines.append(
-                f"{name} differs: {listed([f'{version} on {listed([*of])}' for version, of in nodes.items()])}"
-            )
+    for package, versions in table.iterrows():
+        groups = versions.groupby(versions.astype(str), sort=False).groups
+        if len(groups) > 1:
+            parts = [f"{version} on {listed([*names])}" for version, names in groups.items()]
+            lines.append(f"{package} differs: {listed(parts)}")
     return lines
 
 
 def _ratio(row: dict[str, Any]) -> str:
-    interval = f" [{row['ratio_low']:.2f}, {row['ratio_high']:.2f}]" if row["nodes"] > 1 else ""
-    return f"{row['ratio']:.2f}{interval}"
+    ratio = f"{row['ratio']:.2f}"
+    if row["nodes"] > 1:
+        ratio += f" [{row['ratio_low']:.2f}, {row['ratio_high']:.2f}]"
+    return ratio
 
 
-def columns(said: Together) -> list[Column]:
+def _spread(row: dict[str, Any]) -> str:
+    return f"{100 * math.expm1(row['spread']):.1f} %" if row["nodes"] > 1 else "–"
+
+
+def _ratio_on(node: Node, row: dict[str, Any]) -> str:
+    return f"{row[node.column]:.2f}" if node.column in row else "–"
+
+
+def columns(fleet: Together) -> list[Column]:
     """Return the columns of a fleet's table: the combined ratio first, then a column for each node."""
-
-    def of(member: str) -> Any:
-        return lambda row: f"{row[f'ratio_{member}']:.2f}" if f"ratio_{member}" in row else "–"
-
-    return [
+    columns = [
         Column("problem", "problem", itemgetter("problem"), words=True),
         Column("mode", "mode", lambda row: f"{row['workload']}, {row['mode']}", words=True),
         Column("implementation", "implementation", itemgetter("implementation"), words=True),
-        Column("ratio", f"× {said.baseline} over all nodes [95 %]", _ratio),
-        Column(
-            "spread", "nodes differ by",
-            lambda row: f"{100 * math.expm1(row['spread']):.1f} %" if row["nodes"] > 1 else "–",
-        ),
+        Column("ratio", f"× {fleet.baseline} over all nodes [95 %]", _ratio),
+        Column("spread", "nodes differ by", _spread),
         Column("verdict", "verdict", itemgetter("verdict"), words=True),
-        *(
-            Column(node.member, f"{node.name} ({node.member})", of(node.member), priority=k)
-            for k, node in enumerate(said.good)
-        ),
-    ]  # fmt: skip
+    ]
+    for k, node in enumerate(fleet.good):
+        header = f"{node.name} ({node.member})"
+        columns.append(Column(node.member, header, partial(_ratio_on, node), priority=k))
+    return columns
 
 
-def document(said: Together) -> str:
+def document(fleet: Together) -> str:
     """Return fleet.md."""
-    nothing = "Every node was left out." if said.nodes and not said.good else "No node has a ratio."
-    table = tables.markdown(columns(said), said.rows) if said.rows else nothing
+    table = "Every node was left out." if fleet.odd and not fleet.good else "No node has a ratio."
+    if fleet.rows:
+        table = tables.markdown(columns(fleet), fleet.rows)
     notes = (
         "× is the time over the baseline's, each node's mean, combined with random effects; *nodes differ by* is the"
         " standard deviation between nodes beyond what replicates explain. A verdict is about that difference, and not"
         " about which implementation is faster."
     )
-    return f"# A fleet\n\n{tables.items(sentences(said))}\n\n{table}\n\n{notes}\n"
+    return f"# A fleet\n\n{tables.items(sentences(fleet))}\n\n{table}\n\n{notes}\n"

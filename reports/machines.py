@@ -1,4 +1,4 @@
-"""The machines of some runs: which runs of each stand on a page, and which of their rows."""
+"""The machines of some runs: which runs of each stand on a page."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from benchmarks import processors
 from reports.charts.drawing import Drawing
-from reports.code_age import file_of, of_today
-from reports.frames import ARM, Run, began, machine_label
+from reports.code_age import of_today
+from reports.frames import ARM, Run, machine_label
 from reports.report import Answer, Report
-from reports.verdict import BASELINE
 
 
 @dataclass(frozen=True)
@@ -68,29 +65,3 @@ def processor_and_gpu(run: Run) -> str:
     machine = run.metadata.machine
     processor = processors.words(machine).replace("(R)", "").replace(" Processor", "")
     return f"{processor}, {machine.gpu}" if machine.gpu else processor
-
-
-def together(reports: Sequence[Report]) -> pd.DataFrame:
-    """Return the row of each implementation that has a time for a sequence: of today's code, or of the first report.
-
-    Of a file that ran with several releases of a package, only the present one stands here, if it is there. Runs whose
-    baseline is another than the first's are left out. Columns: `number`, which report it is of; `day`, when it began.
-    """
-    every = pd.concat(
-        [
-            each.sound.assign(number=number, day=began(each.run.run_id))
-            for number, each in enumerate(reports)
-            if each.baseline == reports[0].baseline
-        ],
-        ignore_index=True,
-    )
-    names = every["implementation"].astype(str)
-    present = (
-        (names == file_of(names)) | ~file_of(names).isin(names) | (every["verdict"] == BASELINE)
-    )
-    rows = (
-        every[present]
-        .assign(unknown=every["ratio"].isna())
-        .sort_values(["older", "unknown"], kind="stable")
-    )
-    return rows.drop_duplicates(["problem", "mode", "device", "implementation"]).sort_index()

@@ -70,17 +70,22 @@ class Report:
         return f"{self.name} · {machine.gpu or processors.words(machine)}"
 
     @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The rows of the summary, with `older`: whether they are of an older code."""
+        return self.summary.assign(older=~is_today(self.summary))
+
+    @cached_property
     def asked(self) -> pd.DataFrame:
-        """The rows that answers are about, with position (in the run's order), where, and older (by an older code).
+        """The rows that answers are about, with position (in the run's order) and where.
 
         `where` is the problem's name, and the device's too where there are several.
         """
-        rows = self.summary.assign(position=self.summary["problem"].factorize()[0])
+        rows = self.rows.assign(position=self.summary["problem"].factorize()[0])
         rows = rows[(rows["workload"] == WORKLOAD) & rows["mode"].isin(PURPOSES)]
         where = rows["problem"]
         if len(rows["device"].unique()) > 1:
             where = where + " on " + rows["device"]
-        return rows.assign(where=where, older=~is_today(rows))
+        return rows.assign(where=where)
 
     @cached_property
     def sound(self) -> pd.DataFrame:

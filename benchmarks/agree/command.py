@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import click
 
-from benchmarks import choices, machine, tables
+from benchmarks import choices, hardware, machine, tables
 from benchmarks.agree import controls, report
 from benchmarks.agree.matrix import Matrix
 from benchmarks.cases import AGREE_PROBLEMS
@@ -17,7 +18,7 @@ from benchmarks.runner.sides import version_of
 from benchmarks.scratch import scratch
 from impls.core import command_line
 from impls.core.files import check_place, write_text
-from impls.core.problem import DTYPES
+from impls.core.problem import DTYPES, Problem
 
 
 class AgreeOptions(Options, frozen=True, kw_only=True):
@@ -67,23 +68,12 @@ def agree(options: AgreeOptions) -> int:
     compared = [implementation for implementation in implementations if implementation.is_lstm]
     if not compared:
         raise click.UsageError("nothing to compare: the peak is no LSTM")
-    problems = choices.choose_problems(options.problems, None, AGREE_PROBLEMS)
-    for problem in problems:
-        if problem.dtype != DTYPES[0]:
-            without = problem.replace(dtype=DTYPES[0]).id
-            raise click.UsageError(
-                f"write --problem {without} --dtype {problem.dtype} in place of {problem.id}"
-            )
-    choices.set_precision(options.precision, options.device)
-    choices.heed_signals()
-    dtypes = options.dtypes or [
-        dtype
-        for dtype in DTYPES
-        if any(dtype in implementation.dtypes for implementation in compared)
-    ]
-    matrix = Matrix(
-        [version_of(implementation) for implementation in compared], problems, dtypes, options
-    )
+    problems = _problems(options)
+    hardware.set_precision(options.precision, options.device)
+    command_line.heed_signals()
+    offered = {dtype for implementation in compared for dtype in implementation.dtypes}
+    dtypes = options.dtypes or sorted(offered, key=DTYPES.index)
+    matrix = Matrix([*map(version_of, compared)], problems, dtypes, options)
     console = tables.output(200)
     stopped = None
     try:
@@ -99,31 +89,40 @@ def agree(options: AgreeOptions) -> int:
         for dtype in dtypes
         for name, reason in controls.refusals(dtype).items()
     }
-    refused |= {
-        f"{name}, float64": reason for name, reason in controls.extreme_refusals("float64").items()
-    }
-    results = [
-        f"{name}: " + (f"refused: {reason}" if reason else "NOT REFUSED: the check is broken")
-        for name, reason in refused.items()
-    ]
+    for name, reason in controls.extreme_refusals("float64").items():
+        refused[f"{name}, float64"] = reason
     last = matrix.line(sum(map(bool, refused.values())), len(refused))
     if out is not None:
-        here = machine.describe(options)
-        on = f"on {here.machine.gpu}" if options.device == "cuda" else "on the CPU"
-        versions = [
-            f"{name} {version}"
-            for name, version in here.versions.items()
-            if version and name != "python"
-        ]
-        core = f"the common environment: {', '.join(versions)}"
-        where = [
-            *machine.provenance(here),
-            core,
-            f"{on}; {here.matmul_precision}" if "float32" in dtypes else on,
-        ]
-        write_text(out, report.markdown(matrix, where, results, last))
+        write_text(out, report.markdown(matrix, _where(options, dtypes), refused, last))
         last += f"; the matrix is {command_line.near(out)}"
     console.print(f"\n{last}", style="bold", highlight=False, soft_wrap=True)
     if stopped:
         raise stopped
     return 0 if matrix.good and all(refused.values()) else 1
+
+
+def _problems(options: AgreeOptions) -> list[Problem]:
+    """Return the problems to compare, without a dtype: --dtype says in which."""
+    problems = choices.choose_problems(options.problems, None, AGREE_PROBLEMS)
+    for problem in problems:
+        if problem.dtype != DTYPES[0]:
+            without = problem.replace(dtype=DTYPES[0]).id
+            raise click.UsageError(
+                f"write --problem {without} --dtype {problem.dtype} in place of {problem.id}"
+            )
+    return problems
+
+
+def _where(options: AgreeOptions, dtypes: Sequence[str]) -> list[str]:
+    """Return in words where this was compared, and with which versions."""
+    described = machine.describe(options)
+    versions = [
+        f"{name} {version}"
+        for name, version in described.versions.items()
+        if version and name != "python"
+    ]
+    on = f"on {described.machine.gpu}" if options.device == "cuda" else "on the CPU"
+    if "float32" in dtypes:
+        on += f"; {described.matmul_precision}"
+    common = f"the common environment: {', '.join(versions)}"
+    return [*machine.provenance(described), common, on]

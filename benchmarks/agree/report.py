@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import collections
+import itertools
+from collections.abc import Mapping, Sequence
 
 from benchmarks import tables
-from benchmarks.agree.matrix import FLUSHES, Matrix
+from benchmarks.agree.matrix import Matrix
 from benchmarks.judge import agreement, extremes
-from benchmarks.record import Record
 from benchmarks.tables import Column
 from benchmarks.words import listed
 from impls.core.workloads import MODES, MODES_OF
 
 NAMED = 3
 """The most columns that a reason lists."""
-CONTROLS = "negative controls: each is wrong on purpose and must be refused"
-
-
-def text_of(cell: Record | None) -> str:
-    """Return what a table shows of a cell; None was not reached."""
-    if cell is None:
-        return "–"
-    return cell.status if cell.status != "ok" else cell.reason or f"{cell.error or 0.0:.0e}"
+IMPLEMENTATION = Column("implementation", "implementation", str, words=True, breakable=False)
 
 
 def show(matrix: Matrix, console: tables.CleanConsole) -> None:
     """Print a table per dtype: a row per implementation, a column per problem, the largest error in each cell."""
-    for dtype in matrix.dtypes:
-        columns = list(matrix.columns_of(dtype))
-        for size in range(
-            len(columns), 0, -1
-        ):  # as many columns side by side as fit into the terminal
+    for dtype in matrix.columns:
+        columns = _columns(matrix, dtype)
+        # as many columns side by side as fit into the terminal
+        for size in range(len(columns), 0, -1):
             parts = [
                 tables.terminal(
-                    _columns(matrix, dtype, columns[k : k + size]), matrix.versions, _title(dtype)
+                    [IMPLEMENTATION, *columns[k : k + size]], matrix.versions, _title(dtype)
                 )
                 for k in range(0, len(columns), size)
             ]
@@ -45,53 +38,66 @@ def show(matrix: Matrix, console: tables.CleanConsole) -> None:
         console.print(line, markup=False, highlight=False)
 
 
-def markdown(matrix: Matrix, where: Sequence[str], controls: Sequence[str], last: str) -> str:
-    """Return the whole matrix in Markdown, with where it was made, and the result of each negative control."""
+def markdown(
+    matrix: Matrix, where: Sequence[str], refused: Mapping[str, str | None], last: str
+) -> str:
+    """Return the whole matrix in Markdown, with where it was made, and why each negative control was refused."""
     parts = ["# Agreement with the float64 reference", last, tables.items(where)]
-    for dtype in matrix.dtypes:
-        columns = _columns(matrix, dtype, list(matrix.columns_of(dtype)))
+    for dtype in matrix.columns:
+        columns = [IMPLEMENTATION, *_columns(matrix, dtype)]
         parts += [f"## {_title(dtype)}", tables.markdown(columns, matrix.versions)]
-    if lines := notes(matrix):
+    lines = notes(matrix)
+    if lines:
         parts += ["## Notes", tables.items(lines)]
-    parts += [f"## {CONTROLS.capitalize()}", tables.items(controls)]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    parts.append("## Negative controls: each is wrong on purpose and must be refused")
+    results = []
+    for name, reason in refused.items():
+        result = f"refused: {reason}" if reason else "NOT REFUSED: the check is broken"
+        results.append(f"{name}: {result}")
+    parts.append(tables.items(results))
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def notes(matrix: Matrix) -> list[str]:
     """Return what the tables do not say: what their words mean, which modes are missing, and the reasons."""
-    shown = {column for dtype in matrix.dtypes for column in matrix.columns_of(dtype)}
-    lines = [f"{name}: {meaning}" for name, meaning in extremes.EXTREMES.items() if name in shown]
-    if any(cell.reason == FLUSHES for cell in matrix.cells.values()):
+    columns = collections.ChainMap(*matrix.columns.values())
+    lines = [f"{name}: {meaning}" for name, meaning in extremes.EXTREMES.items() if name in columns]
+    if matrix.flushes:
         lines.append(
             "flushes: results below the smallest normal number become zero, a fact and no fault"
         )
     if matrix.missing:
         lines.append("–: not reached before this was interrupted")
-    workloads = {each.workload for benchmarks in matrix.benchmarks.values() for each in benchmarks}
-    wanted = [mode for mode in MODES if any(mode in MODES_OF[workload] for workload in workloads)]
+    wanted: set[str] = set()
+    for benchmark in itertools.chain(*columns.values()):
+        wanted.update(MODES_OF[benchmark.workload])
     for name, modes in sorted(matrix.modes.items()):
-        if missing := [mode for mode in wanted if mode not in modes]:
+        missing = [mode for mode in MODES if mode in wanted and mode not in modes]
+        if missing:
             lines.append(f"{name}: has no {', '.join(missing)}")
     return [*lines, *reasons(matrix)]
 
 
 def reasons(matrix: Matrix) -> list[str]:
     """Return the reasons of cells that are not ok; one line for all columns and dtypes that have the same."""
-    lines: dict[tuple[str, str, str], list[str]] = {}
-    for name in matrix.versions:
-        for dtype in matrix.dtypes:
-            columns, having = matrix.columns_of(dtype), dict[str, list[str]]()
-            for column in columns:
-                cell = matrix.cells.get((name, dtype, column))
-                if cell and cell.status != "ok":
-                    having.setdefault(f"{cell.status}: {cell.reason}", []).append(column)
-            for what, those in having.items():
-                where = ", ".join(those) if len(those) <= NAMED else f"{len(those)} columns"
-                where = "everywhere" if len(those) == len(columns) > 1 else where
-                lines.setdefault((name, where, what), []).append(dtype)
+    dtypes_of: dict[tuple[str, str, str], list[str]] = {}
+    for name, dtype in itertools.product(matrix.versions, matrix.columns):
+        columns = matrix.columns[dtype]
+        columns_of: dict[str, list[str]] = {}
+        for column in columns:
+            cell = matrix.cells.get((name, dtype, column))
+            if cell and cell.status != "ok":
+                columns_of.setdefault(f"{cell.status}: {cell.reason}", []).append(column)
+        for reason, failed in columns_of.items():
+            where = ", ".join(failed)
+            if len(failed) == len(columns) > 1:
+                where = "everywhere"
+            elif len(failed) > NAMED:
+                where = f"{len(failed)} columns"
+            dtypes_of.setdefault((name, where, reason), []).append(dtype)
     return [
-        f"{name}, {listed(dtypes)}, {where}: {what}"
-        for (name, where, what), dtypes in lines.items()
+        f"{name}, {listed(dtypes)}, {where}: {reason}"
+        for (name, where, reason), dtypes in dtypes_of.items()
     ]
 
 
@@ -99,20 +105,23 @@ def _title(dtype: str) -> str:
     return f"largest error, {dtype} (tolerance {agreement.tolerance_of(dtype):.0e})"
 
 
-def _columns(matrix: Matrix, dtype: str, names: Sequence[str]) -> list[Column]:
-    """Return the columns of a table. Its rows are the names of the implementations."""
+def _columns(matrix: Matrix, dtype: str) -> list[Column]:
+    """Return the columns of a table but the first. Its rows are the names of the implementations."""
 
     def column(name: str) -> Column:
-        def cell(implementation: str) -> Record | None:
-            return matrix.cells.get((implementation, dtype, name))
+        def text(implementation: str) -> str:
+            key = implementation, dtype, name
+            cell = matrix.cells.get(key)
+            if cell is None:
+                return "–"  # not reached
+            if cell.status != "ok":
+                return cell.status
+            return "flushes" if key in matrix.flushes else f"{cell.error or 0.0:.0e}"
 
         def style(implementation: str) -> str:
-            found = cell(implementation)
-            return "red" if found and found.status != "ok" else ""
+            cell = matrix.cells.get((implementation, dtype, name))
+            return "red" if cell and cell.status != "ok" else ""
 
-        return Column(name, name, lambda row: text_of(cell(row)), style=style)
+        return Column(name, name, text, style=style)
 
-    return [
-        Column("implementation", "implementation", str, words=True, breakable=False),
-        *map(column, names),
-    ]
+    return [column(name) for name in matrix.columns[dtype]]

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from benchmarks import choices, json_files, machine
+from benchmarks import hardware, json_files, machine
 from benchmarks.bench import results_json as results
 from benchmarks.bench import rounds
 from benchmarks.bench.run_options import (
@@ -124,7 +124,7 @@ def measured(options: RunOptions, folder: Path) -> tuple[list[Record], Metadata]
     """Do what is left to do of a run or a round, and return what was measured; its folder has it too."""
     run, began = Run(options, folder), time.time()
     with progress() as advance:
-        session = run.execute(choices.choose_cores(options.threads, options.device), advance)
+        session = run.execute(hardware.choose_cores(options.threads, options.device), advance)
     command_line.say(account(began, session.records))
     return session.records, run.described
 
@@ -166,7 +166,7 @@ def bench(options: RunOptions) -> int:
     options, folder = resumed(options) if options.resume else resolved(options)
     resume = command_line.again("benchmarks", "bench", "--resume", command_line.near(folder))
     report = ["reports", "report", command_line.near(folder)]
-    choices.heed_signals()
+    command_line.heed_signals()
     with locked(folder):
         try:
             records, described = (measured if options.rounds == 1 else in_rounds)(options, folder)

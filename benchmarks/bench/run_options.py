@@ -15,9 +15,8 @@ from typing import Annotated
 import click
 import msgspec
 
-from benchmarks import ROOT, choices, json_files, machine, processors
+from benchmarks import ROOT, choices, hardware, json_files, machine, out_folder, processors
 from benchmarks.cases import PRESETS, Benchmark, pairs_of
-from benchmarks.choices import file_digest
 from benchmarks.metadata import Commit
 from benchmarks.options import Flag, Options, given
 from benchmarks.runner.sides import own_variables
@@ -103,7 +102,7 @@ def code_used(implementations: list[Implementation], weights: str | None) -> dic
         path for path in paths if path.is_file() and os.access(path, os.R_OK)
     ]  # no lock of an editor
     digests = {
-        os.path.relpath(path, ROOT) if ROOT in path.parents else str(path): file_digest(path)
+        os.path.relpath(path, ROOT) if ROOT in path.parents else str(path): digest(str(path))
         for path in paths
     }
     return digests | {
@@ -178,7 +177,7 @@ def planned(options: RunOptions) -> RunOptions:
     pairs = preset.pairs
     if options.workloads or options.modes:
         pairs = pairs_of(options.workloads, options.modes)
-    choices.set_precision(options.precision, options.device)
+    hardware.set_precision(options.precision, options.device)
     return msgspec.structs.replace(
         options,
         implementations=tuple(each.text for each in implementations),
@@ -198,7 +197,7 @@ def of_machine(options: RunOptions) -> RunOptions:
     """Return the options with what they leave to the machine, as this one has it."""
     return msgspec.structs.replace(
         options,
-        threads=len(choices.choose_cores(options.threads, options.device)),
+        threads=len(hardware.choose_cores(options.threads, options.device)),
         used=options.used | machine_used(options.device),
     )
 
@@ -210,7 +209,7 @@ def resolved(options: RunOptions) -> tuple[RunOptions, Path]:
         The options with nothing left open, and the folder of the run.
     """
     whole = of_machine(planned(options))
-    folder = choices.usable_out(options.out, options.preset)
+    folder = out_folder.usable_out(options.out, options.preset)
     (folder / "raw").mkdir()  # of two processes at once, only one can
     json_files.write(folder / "run.json", whole)
     return whole, folder
@@ -235,7 +234,7 @@ def resumed(options: RunOptions) -> tuple[RunOptions, Path]:
         ) from None
     if what := changed(began, files_used(folder)):
         raise click.UsageError(f"{what}; start a new run")
-    choices.set_precision(began.precision, began.device)
+    hardware.set_precision(began.precision, began.device)
     return began, folder
 
 

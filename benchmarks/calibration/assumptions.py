@@ -48,8 +48,7 @@ def several(pool: Pool, replicates: Sequence[int]) -> list[list[int]]:
 def variance_within(rounds: Sequence[np.ndarray]) -> float:
     """Return the variance within rounds of log ratios, one array for each round."""
     squares = sum(((logs - logs.mean()) ** 2).sum() for logs in rounds)
-    freedom = sum(len(logs) - 1 for logs in rounds)
-    return float(squares / freedom)
+    return float(squares / (sum(map(len, rounds)) - len(rounds)))
 
 
 def between_rounds(pool: Pool, replicates: Sequence[int]) -> Between | None:
@@ -68,7 +67,7 @@ def between_rounds(pool: Pool, replicates: Sequence[int]) -> Between | None:
         squares = sum(len(of_round) * of_round.mean() ** 2 for of_round in logs)
         ratios.append(squares / len(rounds) / variance_within(logs))
     f = float(np.mean(ratios))
-    total = sum(len(of_round) for of_round in rounds)
+    total = sum(map(len, rounds))
     size = total / len(rounds)
     freedom = len(pool.benchmarks) * len(rounds)
     freedom_within = len(pool.benchmarks) * (total - len(rounds))

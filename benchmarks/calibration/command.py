@@ -68,7 +68,7 @@ def calibrate(options: CalibrateOptions) -> int:
     """
     folder = Path(options.out) if options.out else ROOT / "runs" / "calibration"
     measures = bool(options.rounds or options.runs)
-    choices.heed_signals()
+    command_line.heed_signals()
     if not measures and not folder.is_dir():
         raise click.UsageError(f"{folder} is not a folder: there is nothing to make tables of")
     problem, *others = choices.choose_problems(options.problems, None, [GATED_PROBLEM])
@@ -76,7 +76,7 @@ def calibrate(options: CalibrateOptions) -> int:
         raise click.UsageError("a calibration has one problem; give --problem once")
     try:
         subject = Subject.of(options.implementations, problem.id, options.modes)
-        _ = subject.snapshots  # so that what can't be copied is found now
+        _ = subject.snapshots  # what can't be copied is refused now
         if folder.is_dir():
             check_place(folder / TEXT)
     except ValueError as error:

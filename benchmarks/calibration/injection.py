@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 from impls.core.workloads import MODES
 
-WORK, LONGER = "arithmetic", 1.07
-"""What the copy does, as a pool has it, and about how much longer a call takes in all, for each second of it. Published
-pools have rounds of memory traffic, too. docs/decisions/0013-one-test.md says where the number comes from."""
+WORK = "arithmetic"
+"""What the copy does, as a pool has it. Published pools have rounds of memory traffic, too."""
+LONGER = 1.07
+"""About how much longer a call takes in all, for each second of work: docs/decisions/0013-one-test.md."""
 SHARES = (0.02, 0.03, 0.05)
 """The slowdowns of a round, as shares of a call."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import choices, json_files, machine, processors
+from benchmarks import hardware, json_files, machine, processors
 from benchmarks.calibration import pool
 from benchmarks.calibration.injection import SHARES, WORK, inject
 from benchmarks.calibration.pool import BASE, COPY, name_of
@@ -60,7 +60,8 @@ def session_of(
             place = folder / "copies" / f"{number:02}"
             sides.append(Side(label, subject.copied(place, of_side)))
         options = configure(subject, rng.randrange(2**31))
-        with Session(options, sides, choices.choose_cores(1), folder, advance) as session:
+        cores = hardware.choose_cores(1)
+        with Session(options, sides, cores, folder, advance) as session:
             yield session
 
 

@@ -20,11 +20,12 @@ from benchmarks.options import new_run_id
 from benchmarks.processors import Machine
 from benchmarks.record import COMPARED, Record, read_records, write_records
 from benchmarks.regression.decision import GateKey
-from benchmarks.regression.log_ratios import TIME, Measured, compare
+from benchmarks.regression.log_ratios import TIME, Sides, by_replicate, compare
 from benchmarks.words import listed
 
-BASE, COPY = "base", "twin"
-"""The labels of base and of its A/A copy: the same code. In published files the copy is called so."""
+BASE = "base"
+COPY = "twin"
+"""The label of base's A/A copy: the same code. In published files it is called so."""
 IDENTITY = "pool.json"
 REPLICATES = "replicate*.parquet"
 DEFAULT = "the default LSTMs"
@@ -49,7 +50,7 @@ class Identity(msgspec.Struct, frozen=True):
 
     @property
     def gates(self) -> str:
-        """Which LSTMs, problem and modes the gates compare, in words; empty for those of a gate without options."""
+        """Which LSTMs, problem and modes the gates compare, in words; empty for a gate without options."""
         if self == Identity(self.machine):
             return ""
         modes = "" if self.modes == GATED_MODES else f", {listed(self.modes)}"
@@ -84,19 +85,18 @@ def claim(folder: Path, identity: Identity) -> None:
 
 
 class Round(msgspec.Struct, frozen=True):
-    """What is known of a round: the machine, versions and commit, and how its sides are slowed; None for not at all."""
+    """The machine, versions and commit of a round, and how its sides are slowed; None for not at all."""
 
     described: Metadata
     work: str | None = None
 
 
 def save(folder: Path, records: Sequence[Record]) -> None:
-    """Write a replicate to a file, without the samples of its turns."""
-    shortened = []
+    """Write a replicate to a file, after the samples of its turns are taken out."""
     for record in records:
-        turns = [msgspec.structs.replace(turn, samples=None) for turn in record.turns or ()]
-        shortened.append(msgspec.structs.replace(record, turns=turns))
-    write_records(folder / f"replicate-{new_run_id()}.parquet", shortened, COMPARED)
+        for turn in record.turns or ():
+            turn.samples = None
+    write_records(folder / f"replicate-{new_run_id()}.parquet", records, COMPARED)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Replicate:
     """A measured replicate: the id of its round, and what each side measured, by benchmark."""
 
     round: str
-    sides: dict[str, dict[str, Measured]]
+    sides: Sides
 
 
 @dataclass(frozen=True)
@@ -118,21 +118,18 @@ class Pool:
     @classmethod
     def load(cls, folder: Path) -> Pool:
         """Read every replicate of a folder, without what failed. A file holds one, or those of a published pool."""
-        replicates: dict[tuple[str, int], Replicate] = {}
+        records: list[Record] = []
         for path in folder.glob(REPLICATES):
-            for record in read_records(path):
-                number = record.run_id, record.replicate  # the id of a round begins with its time
-                replicate = replicates.setdefault(number, Replicate(record.run_id, {}))
-                if record.status == "ok":
-                    key = GateKey.of(record.implementation, record.benchmark)
-                    sides = replicate.sides.setdefault(key, {})
-                    sides[str(record.side)] = Measured.of(record)
+            records += read_records(path)
+        measured = by_replicate(records)
+        # the id of a round begins with its time
+        replicates = [Replicate(key[0], measured[key]) for key in sorted(measured)]
         works = {}
         for path in folder.glob("round-*.json"):
             begun = json_files.read(path, Round)
             if begun.work:
                 works[begun.described.run.run_id] = begun.work
-        return cls([replicates[key] for key in sorted(replicates)], works, identity_of(folder))
+        return cls(replicates, works, identity_of(folder))
 
     def holding(self, sides: Iterable[str]) -> list[int]:
         """Return the indices of the replicates that hold all these sides in every benchmark."""
@@ -140,13 +137,12 @@ class Pool:
         benchmarks = self.benchmarks
         holding = []
         for k, replicate in enumerate(self.replicates):
-            measured = [replicate.sides.get(benchmark, {}) for benchmark in benchmarks]
-            if all(wanted <= of_side.keys() for of_side in measured):
+            if all(wanted <= replicate.sides.get(name, {}).keys() for name in benchmarks):
                 holding.append(k)
         return holding
 
     @property
-    def benchmarks(self) -> list[str]:
+    def benchmarks(self) -> list[GateKey]:
         """The benchmarks of the newest replicate, such as `torch_cell t64-b16-i128-h128/sequence/forward`."""
         return sorted(self.replicates[-1].sides) if self.replicates else []
 
@@ -157,7 +153,7 @@ class Pool:
             rounds[self.replicates[k].round].append(k)
         return rounds
 
-    def logs(self, replicates: Iterable[int], side: str, benchmark: str) -> np.ndarray:
+    def logs(self, replicates: Iterable[int], side: str, benchmark: GateKey) -> np.ndarray:
         """Return the log ratios of a side's times to base's in some replicates."""
         measured = [self.replicates[k].sides[benchmark] for k in replicates]
         return np.array([compare(TIME, of_side[BASE], of_side[side])[0] for of_side in measured])

@@ -56,7 +56,7 @@ Counts = dict[tuple[str, str], Callable[[Pool], Rate | None]]
 class Count:
     """A count over gates of a replay.
 
-    replicates: the indices of those that have what is compared.
+    replicates: the indices of the replicates that have what is compared.
     gates: how many there are, in all rounds together.
     seed: of all draws.
     side: what is compared with base at one benchmark, which is drawn for each gate; by default, it is not slowed.
@@ -72,8 +72,8 @@ class Count:
     alone: bool = False
 
     def compared(
-        self, benchmarks: Sequence[str], rng: random.Random
-    ) -> tuple[dict[str, float], str | None]:
+        self, benchmarks: Sequence[GateKey], rng: random.Random
+    ) -> tuple[dict[GateKey, float], GateKey | None]:
         """Return the shift of each benchmark of a gate, and which benchmark is slowed."""
         shifts = dict.fromkeys(benchmarks, 0.0)
         slowed = self.side != COPY or self.shift > 0
@@ -81,8 +81,8 @@ class Count:
             return shifts, None
         target = rng.choice(benchmarks)
         if self.alone:
-            own = GateKey(target).implementation
-            shifts = {name: 0.0 for name in benchmarks if GateKey(name).implementation == own}
+            own = target.implementation
+            shifts = {key: 0.0 for key in benchmarks if key.implementation == own}
         shifts[target] = self.shift
         return shifts, target if slowed else None
 
@@ -113,7 +113,7 @@ class Count:
     def across_rounds(self, pool: Pool, again: int) -> Rate | None:
         """Replay gates whose replicates come from several rounds; None where there are too few.
 
-        Such a gate can have more replicates than a round. The limits are as those of within_rounds, but `again` gates
+        Such a gate can have more replicates than a round. The limits are made as in within_rounds, but `again` gates
         have to be replayed for each of DRAWS draws of the rounds. With one round, they are what chance makes them.
         """
         if len(self.replicates) < TESTED:
@@ -151,7 +151,7 @@ class Count:
     def _replayed(
         self, replay: Replay, gates: int, rng: random.Random, sample: Callable[[], Sequence[int]]
     ) -> tuple[int, int]:
-        """Replay so many gates; return how many found what they should, or raised an alarm, and all their replicates.
+        """Replay so many gates; return how many find what they should, or raise an alarm, and all their replicates.
 
         Which of the two copies is called base is drawn once for a gate; `sample` draws its replicates.
         """
@@ -170,7 +170,7 @@ class Count:
         in the pool, by chance or not, does not last in the gate. What lasts for a gate is drawn instead, for the log
         ratio of each benchmark's times: on average a `share` of the variance within rounds. In a gate it is normal.
         With `freedom`, its variance differs between gates, so that over all of them it has a t distribution: most
-        rounds have little, and a few have much. Start and memory get nothing. The limits are those that chance sets.
+        rounds have little, and a few have much. Start and memory get nothing. The limits are by chance.
         """
         rng = random.Random(self.seed)
         rounds = several(pool, self.replicates)

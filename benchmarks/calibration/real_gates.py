@@ -28,7 +28,7 @@ class RealGate(msgspec.Struct, kw_only=True):
     worse: each regression: the benchmark, and the metric or `agreement`.
     machine: the processor, in words.
     benchmarks: how many were compared.
-    unclear: those that were neither slower, faster nor same, by time.
+    unclear: benchmarks that were neither slower, faster nor same, by time.
     """
 
     kind: str
@@ -43,7 +43,7 @@ class RealGate(msgspec.Struct, kw_only=True):
 
     @property
     def right(self) -> bool:
-        """Whether it found what it should find, and nothing else."""
+        """Whether it names what is slowed, and nothing else."""
         if not self.slowed:
             return self.exit_code == 0
         return self.exit_code == 1 and set(self.worse) == {(self.slowed, "time")}

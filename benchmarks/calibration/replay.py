@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.calibration.pool import BASE, COPY, Pool
 from benchmarks.regression import decision
-from benchmarks.regression.decision import FEWEST, Evidence, LogRatios, Rule
+from benchmarks.regression.decision import FEWEST, Evidence, GateKey, LogRatios, Rule
 from benchmarks.regression.log_ratios import compare
 
 AT_ONCE = 400
@@ -29,8 +29,8 @@ class Draw:
     swapped: whether base and its copy swap their labels in each of them.
     """
 
-    shifts: Mapping[str, float]
-    slowed: str | None
+    shifts: Mapping[GateKey, float]
+    slowed: GateKey | None
     order: Sequence[int]
     swapped: Sequence[bool]
 
@@ -117,14 +117,16 @@ class Replay:
         benchmark = np.zeros(gates, int)
         pair = np.zeros(gates, int)
         shift = np.zeros(gates)
+        swapped = []
+        order = []
         for k, draw in enumerate(draws):
-            shift[k, :, 0] = list(draw.shifts.values())
             for b, name in enumerate(draw.shifts):
                 benchmark[k, b] = self.benchmarks.index(name)
-                if name == draw.slowed and len(self.table) > 2:
-                    pair[k, b] = 2
-        swapped = np.array([[draw.swapped] for draw in draws], int)
-        order = np.array([[draw.order] for draw in draws])
-        values = self.table[pair + swapped, benchmark, order]
+                shift[k, b] = draw.shifts[name]
+                if name == draw.slowed:
+                    pair[k, b] = len(self.table) - 2
+            swapped.append([draw.swapped])
+            order.append([draw.order])
+        values = self.table[pair + np.array(swapped, int), benchmark, np.array(order)]
         values[..., 0, 0] += shift
         return np.ascontiguousarray(values.transpose(4, 3, 0, 1, 2))

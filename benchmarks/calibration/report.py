@@ -15,7 +15,7 @@ from benchmarks.calibration.injection import SHARES
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
 from benchmarks.calibration.rates import Count, Counts, Rate, Rates, count_all
 from benchmarks.calibration.real_gates import RealGate, gates_summed_up
-from benchmarks.regression.decision import TESTED, GateKey
+from benchmarks.regression.decision import TESTED
 from benchmarks.tables import markdown_table
 from benchmarks.words import count, markdown_cell, span
 
@@ -27,14 +27,16 @@ ALARM_GATES = 4000
 """How many gates are replayed for false alarms."""
 SIMULATED = 10_000
 """How many are simulated for the bound on false alarms."""
-GATES, AGAIN = 1000, 200
-"""How many are replayed for a slowdown, and for each draw of the rounds of its limits."""
+GATES = 1000
+"""How many are replayed for a slowdown."""
+AGAIN = 200
+"""How many are replayed for each draw of the rounds of a slowdown's limits."""
 OFTEN = {SHARES[0]: (2000, 1000)}
-"""For exactly this slowdown: GATES and AGAIN, where those above would widen the limits most."""
+"""For exactly this slowdown: GATES and AGAIN, where the numbers above would widen the limits most."""
 LASTS = (0.0, 0.02, 0.04, 0.08)
 """The shares of the variance of a replicate that last for a simulated gate, in the curve of false alarms."""
 TAIL = 3.0
-"""The degrees of freedom of what lasts, in the bound: few rounds differ, and those much (decision 0013)."""
+"""The degrees of freedom of what lasts, in the bound: few rounds differ, but they differ much (decision 0013)."""
 ENOUGH = 6
 """With fewer rounds, there is no bound on false alarms."""
 EXACT = "exact sizes"
@@ -89,7 +91,7 @@ def report(pool: Pool, gates: Sequence[RealGate], rates: Rates, others: Rates) -
     """Return the machine, the size of the pool and the tables, in Markdown."""
     parts = [heading(pool)]
     if rates:
-        bounds = "\n".join(f"- {line}" for line in bounds_of(pool, rates))
+        bounds = "- " + "\n- ".join(bounds_of(pool, rates))
         parts += [rules(rates, others), bounds, curve(rates), summed_up(pool)]
     else:
         parts.append(answer(rates))
@@ -128,7 +130,7 @@ def counts_of(pool: Pool) -> Counts:
     replicates = pool.holding([BASE, COPY])
     between = assumptions.between_rounds(pool, replicates)
     rows = {EXACT: False}
-    if len({GateKey(name).implementation for name in pool.benchmarks}) > 1:
+    if len({key.implementation for key in pool.benchmarks}) > 1:
         rows[OF_ONE] = True
     for row, alone in rows.items():
         for share, side in zip(SHARES, SIDES, strict=True):

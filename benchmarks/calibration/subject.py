@@ -28,7 +28,7 @@ Changes = Mapping[str, Callable[[str], str]]
 
 @dataclass(frozen=True)
 class Subject:
-    """The LSTMs, the problem and the modes of a calibration; by default those of a gate.
+    """The LSTMs, the problem and the modes of a calibration; by default as in a gate.
 
     given: the file of the LSTM that is from elsewhere; None where there is none.
     """
@@ -46,24 +46,18 @@ class Subject:
         own, foreign = split(impls)
         if len(foreign) > 1:
             raise ValueError("a calibration takes one file of your own: two may import each other")
-        chosen = [registry.resolve(name) for name in own] + [
-            registry.read_foreign(path) for path in foreign
-        ]
+        chosen = [registry.resolve(name) for name in own]
+        given = None
         for path in foreign:
-            snapshots.top(
-                path.parent
-            )  # without a repository, all that lies beside it would be copied
+            snapshots.top(path.parent)  # without a repository, all beside it would be copied
+            chosen.append(registry.read_foreign(path))
+            given = chosen[-1].path
         for implementation in chosen:
             if not implementation.is_lstm:
                 raise ValueError(f"{implementation.name} is not an LSTM")
         names = tuple(implementation.name for implementation in chosen)
-        given = chosen[-1].path if foreign else None
-        return cls(
-            names or GATED,
-            problem,
-            tuple(mode for mode in MODES if mode in modes) or GATED_MODES,
-            given,
-        )
+        in_order = tuple(mode for mode in MODES if mode in modes)
+        return cls(names or GATED, problem, in_order or GATED_MODES, given)
 
     @property
     def benchmarks(self) -> dict[str, str]:
@@ -87,12 +81,14 @@ class Subject:
 
     def identity(self, machine: Machine) -> Identity:
         """Return what a pool of its replicates is of, with the code of the file from elsewhere and beside it."""
-        folder, code = self.snapshots[-1] / GIVEN, ""
+        code = ""
         if self.given is not None:
-            files = (path for path in folder.rglob("*.py") if path.is_file())
-            code = digest(
-                {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-            )[:8]
+            folder = self.snapshots[-1] / GIVEN
+            files = {}
+            for path in folder.rglob("*.py"):
+                if path.is_file():
+                    files[path.relative_to(folder).as_posix()] = path.read_bytes()
+            code = digest(files)[:8]
         return Identity(machine, tuple(sorted(self.names)), self.problem, self.modes, code)
 
     def copied(self, place: Path, changes: Changes) -> dict[str, Version]:
@@ -101,11 +97,10 @@ class Subject:
             shutil.copytree(snapshot, place, symlinks=True, dirs_exist_ok=True)
         versions = {}
         for name in self.names:
-            given = self.given is not None and name == self.given.stem
-            path = place / (GIVEN if given else "impls") / f"{name}.py"
+            foreign = self.given is not None and name == self.given.stem
+            read = registry.read_foreign if foreign else registry.read
+            path = place / (GIVEN if foreign else "impls") / f"{name}.py"
             if name in changes:
                 path.write_text(changes[name](path.read_text(encoding="utf-8")), encoding="utf-8")
-            versions[name] = version_of(
-                (registry.read_foreign if given else registry.read)(path), place
-            )
+            versions[name] = version_of(read(path), place)
         return versions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import click
 import msgspec
 
-from benchmarks import ROOT, choices
+from benchmarks import ROOT, out_folder
 from benchmarks.bench.rounds import RESULTS
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet import plan, slurm
@@ -40,7 +40,7 @@ class Starting(click.Group):
 
 
 @click.group(
-    cls=Starting, context_settings={"help_option_names": ["-h", "--help"]},
+    cls=Starting, context_settings=command_line.HELP,
     epilog=command_line.examples("benchmarks fleet --local 2", "benchmarks fleet --nodes 4"),
 )  # fmt: skip
 def fleet() -> None:
@@ -96,121 +96,116 @@ def start(
     command = REGRESSION if given[:1] == (REGRESSION,) else RUN
     if command == RUN:
         _check_installed("statsmodels")  # of the table at the end
-    if not local:
+    if local:
+        cluster = LOCAL
+        places = ["this machine"] * local
+    else:
+        cluster = SLURM
         _check_installed("submitit")
-    if not local and not nodes:
-        raise click.UsageError("say how many nodes: --nodes N")
+        if not nodes:
+            raise click.UsageError("say how many nodes: --nodes N")
+        places = slurm.places(partition, nodes)
     sbatch = slurm.sbatch_options(extra)
-    places = ["this machine"] * local if local else slurm.places(partition, nodes or 0)
-    write = plan.gates(given[1:]) if command == REGRESSION else plan.runs(given)
-    folder = choices.usable_out(place, "fleet").resolve()
-    kept = Fleet(
-        LOCAL if local else SLURM,
-        tuple(Member(f"{number:03}", where) for number, where in enumerate(places, 1)),
-        command,
-    )
-    write(folder, [member.name for member in kept.members])
-    fleets.write(folder, kept)  # before any job is, since a job reads it
+    write = plan.runs(given) if command == RUN else plan.gates(given[1:])
+    folder = out_folder.usable_out(place, "fleet").resolve()
+    members = tuple(Member(f"{number:03}", where) for number, where in enumerate(places, 1))
+    whole = Fleet(cluster, members, command)
+    write(folder, [member.name for member in members])
+    fleets.write(folder, whole)  # before any job is, since a job reads it
     command_line.say(f"the fleet is {folder}")
     if local:
-        _measure_here(folder, kept)
+        _measure_here(folder, whole)
         return context.invoke(collect, folder=folder)
-    _submit(folder, kept, sbatch)
-    command_line.say(
-        f"{command_line.again('benchmarks', 'fleet', 'status', folder)}    (or cancel, collect)"
-    )
+    _submit(folder, whole, sbatch)
+    again = command_line.again("benchmarks", "fleet", "status", folder)
+    command_line.say(f"{again}    (or cancel, collect)")
     return 0
 
 
 def _check_installed(package: str) -> None:
-    try:
-        importlib.import_module(package)
-    except ModuleNotFoundError:
+    if importlib.util.find_spec(package) is None:
         raise click.UsageError(
             f"a fleet needs {package}; install the group `fleet` of pyproject.toml"
-        ) from None
-
-
-def _measure_here(folder: Path, kept: Fleet) -> None:
-    """Measure one member after the other. Ctrl-C ends the present one and the fleet."""
-    choices.heed_signals()
-    for number, member in enumerate(kept.members):
-        command_line.say(
-            f"{member.name} has begun: {fleets.folder_of(folder, member.name) / 'log.txt'}"
         )
-        Job(folder, member.name).measure()
-        command_line.say(_lines(folder, kept)[0][number])
 
 
-def _submit(folder: Path, kept: Fleet, sbatch: dict[str, str]) -> None:
-    """Submit all jobs, and keep the id of each."""
-    members = list(kept.members)
-    for number, member in enumerate(kept.members):
+def _measure_here(folder: Path, whole: Fleet) -> None:
+    """Measure one member after the other. Ctrl-C ends the present one and the fleet."""
+    command_line.heed_signals()
+    for member in whole.members:
+        log = fleets.folder_of(folder, member.name) / "log.txt"
+        command_line.say(f"{member.name} has begun: {log}")
+        code = Job(folder, member.name).measure()
+        command_line.say(f"{member.name}: exit code {code}; {_measured(folder, whole, member)[0]}")
+
+
+def _submit(folder: Path, whole: Fleet, sbatch: dict[str, str]) -> None:
+    """Submit all jobs, and write the id of each to fleet.json."""
+    members = list(whole.members)
+    timeouts = 0 if whole.command == REGRESSION else TIMEOUTS
+    for number, member in enumerate(whole.members):
         try:
-            job = slurm.submit(
-                Job(folder, member.name),
-                member.asked,
-                0 if kept.command == REGRESSION else TIMEOUTS,
-                sbatch,
-            )
+            job = slurm.submit(Job(folder, member.name), member.asked, timeouts, sbatch)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-            what = f"; {number} were submitted before: fleet cancel {folder}" if number else ""
-            said = f"{member.name} could not be submitted to {member.asked}: {error}{what}"
-            raise click.ClickException(one_line(said)) from None
+            reason = f"{member.name} could not be submitted to {member.asked}: {error}"
+            if number:
+                reason += f"; {number} were submitted before: fleet cancel {folder}"
+            raise click.ClickException(one_line(reason)) from None
         members[number] = msgspec.structs.replace(member, job=job)
-        fleets.write(folder, msgspec.structs.replace(kept, members=tuple(members)))
+        fleets.write(folder, msgspec.structs.replace(whole, members=tuple(members)))
         command_line.say(f"submitted: {member.name} to {member.asked}, job {job}")
 
 
-def _lines(folder: Path, kept: Fleet) -> tuple[list[str], int]:
-    """Return a line for each member: what its job does; and how many have not ended."""
-    states = slurm.states() if kept.cluster == SLURM else {}
-    lines, going_on = [], 0
-    for member in kept.members:
-        over, state = fleets.ended(folder, member.name), states.get(member.job, "")
-        run = fleets.run_of(folder, member.name)
-        done, of_all = fleets.replicates_done(folder, member.name)
-        measured = f"{done} of {of_all} replicates" if of_all else "nothing yet"
-        whole = (run / RESULTS).exists()
-        if kept.command == REGRESSION:
-            try:
-                measured = outcome.read(run).verdict
-                whole = True
-            except ValueError:
-                measured = "no verdict"
-        if kept.cluster == LOCAL and not over and not whole:
-            state = "not ended"
-        going_on += bool(state)
-        if over and not state:
-            said = f": {over.said}" if over.code not in (0, 1) else ""
-            state = f"ended on {over.node}, exit code {over.code}{said}"
-        elif whole and not state:
-            state = "finished by hand"
-        job = f", job {member.job}" if member.job else ""
-        lines.append(
-            f"{member.name}, {member.asked}{job}: {state or fleets.why_missing(folder, member)}; {measured}"
-        )
-    return lines, going_on
+def _measured(folder: Path, whole: Fleet, member: Member) -> tuple[str, bool]:
+    """Return what a member has measured, in words, and whether that is all."""
+    run = fleets.run_of(folder, member.name)
+    if whole.command == REGRESSION:
+        try:
+            return outcome.read(run).verdict, True
+        except ValueError:
+            return "no verdict", False
+    done, of_all = fleets.replicates_done(folder, member.name)
+    words = f"{done} of {of_all} replicates" if of_all else "nothing yet"
+    return words, (run / RESULTS).exists()
 
 
 @fleet.command()
 @folder_argument
 def status(folder: Path) -> int:
     """Say what each job of a fleet does. Exit code 3 while some have not ended."""
-    lines, going_on = _lines(folder, fleets.read(folder))
-    for line in lines:
-        command_line.say(line)
-    return 3 if going_on else 0
+    whole = fleets.read(folder)
+    states = slurm.states() if whole.cluster == SLURM else {}
+    code = 0
+    for member in whole.members:
+        measured, is_whole = _measured(folder, whole, member)
+        end = fleets.ended(folder, member.name)
+        if member.job in states:
+            state = states[member.job]
+            code = 3
+        elif end:
+            state = f"ended on {end.node}, exit code {end.code}"
+            if end.code not in (0, 1):
+                state += f": {end.said}"
+        elif is_whole:
+            state = "finished by hand"
+        elif whole.cluster == LOCAL:
+            state = "not ended"
+            code = 3
+        else:
+            state = fleets.why_missing(folder, member)
+        where = ", job ".join(filter(None, (member.asked, member.job)))
+        command_line.say(f"{member.name}, {where}: {state}; {measured}")
+    return code
 
 
 @fleet.command()
 @folder_argument
 def cancel(folder: Path) -> int:
-    """End the jobs of a fleet on Slurm. What they have measured is kept. Ctrl-C ends a fleet on this machine."""
-    kept = fleets.read(folder)
-    if kept.cluster == LOCAL:
+    """End the jobs of a fleet on Slurm. What they have measured stays. Ctrl-C ends a fleet on this machine."""
+    whole = fleets.read(folder)
+    if whole.cluster == LOCAL:
         raise click.UsageError(f"{folder} is measured on this machine: end it with Ctrl-C")
-    slurm.cancel(member.job for member in kept.members if member.job)
+    slurm.cancel(member.job for member in whole.members if member.job)
     again = command_line.again("benchmarks", "fleet", "collect", folder)
     command_line.say(f"all jobs are cancelled; a table of the runs that are whole: {again}")
     return 0
@@ -220,18 +215,15 @@ def cancel(folder: Path) -> int:
 @folder_argument
 def collect(folder: Path) -> int:
     """Make one table of the nodes that have ended. Of gates: one verdict over nodes."""
-    if (
-        fleets.read(folder).command == RUN
-    ):  # in a process of its own: an error there cannot lose a measurement
-        return subprocess.run(
-            [sys.executable, "-m", "reports", "fleet", str(folder)], cwd=ROOT, check=False
-        ).returncode
+    if fleets.read(folder).command == RUN:
+        # in a process of its own: an error there cannot lose a measurement
+        words = [sys.executable, "-m", "reports", "fleet", str(folder)]
+        return subprocess.run(words, cwd=ROOT, check=False).returncode
     result, title, strict = together(folder)
     line = result.last_line(strict)
     markdown = report.markdown(result, title, line, [NOTE])
     write_text(folder / "regression.md", markdown)
     to_summary(markdown)
-    report.show(
-        result, title, f"{line}; {command_line.near(folder / 'regression.md')}", output(190)
-    )
+    line += f"; {command_line.near(folder / 'regression.md')}"
+    report.show(result, title, line, output(190))
     return result.exit_code(strict)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
@@ -11,9 +10,11 @@ import msgspec
 from benchmarks import json_files
 from impls.core.text import one_line
 
-FILE, NODES, LOGS = "fleet.json", "nodes", "logs"
-SLURM, LOCAL = "slurm", "local"
-RUN, REGRESSION = "run", "regression"
+FILE = "fleet.json"
+SLURM = "slurm"
+LOCAL = "local"
+RUN = "run"
+REGRESSION = "regression"
 """What each node of a fleet does, as fleet.json has it."""
 ENDED = "ended.json"
 """In a member's folder: its job has ended, however it did."""
@@ -46,6 +47,13 @@ class Ended(msgspec.Struct, frozen=True):
     attempts: int
 
 
+class Size(msgspec.Struct):
+    """How much a run measures, as its run.json has it."""
+
+    replicates: int
+    rounds: int = 1
+
+
 def read(folder: Path) -> Fleet:
     """Read fleet.json."""
     try:
@@ -61,7 +69,7 @@ def write(folder: Path, fleet: Fleet) -> None:
 
 def folder_of(folder: Path, member: str) -> Path:
     """Return the folder of a member: what its job writes."""
-    return folder / NODES / member
+    return folder / "nodes" / member
 
 
 def run_of(folder: Path, member: str) -> Path:
@@ -74,13 +82,6 @@ def gate_of(folder: Path, member: str) -> Path:
     return folder_of(folder, member) / "gate.json"
 
 
-def why_missing(folder: Path, member: Member) -> str:
-    """Return what is known of why a member of a fleet has no result."""
-    if over := ended(folder, member.name):
-        return one_line(f"exit code {over.code}: {over.said}", 200)
-    return "it has not begun, has not ended, or was ended from outside"
-
-
 def ended(folder: Path, member: str) -> Ended | None:
     """Return what a member's job has left at its end; None where it goes on, or was ended from outside."""
     try:
@@ -89,12 +90,25 @@ def ended(folder: Path, member: str) -> Ended | None:
         return None
 
 
+def node_of(folder: Path, member: Member) -> str:
+    """Return the node on which a member's job has ended, or else where it was asked for."""
+    end = ended(folder, member.name)
+    return end.node if end else member.asked
+
+
+def why_missing(folder: Path, member: Member) -> str:
+    """Return why a member of a fleet has no result, as far as can be told."""
+    if end := ended(folder, member.name):
+        return one_line(f"exit code {end.code}: {end.said}", 200)
+    return "it has not begun, has not ended, or was ended from outside"
+
+
 def replicates_done(folder: Path, member: str) -> tuple[int, int | None]:
-    """Return how many replicates of a member's run are there, and how many there will be, where that is known."""
+    """Return how many replicates of a member's run are there, and how many there will be; None for a gate."""
     run = run_of(folder, member)
     done = len(list(run.glob("**/raw/replicate-*.parquet")))
     try:
-        options = json_files.read(run / "run.json", dict[str, Any])
-        return done, options.get("rounds", 1) * options["replicates"]
-    except (ValueError, KeyError):
+        size = json_files.read(run / "run.json", Size)
+    except ValueError:
         return done, None
+    return done, size.rounds * size.replicates

@@ -14,12 +14,11 @@ from typing import Any
 from benchmarks import ROOT, json_files
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import ENDED, REGRESSION, Ended
-from benchmarks.processes import told_with_parent
+from impls.core.processes import GRACE_SECONDS, guarded
 from impls.core.text import one_line
 
-NODE, RESTARTS = "SLURMD_NODENAME", "SLURM_RESTART_COUNT"
-GRACE_SECONDS = 20.0
-"""How long a run may take to end when it is told to."""
+NODE = "SLURMD_NODENAME"
+RESTARTS = "SLURM_RESTART_COUNT"
 POLL_SECONDS = 0.2
 GIVEN_UP = -1
 """The exit code of a run that did not end by itself."""
@@ -46,38 +45,43 @@ class Job:
         """Begin what the member measures or go on with it, wait until that has ended, and return its exit code."""
         place = fleets.folder_of(self.folder, self.name)
         (place / ENDED).unlink(missing_ok=True)
-        fleet, log = fleets.read(self.folder), place / "log.txt"
-        command = ["bench", "--resume", str(fleets.run_of(self.folder, self.name))]
-        if fleet.command == REGRESSION:
+        if fleets.read(self.folder).command == REGRESSION:
             command = ["regression", "--options", str(fleets.gate_of(self.folder, self.name))]
-        variables = {
-            name: value for name, value in os.environ.items() if name != "GITHUB_STEP_SUMMARY"
-        }  # the fleet's
+        else:
+            command = ["bench", "--resume", str(fleets.run_of(self.folder, self.name))]
+        variables = dict(os.environ)
+        variables.pop("GITHUB_STEP_SUMMARY", None)  # the fleet's
+        log = place / "log.txt"
         with log.open("ab") as file:
-            # in a session of its own: signals of Slurm, submitit and a terminal are for the job, which tells the run
+            # in a session of its own: signals of Slurm, submitit and a terminal are for the job, which ends the run
             self.process = subprocess.Popen(
-                told_with_parent([sys.executable, "-m", "benchmarks", *command]),
-                cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=variables, start_new_session=True,
-            )  # fmt: skip
+                guarded([sys.executable, "-m", "benchmarks", *command]),
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                env=variables,
+                start_new_session=True,
+            )
         try:
             while (
-                code := self.process.poll()
-            ) is None:  # not wait(): a handler of a signal could not see its end
+                self.process.poll() is None
+            ):  # wait() holds a lock, which a handler of a signal needs
                 time.sleep(POLL_SECONDS)
         finally:
             self.end()
         lines = log.read_text(errors="replace").strip().splitlines()
-        return self._leave(code, lines[-1] if lines else "nothing said")
+        return self._leave(self.process.returncode, lines[-1] if lines else "nothing was printed")
 
-    def _leave(self, code: int, said: str) -> int:
+    def _leave(self, code: int, line: str) -> int:
         """Write what has become of the run, and return its exit code."""
         node = os.environ.get(NODE) or platform.node()
-        ended = Ended(node, code, one_line(said), int(os.environ.get(RESTARTS, "0")) + 1)
+        ended = Ended(node, code, one_line(line), int(os.environ.get(RESTARTS, "0")) + 1)
         json_files.write(fleets.folder_of(self.folder, self.name) / ENDED, ended)
         return code
 
     def end(self) -> None:
-        """Let the run end. What it has measured is kept."""
+        """Let the run end. What it has measured stays."""
         if self.process is not None:
             self.process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):

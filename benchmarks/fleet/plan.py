@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 import msgspec
 
-from benchmarks import ROOT, choices, json_files
+from benchmarks import ROOT, json_files
 from benchmarks.bench.command import bench
 from benchmarks.bench.run_options import RunOptions, compared, planned
+from benchmarks.choices import SETS
 from benchmarks.fleet.folder import TWIN, folder_of, gate_of, run_of
 from benchmarks.options import new_run_id, parsed
+from benchmarks.regression import gate_options
 from benchmarks.regression.command import regression
-from benchmarks.regression.comparison import is_foreign, split
-from benchmarks.regression.gate_options import GateOptions, choose_benchmarks
+from benchmarks.regression.comparison import split
+from benchmarks.regression.gate_options import GateOptions
 from benchmarks.regression.snapshots import resolve
 from impls.core import registry
 from impls.core.files import write_text
+from impls.core.registry import Implementation
 
 Write = Callable[[Path, Sequence[str]], None]
 """Writes what each of these members of a fleet is to do, into the fleet's folder."""
@@ -28,8 +31,8 @@ Write = Callable[[Path, Sequence[str]], None]
 def runs(words: Sequence[str]) -> Write:
     """Return what writes the run.json of each member, with a copy of the baseline; UsageError as `bench` would say."""
     options = parsed(bench, RunOptions, words)
-    for given, name in ((options.out, "out"), (options.resume, "resume")):
-        if given:
+    for name in ("out", "resume"):
+        if getattr(options, name):
             raise click.UsageError(
                 f"--{name} is given by the fleet to each node; name the fleet's folder with --fleet"
             )
@@ -37,38 +40,38 @@ def runs(words: Sequence[str]) -> Write:
         raise click.UsageError(
             "nodes are compared by their replicates: --replicates must be at least 2"
         )
-    implementations, name = compared(options)
-    if any(implementation.name == TWIN for implementation in implementations):
+    chosen, baseline = compared(options)
+    implementations = {implementation.name: implementation for implementation in chosen}
+    if TWIN in implementations:
         raise click.UsageError(
             f"the fleet adds a copy of the baseline that is called {TWIN}; rename yours"
         )
-    if sum(implementation.is_lstm for implementation in implementations) < 2:
+    if sum(implementation.is_lstm for implementation in chosen) < 2:
         raise click.UsageError("a fleet compares implementations: name at least two with --impl")
-    options = planned(options)
-    baseline = next(
-        implementation for implementation in implementations if implementation.name == name
-    )
+    return partial(_write_runs, planned(options), implementations[baseline])
 
-    def write(folder: Path, members: Sequence[str]) -> None:
-        twin = folder / f"{TWIN}.py"
-        lines = [
-            f"{name.upper()} = {getattr(baseline, name)!a}"
-            for name in registry.Constants.__struct_fields__
-        ]
-        load = f"registry.load(registry.resolve({str(baseline.path)!a}))"  # from its place: with what it imports
-        write_text(
-            twin,
-            "\n".join([*lines, "from impls.core import registry", f"prepare = {load}.prepare\n"]),
-        )
-        whole = planned(
-            msgspec.structs.replace(options, implementations=(*options.implementations, str(twin)))
-        )
-        for member in members:
-            run_of(folder, member).mkdir(parents=True)
-            mine = msgspec.structs.replace(whole, run_id=new_run_id())
-            json_files.write(run_of(folder, member) / "run.json", mine)
 
-    return write
+def _write_runs(
+    options: RunOptions, baseline: Implementation, folder: Path, members: Sequence[str]
+) -> None:
+    twin = folder / f"{TWIN}.py"
+    write_text(twin, _copy_of(baseline))
+    names = (*options.implementations, str(twin))
+    whole = planned(msgspec.structs.replace(options, implementations=names))
+    for member in members:
+        run_of(folder, member).mkdir(parents=True)
+        mine = msgspec.structs.replace(whole, run_id=new_run_id())
+        json_files.write(run_of(folder, member) / "run.json", mine)
+
+
+def _copy_of(implementation: Implementation) -> str:
+    """Return a file that is the same implementation: it loads the other from its place, with what that imports."""
+    constants = [
+        f"{name.upper()} = {getattr(implementation, name)!a}\n"
+        for name in registry.Constants.__struct_fields__
+    ]
+    load = f"registry.load(registry.resolve({str(implementation.path)!a}))"
+    return "".join([*constants, f"from impls.core import registry\nprepare = {load}.prepare\n"])
 
 
 def gates(words: Sequence[str]) -> Write:
@@ -76,40 +79,38 @@ def gates(words: Sequence[str]) -> Write:
     options = parsed(regression, GateOptions, words)
     if options.out:
         raise click.UsageError("--out does not go with a fleet of gates")
-    if (options.base is None) == (not options.base_requirements) or (
-        options.head and not options.base
-    ):
-        raise click.UsageError(
-            "a fleet of gates takes either --base REV (and --head REV) or --base-requirement SPEC"
-        )
-    implementations = tuple(
-        os.path.realpath(name) if is_foreign(name) else name for name in options.implementations
-    )
-    foreign = [Path(name) for name in implementations if is_foreign(name)]
-    folders = {path.parent for path in foreign}
-    folders |= {ROOT} if len(foreign) < len(implementations) or not foreign else set()
-
-    def commit(revision: str | None) -> str | None:
-        found = {resolve(folder, revision) for folder in folders} if revision else set()
-        return found.pop()[:12] if len(found) == 1 else revision
-
     try:
-        choose_benchmarks(options)
-        split(implementations)
-        for name in implementations:
-            if name not in choices.SETS and not is_foreign(name):
+        options = gate_options.planned(options)
+        own, foreign = split(options.implementations)
+        for name in own:
+            if name not in SETS:
                 registry.resolve(name)
-        base, head = commit(options.base), commit(options.head)
+        folders = {path.parent for path in foreign}
+        if own or not foreign:
+            folders.add(ROOT)
+        options = msgspec.structs.replace(
+            options,
+            implementations=(*own, *map(str, foreign)),
+            base=_commit(folders, options.base),
+            head=_commit(folders, options.head),
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    return partial(_write_gates, options)
 
-    def write(folder: Path, members: Sequence[str]) -> None:
-        for member in members:
-            folder_of(folder, member).mkdir(parents=True)
-            mine = msgspec.structs.replace(
-                options, implementations=implementations, base=base, head=head, run_id=new_run_id(),
-                gates=len(members), out=str(run_of(folder, member)),
-            )  # fmt: skip
-            json_files.write(gate_of(folder, member), mine)
 
-    return write
+def _commit(folders: set[Path], revision: str | None) -> str | None:
+    """Return the commit of a revision, where it is the same in the repositories of all folders."""
+    if revision is None:
+        return None
+    commits = {resolve(folder, revision)[:12] for folder in folders}
+    return commits.pop() if len(commits) == 1 else revision
+
+
+def _write_gates(options: GateOptions, folder: Path, members: Sequence[str]) -> None:
+    for member in members:
+        folder_of(folder, member).mkdir(parents=True)
+        mine = msgspec.structs.replace(
+            options, run_id=new_run_id(), gates=len(members), out=str(run_of(folder, member))
+        )
+        json_files.write(gate_of(folder, member), mine)

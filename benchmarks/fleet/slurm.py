@@ -13,14 +13,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import click
 
-from benchmarks.fleet.folder import LOGS
 from benchmarks.fleet.job import Job
-from benchmarks.processes import run
 from impls.core.environments import import_path
+from impls.core.processes import run
 
 SECONDS = 60.0
 """The time in which a command of Slurm must answer."""
-USABLE, MARKS = ("idle", "mixed", "allocated", "planned"), "~#-+"
+USABLE = ("idle", "mixed", "allocated", "planned")
+MARKS = "~#-+"
 """The states of a node that can take a job, now or later, and the signs that such a state may have: it is powered down
 or up, or planned for another job. A node that does not answer (*), is under maintenance ($), or is about to reboot or
 to be powered down (@ ^ ! %) is not usable."""
@@ -39,7 +39,7 @@ def present() -> bool:
 
 def sbatch_options(given: Sequence[str]) -> dict[str, str]:
     """Return options of sbatch that were given as KEY=VALUE."""
-    found = {}
+    options = {}
     for text in given:
         name, _, value = text.partition("=")
         name = name.lstrip("-").replace("_", "-")
@@ -51,8 +51,8 @@ def sbatch_options(given: Sequence[str]) -> dict[str, str]:
             )
         if name == "time" and not value.isdecimal():
             raise click.UsageError(f"--slurm {text} is not a number of minutes")
-        found[name.replace("-", "_")] = value
-    return found
+        options[name.replace("-", "_")] = value
+    return options
 
 
 def places(partition: str | None, count: int) -> list[str]:
@@ -60,26 +60,25 @@ def places(partition: str | None, count: int) -> list[str]:
 
     Several partitions are written as `a,b`; None stands for Slurm's default.
     """
-    states: dict[
-        str, dict[str, str]
-    ] = {}  # of each node, by partition; a star marks the default one
+    usable: dict[str, list[tuple[bool, str]]] = {}  # by partition
+    default = []
     for line in run(["sinfo", "--Node", "--noheader", "--format=%P %N %T"], SECONDS).splitlines():
         name, node, state = line.split()
-        if partition or name.endswith("*"):
-            states.setdefault(name.rstrip("*"), {})[node] = state
-    wanted = partition.split(",") if partition else list(states)
-    if unknown := set(wanted) - set(states):
+        nodes = usable.setdefault(name.rstrip("*"), [])
+        if name.endswith("*"):
+            default = [name.rstrip("*")]
+        if state.rstrip(MARKS) in USABLE:
+            nodes.append((not state.startswith("idle"), node))
+    wanted = partition.split(",") if partition else default
+    if unknown := set(wanted) - set(usable):
         raise click.UsageError(f"Slurm: there is no partition {', '.join(sorted(unknown))}")
     if not wanted:
         raise click.UsageError("Slurm: no partition is the default; name one with --partition")
-    usable = []
-    for name in wanted:
-        nodes = [node for node, state in states[name].items() if state.rstrip(MARKS) in USABLE]
-        nodes.sort(key=lambda node, of=states[name]: (not of[node].startswith("idle"), node))  # type: ignore[misc]
-        usable.append([(node, f"{name}/{node}") for node in nodes])
     by_node: dict[str, str] = {}  # a node may be in several partitions
-    for node, where in filter(None, itertools.chain.from_iterable(itertools.zip_longest(*usable))):
-        by_node.setdefault(node, where)
+    for turn in itertools.zip_longest(*(sorted(usable[name]) for name in wanted)):
+        for name, place in zip(wanted, turn, strict=True):
+            if place:
+                by_node.setdefault(place[1], f"{name}/{place[1]}")
     if count > len(by_node):
         raise click.UsageError(f"--nodes is {count}; {len(by_node)} are usable")
     return list(by_node.values())[:count]
@@ -94,7 +93,7 @@ def submit(job: Job, where: str, timeouts: int, sbatch: Mapping[str, str]) -> st
 
     partition, _, node = where.partition("/")
     further = dict(sbatch)
-    executor = submitit.SlurmExecutor(job.folder / LOGS, max_num_timeout=timeouts)
+    executor = submitit.SlurmExecutor(job.folder / "logs", max_num_timeout=timeouts)
     executor.update_parameters(
         job_name=f"lstm-{job.name}",
         partition=partition,
@@ -115,13 +114,13 @@ def submit(job: Job, where: str, timeouts: int, sbatch: Mapping[str, str]) -> st
 
 def states() -> dict[str, str]:
     """Return the state of each job that has not ended, in a word, such as `pending (Resources)`, by its id."""
-    found = {}  # not by submitit's `sacct`: few clusters keep accounts
+    states = {}  # not by submitit's `sacct`: few clusters have accounts
     for line in run(["squeue", "--noheader", "--format=%A|%T|%r"], SECONDS).splitlines():
         job, state, reason = line.split("|")
-        found[job] = state.lower() + (
-            f" ({reason})" if state == "PENDING" and reason != "None" else ""
-        )
-    return found
+        states[job] = state.lower()
+        if state == "PENDING" and reason != "None":
+            states[job] += f" ({reason})"
+    return states
 
 
 def cancel(jobs: Iterable[str]) -> None:

@@ -30,43 +30,39 @@ def together(folder: Path) -> tuple[Result, str, bool]:
         The result, its title, and whether the gates are strict.
     """
     members = fleets.read(folder).members
-    ends = [fleets.ended(folder, member.name) for member in members]
-    nodes = [end.node if end else member.asked for member, end in zip(members, ends, strict=True)]
+    nodes = [fleets.node_of(folder, member) for member in members]
+    result = Result(0.0)
     gates: dict[str, Written] = {}
-    result, strict = Result(0.0), False
     for member, node in zip(members, nodes, strict=True):
+        name = node if nodes.count(node) == 1 else f"{node} ({member.name})"
         try:
-            gate = outcome.read(fleets.run_of(folder, member.name))
+            gates[name] = outcome.read(fleets.run_of(folder, member.name))
         except ValueError:
             why = fleets.why_missing(folder, member)
-            result.standings.append(
-                Standing(GateKey(f"run {member.name}, {node}"), "unmeasured", why)
-            )
-        else:
-            gates[node if nodes.count(node) == 1 else f"{node} ({member.name})"] = gate
+            result.standings.append(_unmeasured(f"run {member.name}, {node}", why))
     for node, gate in gates.items():
-        alone = Result(gate.margin, list(gate.findings), list(gate.standings))
-        strict = strict or gate.exit_code != alone.exit_code(strict=False)
-        result.findings += [
-            msgspec.structs.replace(finding, benchmark=_on(node, finding.benchmark))
-            for finding in gate.findings
-        ]
-        result.standings += [
-            dataclasses.replace(standing, benchmark=_on(node, standing.benchmark))
-            for standing in gate.standings
-        ]
-        if not gate.findings and any(other.findings for other in gates.values()):
-            result.standings.append(
-                Standing(GateKey(node), "unmeasured", "nothing could be compared")
-            )
-    if len({tuple(sorted(gate.code.items())) for gate in gates.values()}) > 1:
-        said = "they compared different code: the files changed meanwhile"
-        result.standings.append(Standing(GateKey("the nodes"), "unmeasured", said))
+        for finding in gate.findings:
+            key = _on(node, finding.benchmark)
+            result.findings.append(msgspec.structs.replace(finding, benchmark=key))
+        for standing in gate.standings:
+            key = _on(node, standing.benchmark)
+            result.standings.append(dataclasses.replace(standing, benchmark=key))
+    if result.findings:
+        for node, gate in gates.items():
+            if not gate.findings:
+                result.standings.append(_unmeasured(node, "nothing could be compared"))
+    if any(gate.code != other.code for gate in gates.values() for other in gates.values()):
+        why = "they compared different code: the files changed meanwhile"
+        result.standings.append(_unmeasured("the nodes", why))
     result.findings.sort(key=lambda finding: finding.benchmark)
-    titles = dict.fromkeys(gate.title.partition(outcome.ONE_OF)[0] for gate in gates.values())
-    return result, "; ".join([*titles, f"on {count(len(members), 'node')}"]), strict
+    titles = dict.fromkeys(gate.title for gate in gates.values())
+    title = "; ".join([*titles, f"on {count(len(members), 'node')}"])
+    return result, title, any(gate.strict for gate in gates.values())
+
+
+def _unmeasured(name: str, reason: str) -> Standing:
+    return Standing(GateKey(name), "unmeasured", reason)
 
 
 def _on(node: str, key: GateKey) -> GateKey:
-    implementation, _, benchmark = key.rpartition(" ")
-    return GateKey(f"{implementation} on {node} {benchmark}")
+    return GateKey(f"{key.implementation} on {node} {key.benchmark}")

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import click
 
-from benchmarks import choices, json_files, machine
+from benchmarks import json_files, machine, out_folder
 from benchmarks.cases import GATED_MODES, GATED_PROBLEM
 from benchmarks.metadata import Metadata
 from benchmarks.options import command
-from benchmarks.progress import PROFILING, REGRESSION, Advance, account, progress
+from benchmarks.progress import PROFILING, REGRESSION, account, progress
 from benchmarks.record import COMPARED, write_records
 from benchmarks.regression import comparison, decision, outcome, report
-from benchmarks.regression.decision import Finding
+from benchmarks.regression.comparison import Comparison
+from benchmarks.regression.decision import GateKey
 from benchmarks.regression.gate_options import GIVEN, GateOptions, resolved
 from benchmarks.regression.outcome import Result, Written, alike, measure_and_decide
-from benchmarks.regression.slowdowns import largest, locate
+from benchmarks.regression.slowdowns import Slowdown, largest, locate
 from benchmarks.runner.session import Session
 from benchmarks.scratch import scratch
 from benchmarks.tables import output
@@ -47,7 +49,7 @@ def regression(options: GateOptions) -> int:
     """
     gate = Gate(options)
     try:
-        choices.heed_signals()
+        command_line.heed_signals()
         gate.run()
     except (click.ClickException, click.Abort):
         raise
@@ -57,13 +59,11 @@ def regression(options: GateOptions) -> int:
         where = "" if gate.is_written else " while the report was written"
         command_line.say(f"interrupted{where}; the verdict stands", err=True)
     except Exception as error:  # 1 would say that there is a regression
-        said = (
-            describe(error)
-            if isinstance(error, OSError | MemoryError)
-            else f"{type(error).__name__}: {error}"
-        )
+        reason = f"{type(error).__name__}: {error}"
+        if isinstance(error, OSError | MemoryError):
+            reason = describe(error)
         what = "could not measure" if gate.exit_code is None else "after the verdict"
-        command_line.say(f"error: {what}: {one_line(said)}", err=True)
+        command_line.say(f"error: {what}: {one_line(reason)}", err=True)
     return 3 if gate.exit_code is None else gate.exit_code
 
 
@@ -81,87 +81,84 @@ class Gate:
 
     def run(self) -> None:
         """Measure both sides and conclude; then find out where it is slower."""
-        if self.options.file is not None:
-            self.options = json_files.read(Path(self.options.file), GateOptions)
-        self.options, self.compared, self.cores = resolved(self.options)
         options = self.options
-        self.folder = choices.usable_out(options.out, "regression")
-        if self.compared.alike and not options.even_if_same:
-            self.conclude(alike(self.compared.base.names, options.benchmarks, options.margin))
+        if options.file is not None:
+            options = json_files.read(Path(options.file), GateOptions)
+        options, compared, cores = resolved(options)
+        self.options = options
+        self.folder = out_folder.usable_out(options.out, "regression")
+        if compared.alike and not options.even_if_same:
+            result = alike(compared.base.names, options.benchmarks, options.margin)
+            self.conclude(result, compared)
             return
         with scratch() as place:
+            session_of = partial(Session, options, (compared.base, compared.head), cores, place)
             began = time.time()
-            with progress(REGRESSION) as advance, self.session(place, advance) as session:
+            with progress(REGRESSION) as advance, session_of(advance) as session:
                 rules = decision.rules(options.margin)
                 result = measure_and_decide(
                     session, rules, options.replicates, options.blocks, options.gates
                 )
-            self.conclude(result, account(began, result.records))
-            if slowdowns := largest(result.slower):
-                self.explain(result, slowdowns, place)
+            self.conclude(result, compared, account(began, result.records))
+            slowdowns = largest(result.slower)
+            if slowdowns:
+                with progress(PROFILING) as advance, session_of(advance) as session:
+                    self.explain(result, locate(session, slowdowns))
 
-    def session(self, place: Path, advance: Advance) -> Session:
-        """Return a session of both sides."""
-        return Session(
-            self.options, (self.compared.base, self.compared.head), self.cores, place, advance
-        )
-
-    def conclude(self, result: Result, took: str = "") -> None:
+    def conclude(self, result: Result, compared: Comparison, took: str = "") -> None:
         """Write all files, and print the result, also where they can't be written. `took`: how long it took."""
-        options, compared = self.options, self.compared
+        options = self.options
         result.left_out = compared.left_out
-        title = compared.title + (
-            f"{outcome.ONE_OF}{options.gates} gates" if options.gates > 1 else ""
-        )
-        code = {side.label: comparison.code_of(side) for side in (compared.base, compared.head)}
-        self.told = result.written(title, options.strict, code)
-        self.line = self.told.verdict
+        code = {
+            "base": comparison.code_of(compared.base),
+            "head": comparison.code_of(compared.head),
+        }
+        written = result.written(compared.title, options.strict, code, options.gates)
+        self.line = written.verdict
         exit_code = 1 if result.worse else 3  # where the files can't be written
         try:
             described = machine.describe(options)
-            self.provenance = machine.provenance(described)
-            write_files(self.folder, result, self.told, described, self.markdown(result))
+            provenance = machine.provenance(described)
+            self.markdown = partial(
+                report.markdown, result, written.heading, written.verdict, provenance
+            )
+            write_files(self.folder, result, written, described, self.markdown())
             self.line += f"; {command_line.near(self.folder / REPORT)}"
             self.is_written = True
-            exit_code = self.told.exit_code
+            exit_code = written.exit_code
         finally:
             self.exit_code = exit_code
             if took:
                 command_line.say(took)
-            report.show(result, title, self.line, output())
+            report.show(result, written.heading, self.line, output())
 
-    def markdown(self, result: Result) -> str:
-        """Return the report."""
-        return report.markdown(result, self.told.title, self.told.verdict, self.provenance)
-
-    def explain(self, result: Result, slowdowns: Sequence[Finding], place: Path) -> None:
-        """Find out where it is slower, and add that to the report; what is found before an interruption, too."""
+    def explain(self, result: Result, located: Iterable[tuple[GateKey, Slowdown]]) -> None:
+        """Add to the report where it is slower; what was located before an interruption, too."""
         try:
-            with progress(PROFILING) as advance, self.session(place, advance) as session:
-                for key, slowdown in locate(session, slowdowns):
-                    result.located[key] = slowdown
+            result.located.update(located)
         finally:
             if result.located:
                 report.show_located(result, self.line, output())
-                write_text(self.folder / REPORT, self.markdown(result))
+                write_text(self.folder / REPORT, self.markdown())
                 to_summary(report.located_markdown(result.located))
 
 
 def write_files(
-    folder: Path, result: Result, told: Written, described: Metadata, markdown: str
+    folder: Path, result: Result, written: Written, described: Metadata, markdown: str
 ) -> None:
     """Write environment.json, regression.parquet, .md, .xml, and .json as the last: each of them whole."""
     json_files.write(folder / "environment.json", described)
     write_records(folder / "regression.parquet", result.records, COMPARED)
     write_text(folder / REPORT, markdown)
-    write_text(folder / "regression.xml", report.junit(result, told.title))
-    json_files.write(folder / outcome.FILE, told)
+    write_text(folder / "regression.xml", report.junit(result, written.heading))
+    json_files.write(folder / outcome.FILE, written)
     to_summary(markdown)
 
 
 def to_summary(markdown: str) -> None:
     """Add a report to the summary of a job of GitHub Actions, where this runs in one."""
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
         try:
             with Path(summary).open("a", encoding="utf-8") as file:
                 file.write(markdown)

@@ -30,8 +30,10 @@ MARGIN = 0.02
 FAMILY = 0.001
 """What the levels of all tests of a gate add up to. It is a third of the false alarms that are allowed, since stopping
 early and what lasts for a whole gate add to them."""
-FEWEST, MOST = 4, 40
-"""After how many replicates a benchmark can be dropped, and after how many it is settled in any case."""
+FEWEST = 4
+"""After how many replicates a benchmark can be dropped."""
+MOST = 40
+"""After how many replicates it is settled in any case."""
 TESTED = 8
 """The fewest replicates of a benchmark that is not dropped: a few that happen to be alike would look sure."""
 FUTILE = 0.01
@@ -47,7 +49,7 @@ FOUND = 0.9
 LASTING = 0.02
 """What may last for a whole gate, as a share of the variance of a replicate: the test allows for as much."""
 BORROWED = 10.0
-"""The most degrees of freedom that a variance borrows from those of other benchmarks."""
+"""The most degrees of freedom that a variance borrows from other benchmarks."""
 SMALLEST_SD = 1e-4
 """Smaller spreads are raised to this: identical numbers are no proof of a spread of zero."""
 UNCLEAR = "unclear"
@@ -124,7 +126,7 @@ class LogRatios:
     keys: Sequence[GateKey] = ()
 
     def evidence(self, benchmarks: int) -> Evidence:
-        """Return the evidence in gates that compare so many benchmarks; in a fleet, those of all its gates.
+        """Return the evidence in gates that compare so many benchmarks; in a fleet, the sum over its gates.
 
         The variances of the benchmarks of a gate moderate each other.
         """
@@ -133,7 +135,7 @@ class LogRatios:
         if self.rule.floor:
             worse_by = first_medians(self.head, self.n) - first_medians(self.base, self.n)
         level = FAMILY * self.rule.share / benchmarks
-        return Evidence(means.mean, means.sd, means.freedom, self.n, worse_by, self.rule, level)
+        return Evidence(**vars(means), worse_by=worse_by, rule=self.rule, level=level)
 
 
 @dataclass(frozen=True)
@@ -231,7 +233,7 @@ class Evidence(Means):
 class Sampling:
     """Which benchmarks of a gate need more replicates.
 
-    benchmarks: how many benchmarks the gate compares; in a fleet, those of all its gates.
+    benchmarks: how many benchmarks the gate compares; in a fleet, the sum over its gates.
     most: after so many replicates, a benchmark is settled in any case.
     dropped: the benchmarks and metrics that were futile.
     """

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import click
 import msgspec
 
-from benchmarks import choices
+from benchmarks import choices, hardware
 from benchmarks.cases import GATED_MODES, GATED_PROBLEM, Benchmark, pairs_of
 from benchmarks.options import Flag, Options
 from benchmarks.regression import comparison, decision
@@ -32,12 +32,13 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Read a share."""
-        if isinstance(value, float):
-            return value
+        text = str(value)
         try:
-            share = float(value[:-1]) / 100 if value.endswith("%") else float(value)
+            share = float(text.removesuffix("%"))
         except ValueError:
             self.fail(f"{value!r} is not a percentage; write 2% or 0.02", param, ctx)
+        if text.endswith("%"):
+            share /= 100
         if not 0.001 <= share <= 1:
             self.fail(
                 f"{value} is not between 0.1% and 100%; 2 % is written 2% or 0.02", param, ctx
@@ -118,11 +119,21 @@ def turn_seconds(benchmarks: int, device: str) -> float:
     return max(TURN_SECONDS, FILLED * SPACING_SECONDS / (4 * benchmarks), LEAST_TURN[device])
 
 
-def choose_benchmarks(options: GateOptions) -> tuple[str, ...]:
-    """Return the benchmarks that the options ask for; by default a sequence's forward and train step."""
+def planned(options: GateOptions) -> GateOptions:
+    """Check what does not depend on the machine, and return the options with their benchmarks.
+
+    By default these are a sequence's forward and train step.
+    """
+    if (options.base is None) == (not options.base_requirements):
+        raise click.UsageError("give either --base REV or --base-requirement SPEC")
+    if options.head is not None and options.base is None:
+        raise click.UsageError("--head takes --base")
+    if options.benchmarks:
+        return options
     problems = choices.choose_problems(options.problems, None, [GATED_PROBLEM])
     pairs = pairs_of(options.workloads, options.modes or (() if options.workloads else GATED_MODES))
-    return tuple(Benchmark(problem, *pair).id for problem in problems for pair in pairs)
+    benchmarks = tuple(Benchmark(problem, *pair).id for problem in problems for pair in pairs)
+    return msgspec.structs.replace(options, benchmarks=benchmarks)
 
 
 def resolved(options: GateOptions) -> tuple[GateOptions, Comparison, tuple[int, ...]]:
@@ -131,24 +142,19 @@ def resolved(options: GateOptions) -> tuple[GateOptions, Comparison, tuple[int, 
     Returns:
         The options with nothing left open, base and head, and the processors of each implementation.
     """
-    if (options.base is None) == (not options.base_requirements):
-        raise click.UsageError("give either --base REV or --base-requirement SPEC")
-    if options.head is not None and options.base is None:
-        raise click.UsageError("--head takes --base")
     try:
-        benchmarks = options.benchmarks or choose_benchmarks(options)
-        cores = choices.choose_cores(options.threads, options.device)
+        options = planned(options)
+        cores = hardware.choose_cores(options.threads, options.device)
         if options.base is not None:
             compared = comparison.by_revision(options.implementations, options.base, options.head)
         else:
             compared = comparison.by_requirement(options.implementations, options.base_requirements)
     except (ValueError, OSError) as error:
         raise click.UsageError(str(error)) from None
-    both = len({*compared.base.versions} & {*compared.head.versions})
+    both = compared.base.versions.keys() & compared.head.versions.keys()
     whole = msgspec.structs.replace(
         options,
-        benchmarks=benchmarks,
         baseline="base",
-        turn_seconds=turn_seconds(max(1, both * len(benchmarks)), options.device),
+        turn_seconds=turn_seconds(max(1, len(both) * len(options.benchmarks)), options.device),
     )
     return whole, compared, cores

@@ -42,6 +42,10 @@ class Measured:
         return cls(block_logs(record.turns or ()), values)
 
 
+Sides = dict[GateKey, dict[str, Measured]]
+"""What was measured in a replicate, by benchmark and side."""
+
+
 def block_logs(turns: Iterable[Turn]) -> np.ndarray:
     """Return the log time of each block, shape (blocks,).
 
@@ -65,21 +69,28 @@ def compare(metric: str, base: Measured, head: Measured) -> tuple[float, float, 
     return math.log(now / before), before, now
 
 
+def by_replicate(records: Iterable[Record]) -> dict[tuple[str, int], Sides]:
+    """Return what is compared of the records that are ok, by the run's id and the number of the replicate."""
+    replicates: dict[tuple[str, int], Sides] = defaultdict(dict)
+    for record in records:
+        if record.status == "ok":
+            key = GateKey.of(record.implementation, record.benchmark)
+            sides = replicates[record.run_id, record.replicate].setdefault(key, {})
+            sides[str(record.side)] = Measured.of(record)
+    return replicates
+
+
 def of_records(records: Iterable[Record], rules: Sequence[Rule]) -> list[LogRatios]:
     """Return the log ratios of each rule, from the replicates in which both sides are ok.
 
     A benchmark has none where the metric is unknown in any of them. JAX tells a GPU's memory only where more was taken
-    than before, so the replicates in which it is known are no fair choice.
+    than before, so the replicates that have it are no fair choice.
     """
-    replicates: dict[tuple[GateKey, int], dict[str, Measured]] = defaultdict(dict)
-    for record in records:
-        if record.status == "ok":
-            key = GateKey.of(record.implementation, record.benchmark)
-            replicates[key, record.replicate][str(record.side)] = Measured.of(record)
     pairs: dict[GateKey, list[dict[str, Measured]]] = defaultdict(list)
-    for (key, _), sides in replicates.items():
-        if len(sides) == len(SIDES):
-            pairs[key].append(sides)
+    for benchmarks in by_replicate(records).values():
+        for key, sides in benchmarks.items():
+            if len(sides) == len(SIDES):
+                pairs[key].append(sides)
     most = max(map(len, pairs.values()), default=0)
     measured = []
     for rule in rules:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,8 +24,6 @@ from benchmarks.words import count
 
 FILE = "regression.json"
 """The result of a gate, for programs. A fleet's verdict is made of these."""
-ONE_OF = "; one of a fleet's "
-"""In the title of a gate of a fleet: how many there are follows."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +48,26 @@ ABSENT = ("missing", "unsupported", "not_installed", "no_device")
 
 
 class Written(msgspec.Struct, frozen=True):
-    """The content of FILE. `verdict` is the last line of the report, `code` a hash of each side's files."""
+    """The content of FILE. `verdict` is the last line of the report, `code` a hash of each side's files.
+
+    `gates` is how many a fleet has of it, and `strict` whether an unclear verdict is an exit code.
+    """
 
     title: str
     verdict: str
     exit_code: int
     margin: float
     code: dict[str, str]
-    findings: tuple[Finding, ...]
-    standings: tuple[Standing, ...]
+    findings: list[Finding]
+    standings: list[Standing]
     left_out: tuple[str, ...] = ()
+    gates: int = 1
+    strict: bool = False
+
+    @property
+    def heading(self) -> str:
+        """What was compared, and how many gates share the chance of a false alarm."""
+        return self.title + (f"; one of a fleet's {self.gates} gates" if self.gates > 1 else "")
 
 
 def read(folder: Path) -> Written:
@@ -68,10 +77,12 @@ def read(folder: Path) -> Written:
 
 def change(finding: Finding) -> str:
     """Return such as `+5.1 % [+4.6, +5.5]`, with a question mark for an end that is not known."""
-    ends = (
-        f"{100 * (end - 1):+.1f}" if end is not None and 0 < end < 100 else "?"
-        for end in (finding.low, finding.high)
-    )
+    ends = []
+    for end in (finding.low, finding.high):
+        if end is not None and 0 < end < 100:
+            ends.append(f"{100 * (end - 1):+.1f}")
+        else:
+            ends.append("?")
     return f"{100 * (finding.ratio - 1):+.1f} % [{', '.join(ends)}]"
 
 
@@ -89,12 +100,14 @@ class Result:
     @property
     def worse(self) -> dict[tuple[GateKey, str], str]:
         """Each regression in words, by the benchmark, and the metric or `agreement`."""
-        wrong = [each for each in self.standings if each.kind in REGRESSIONS]
-        worse = {(each.benchmark, "agreement"): each.reason for each in wrong}
-        worse |= {
-            (each.benchmark, each.metric): f"{each.metric} {change(each)}" for each in self.slower
-        }
-        return {key: f"{key[0]}: {said}" for key, said in worse.items()}
+        worse = {}
+        for standing in self.standings:
+            if standing.kind in REGRESSIONS:
+                worse[standing.benchmark, "agreement"] = f"{standing.benchmark}: {standing.reason}"
+        for finding in self.slower:
+            words = f"{finding.benchmark}: {finding.metric} {change(finding)}"
+            worse[finding.benchmark, finding.metric] = words
+        return worse
 
     @property
     def unmeasured(self) -> list[str]:
@@ -103,12 +116,13 @@ class Result:
         An entry also where nothing could be compared, unless that is because something is new, or nothing differs.
         """
         reasons = [
-            f"{each.benchmark}: {each.reason}" for each in self.standings if each.kind in UNMEASURED
+            f"{standing.benchmark}: {standing.reason}"
+            for standing in self.standings
+            if standing.kind in UNMEASURED
         ]
-        compared = self.findings or any(
-            standing.kind in ("new", "alike") for standing in self.standings
-        )
-        return reasons or ([] if compared else ["nothing could be compared"])
+        if reasons or self.findings or "new" in self.kinds or "alike" in self.kinds:
+            return reasons
+        return ["nothing could be compared"]
 
     @property
     def slower(self) -> list[Finding]:
@@ -119,6 +133,11 @@ class Result:
     def unclear(self) -> list[Finding]:
         """The findings whose verdict is unclear."""
         return [finding for finding in self.findings if finding.verdict == UNCLEAR]
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kind of each standing."""
+        return [standing.kind for standing in self.standings]
 
     def exit_code(self, strict: bool) -> int:
         """Return 0 for no regression, 1 for a regression, 3 for what was not measured or, with `strict`, is unclear."""
@@ -132,109 +151,107 @@ class Result:
             return f"{count(len(self.worse), 'regression')} found: {'; '.join(self.worse.values())}"
         if self.unmeasured:
             return f"could not measure: {'; '.join(self.unmeasured)}"
-        if not self.findings:
-            new = sum(standing.kind == "new" for standing in self.standings)
-            if any(standing.kind == "alike" for standing in self.standings):
-                return ALIKE
-            return (
-                f"no regression found; there is nothing to compare {count(new, 'benchmark')} with"
-            )
-        sizes = [finding.smallest for finding in self.findings if finding.metric == "time"]
-        known = [size for size in sizes if size is not None]
-        if len(known) == len(sizes):
-            found = f"a slowdown of {max(known):+.1%} would have been found 9 times of 10, on each benchmark"
-        else:
-            found = "there are too few replicates to say which slowdown would have been found"
-            open_ones = sum(finding.metric == "time" for finding in self.unclear)
-            found += f", and {open_ones} of {count(len(sizes), 'benchmark')} stay unclear" * bool(
-                open_ones
-            )
-        line = f"no regression found; {found}"
-        if strict and self.unclear:
-            unclear = "; ".join(f"{finding.benchmark} {finding.metric}" for finding in self.unclear)
-            return f"{line}; but unclear: {unclear}"
-        return line
+        if self.findings:
+            line = f"no regression found; {self._size_in_words()}"
+            if strict and self.unclear:
+                unclear = [f"{finding.benchmark} {finding.metric}" for finding in self.unclear]
+                line += f"; but unclear: {'; '.join(unclear)}"
+            return line
+        if "alike" in self.kinds:
+            return ALIKE
+        new = count(self.kinds.count("new"), "benchmark")
+        return f"no regression found; there is nothing to compare {new} with"
 
-    def written(self, title: str, strict: bool, code: dict[str, str]) -> Written:
-        """Return what FILE says of this."""
-        verdict, findings, standings = (
-            self.last_line(strict),
-            tuple(self.findings),
-            tuple(self.standings),
-        )
+    def _size_in_words(self) -> str:
+        """Return which slowdown would have been found."""
+        times = [finding for finding in self.findings if finding.metric == "time"]
+        sizes = [finding.smallest or math.inf for finding in times]
+        largest = max(sizes, default=math.inf)
+        if largest < math.inf:
+            return f"a slowdown of {largest:+.1%} would have been found 9 times of 10, on each benchmark"
+        words = "there are too few replicates to say which slowdown would have been found"
+        unclear = [finding for finding in times if finding.verdict == UNCLEAR]
+        if unclear:
+            words += f", and {len(unclear)} of {count(len(times), 'benchmark')} stay unclear"
+        return words
+
+    def written(self, title: str, strict: bool, code: dict[str, str], gates: int = 1) -> Written:
+        """Return the content of FILE."""
         return Written(
             title,
-            verdict,
+            self.last_line(strict),
             self.exit_code(strict),
             self.margin,
             code,
-            findings,
-            standings,
+            self.findings,
+            self.standings,
             self.left_out,
+            gates,
+            strict,
         )
 
 
-def standing_of(
-    key: GateKey, base: Record | None, head: Record | None, dtype: str
-) -> Standing | None:
+def standing_of(key: GateKey, base: Record | None, head: Record | None) -> Standing | None:
     """Return the Standing of a benchmark from both sides' admissions; None where both agree with the reference."""
-    before, now = (admission.status if admission else "missing" for admission in (base, head))
-    both = f"{_told(head)} in the head, {_told(base)} in the base"
-    if _told(head) == _told(base):
-        both = f"{_told(head)} on both sides"
-    if head is None:
-        return Standing(key, "absent" if before in ABSENT else "missing", both)
-    if now == "disagrees":
+    before = base.status if base else "missing"
+    now = head.status if head else "missing"
+    in_base = _status_in_words(base)
+    in_head = _status_in_words(head)
+    both = f"{in_head} in the head, {in_base} in the base"
+    if in_head == in_base:
+        both = f"{in_head} on both sides"
+    if head and now == "disagrees":
         if before == "disagrees":
             return Standing(key, "absent", f"disagrees on both sides: {head.reason}")
-        return Standing(
-            key,
-            "disagrees",
-            f"disagrees with the reference, {_told(base)} in the base: {head.reason}",
-        )
+        reason = f"disagrees with the reference, {in_base} in the base: {head.reason}"
+        return Standing(key, "disagrees", reason)
+    if before in ABSENT and now in ABSENT:
+        return Standing(key, "absent", both)
     if now != "ok":
-        return Standing(key, "absent" if before in ABSENT and now in ABSENT else "lost", both)
+        return Standing(key, "lost" if head else "missing", both)
     # an environment of base that lacks what head's has would hide a regression
-    if base is None or before in ("unsupported", "disagrees"):
+    if before in ("missing", "unsupported", "disagrees"):
         return Standing(key, "new", both)
     if before != "ok":
         return Standing(key, "unmeasured", both)
+    assert base
+    assert head
     if base.error is None or head.error is None:
         return None
-    if head.error > 10 * base.error and head.error > TOLERANCES[dtype] / 10:
+    if head.error > 10 * base.error and head.error > TOLERANCES[str(head.dtype)] / 10:
         grew = f"error of {head.error_tensor} grew from {base.error:.0e} to {head.error:.0e}"
         return Standing(key, "inaccurate", grew)
     return None
 
 
-def _told(admission: Record | None) -> str:
-    """Return an admission's status in words, with its reason."""
+def _status_in_words(admission: Record | None) -> str:
+    """Return an admission's status, with its reason."""
     if admission is None:
         return "missing"
-    return admission.status + (f" ({admission.reason})" if admission.status != "ok" else "")
+    if admission.status == "ok":
+        return "ok"
+    return f"{admission.status} ({admission.reason})"
 
 
 def standing_after(key: GateKey, base: ArmFailed | None, head: ArmFailed | None) -> Standing | None:
     """Return the Standing of a benchmark that failed while it was measured; None where it did not fail."""
-    if head is not None:
-        kind = "disagrees" if head.status == "disagrees" and base is None else "lost"
-        return Standing(
-            key, kind, f"{head.status} in the head while it was measured: {head.reason}"
-        )
-    if base is not None:
-        return Standing(
-            key, "unmeasured", f"{base.status} in the base while it was measured: {base.reason}"
-        )
+    if head:
+        kind = "disagrees" if head.status == "disagrees" and not base else "lost"
+        reason = f"{head.status} in the head while it was measured: {head.reason}"
+        return Standing(key, kind, reason)
+    if base:
+        reason = f"{base.status} in the base while it was measured: {base.reason}"
+        return Standing(key, "unmeasured", reason)
     return None
 
 
-def alike(names: Iterable[str], benchmarks: Sequence[str], margin: float) -> Result:
+def alike(names: Iterable[str], benchmarks: Iterable[str], margin: float) -> Result:
     """Return the Result where both sides have the same implementations: nothing can differ, so nothing is measured."""
-    keys = [GateKey(f"{name} {benchmark}") for name in names for benchmark in benchmarks]
-    return Result(
-        margin,
-        standings=[Standing(key, "alike", "the same files in base and head") for key in keys],
-    )
+    result = Result(margin)
+    for name, benchmark in itertools.product(names, benchmarks):
+        key = GateKey(f"{name} {benchmark}")
+        result.standings.append(Standing(key, "alike", "the same files in base and head"))
+    return result
 
 
 def measure_and_decide(
@@ -248,45 +265,37 @@ def measure_and_decide(
     session.admit()
     session.close()  # the workers of every replicate are fresh
     pairs = itertools.product(session.names, session.benchmarks)
-    keys = {GateKey(f"{name} {benchmark.id}"): (name, benchmark) for name, benchmark in pairs}
-    unsettled = {key for key, (name, benchmark) in keys.items() if session.ok(name, benchmark.id)}
+    keys = [GateKey(f"{name} {benchmark.id}") for name, benchmark in pairs]
+    unsettled = {key for key in keys if session.ok(key.implementation, key.benchmark)}
     sampling = Sampling(max(1, len(unsettled)) * gates, replicates)
     measured: list[LogRatios] = []
     for replicate in range(replicates):
-        if not unsettled and replicate:
+        if replicate and not unsettled:
             break
         wanted: dict[str, list[Benchmark]] = {}
-        for key, (name, benchmark) in keys.items():
-            if (
-                key in unsettled or not replicate
-            ):  # the first one has the rows of those that were refused, too
-                wanted.setdefault(name, []).append(benchmark)
-        first = replicate < decision.FEWEST
-        stage, of_all = (
-            (Stage.COMPARING, decision.FEWEST) if first else (Stage.MEASURING, replicates)
-        )
-        result.records += session.replicate(
-            replicate, blocks, wanted, stage=stage, of_all=min(of_all, replicates)
-        )
+        for key in keys:
+            # the first replicate has the rows of what was refused, too
+            if key in unsettled or replicate == 0:
+                wanted.setdefault(key.implementation, []).append(Benchmark.parse(key.benchmark))
+        stage = Stage.MEASURING
+        of_all = replicates
+        if replicate < decision.FEWEST:
+            stage = Stage.COMPARING
+            of_all = min(decision.FEWEST, replicates)
+        result.records += session.replicate(replicate, blocks, wanted, stage=stage, of_all=of_all)
         # a benchmark that failed while it was measured has no verdict, whatever was measured before
         whole = [row for row in result.records if session.ok(row.implementation, row.benchmark)]
         measured = log_ratios.of_records(whole, rules)
         unsettled = sampling.unsettled(measured)
-    result.standings = _standings(session, keys)
+    for key in keys:
+        base = "base", key.implementation, key.benchmark
+        head = "head", key.implementation, key.benchmark
+        admissions = session.admissions
+        standing = standing_of(key, admissions.get(base), admissions.get(head))
+        if not standing:
+            standing = standing_after(key, session.failures.get(base), session.failures.get(head))
+        if standing:
+            result.standings.append(standing)
     result.findings = decision.verdicts(measured, sampling)
     withdraw(result.records)
     return result
-
-
-def _standings(session: Session, keys: Mapping[GateKey, tuple[str, Benchmark]]) -> list[Standing]:
-    """Return the Standing of each benchmark that has one."""
-    standings = []
-    for key, (name, benchmark) in keys.items():
-        base, head = ((side.label, name, benchmark.id) for side in session.sides)
-        admitted = session.admissions.get(base), session.admissions.get(head)
-        standing = standing_of(key, *admitted, benchmark.problem.dtype)
-        standing = standing or standing_after(
-            key, session.failures.get(base), session.failures.get(head)
-        )
-        standings += [standing] if standing else []
-    return standings

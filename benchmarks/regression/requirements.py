@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import tomllib
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
@@ -59,11 +60,11 @@ def names_of(requirements: Sequence[str]) -> set[str]:
 @functools.cache
 def freeze(python: str) -> dict[str, str]:
     """Return what an environment holds: versions by canonical name, without their local part (`+cpu`)."""
-    output = environments.run_pip(
-        [python, "-I", "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"]
-    )
-    pairs = (line.partition("==")[::2] for line in output.splitlines() if "==" in line)
-    return {canonicalize_name(name): version.partition("+")[0] for name, version in pairs}
+    command = [python, "-I", "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
+    versions: dict[str, str] = {}
+    for package in json.loads(environments.run_pip(command)):
+        versions[canonicalize_name(package["name"])] = package["version"].partition("+")[0]
+    return versions
 
 
 def apart(before: Sequence[str], now: Sequence[str], purpose: str = "a regression") -> Pair:
@@ -75,19 +76,19 @@ def apart(before: Sequence[str], now: Sequence[str], purpose: str = "a regressio
         Base's Python, head's Python, and the distributions that differ.
     """
     head = environments.build(now, purpose=purpose)
-    held = freeze(head)
+    in_head = freeze(head)
     moved = names_of([*{*before} ^ {*now}])
-    kept = [f"{name}=={version}" for name, version in held.items() if name not in moved]
+    held = [f"{name}=={version}" for name, version in in_head.items() if name not in moved]
     try:
-        base = environments.build(before, kept, purpose)
+        base = environments.build(before, held, purpose)
     except environments.NotBuilt as error:
         hint = "all other packages are held at head's versions; name those that must move"
         raise environments.NotBuilt(f"{error} ({hint})") from None
-    old = freeze(base)
-    versions = {
-        name: (old.get(name, "none"), held.get(name, "none")) for name in sorted({*old, *held})
-    }
-    return base, head, {name: pair for name, pair in versions.items() if pair[0] != pair[1]}
+    in_base = freeze(base)
+    differ = {}
+    for name in sorted(dict(in_base.items() ^ in_head.items())):
+        differ[name] = in_base.get(name, "none"), in_head.get(name, "none")
+    return base, head, differ
 
 
 def pair(

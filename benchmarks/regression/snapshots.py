@@ -14,16 +14,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.processes import CommandFailed, run
 from impls.core import contract
 from impls.core.environments import cache
 from impls.core.files import digest, temporary_folder
+from impls.core.processes import CommandFailed, run
 
 SKIPPED = ("__pycache__", ".git")
-IMPLS, CONTRACT = "impls", ("core", "api.py")
+IMPLS = "impls"
+CONTRACT = ("core", "api.py")
 """What of impls/ is in no snapshot: the contract of the working tree checks and times both sides."""
 SUBMODULE = "160000 "
 """The mode of a submodule in git's index."""
+OTHERS = ("--others", "--exclude-standard")
+"""How `git ls-files` lists what is not tracked, without what it ignores."""
 KEPT_SECONDS = 7 * 24 * 3600
 """A snapshot that was not asked for in a week is removed: it may be of a large repository."""
 
@@ -46,24 +49,22 @@ def content_of(folder: Path, tree: Path) -> dict[str, bytes]:
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.is_symlink():
-            to = path.readlink()
+            target = path.readlink()
             end = Path(os.path.realpath(path))
-            source = os.path.realpath(folder / name.partition("/")[0])
-            leaves = (
-                end.is_relative_to(os.path.realpath(tree))
-                if to.is_absolute()
-                else not end.is_relative_to(source)
-            )
+            if target.is_absolute():
+                leaves = end.is_relative_to(os.path.realpath(tree))
+            else:
+                leaves = not end.is_relative_to(os.path.realpath(folder / Path(name).parts[0]))
             if leaves:  # who sees it change?
-                raise Incomplete(f"{name} is a link that leads out of its folder: {to}")
-            content[name] = b"-> " + os.fsencode(to)
-        elif (
-            path.is_file() and path.suffix != ".md" and not {*path.parts} & {*SKIPPED}
-        ):  # which changes no LSTM
+                raise Incomplete(f"{name} is a link that leads out of its folder: {target}")
+            content[name] = b"-> " + os.fsencode(target)
+            continue
+        changes_no_lstm = path.suffix == ".md" or not {*SKIPPED}.isdisjoint(path.parts)
+        if path.is_file() and not changes_no_lstm:
             with path.open("rb") as file:
-                content[name] = hashlib.file_digest(file, "sha256").digest() + b"x" * bool(
-                    path.stat().st_mode & 0o100
-                )
+                content[name] = hashlib.file_digest(file, "sha256").digest()
+            if path.stat().st_mode & 0o100:
+                content[name] += b"x"
     return content
 
 
@@ -111,24 +112,21 @@ WHOLE = (
 
 def git(folder: Path, *arguments: str, **variables: str) -> str:
     """Run git in a folder, with more environment variables, and return its output; Unusable has its error."""
+    environment = {**os.environ, "LC_ALL": "C", **variables}
     try:
-        return run(
-            ["git", "-C", str(folder), *arguments], env={**os.environ, "LC_ALL": "C", **variables}
-        )
+        return run(["git", "-C", str(folder), *arguments], env=environment)
     except CommandFailed as error:
         raise Unusable(str(error)) from None
 
 
 def resolve(folder: Path, revision: str) -> str:
     """Return the commit of a revision in a folder's repository."""
+    commit = f"{revision}^{{commit}}"
     try:
-        return git(
-            folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}"
-        ).strip()
+        return git(folder, "rev-parse", "--verify", "--end-of-options", commit).strip()
     except Unusable as error:
-        raise Unusable(
-            f"{revision} names no commit of the repository that {folder} is in ({error})"
-        ) from None
+        where = f"the repository that {folder} is in"
+        raise Unusable(f"{revision} names no commit of {where} ({error})") from None
 
 
 def top(folder: Path) -> Path:
@@ -141,63 +139,62 @@ def place_of(path: Path) -> tuple[Path, Path]:
 
     A link on the way that the repository holds is not followed: on the other side it may lead elsewhere.
     """
-    there = next(folder for folder in path.parents if folder.is_dir())
     for folder in path.parents:
-        if (folder / ".git").exists() and _holds(folder, path.relative_to(folder)):
-            return folder, path.relative_to(folder)
-    whole = top(there)
-    return whole, Path(os.path.realpath(path)).relative_to(whole)
+        if (folder / ".git").exists():
+            name = path.relative_to(folder)
+            links = [parent for parent in name.parents if (folder / parent).is_symlink()]
+            if all(_listed(folder, "--cached", "--others", "--", str(link)) for link in links):
+                return folder, name
+    existing = next(folder for folder in path.parents if folder.is_dir())
+    repository = top(existing)
+    return repository, Path(os.path.realpath(path)).relative_to(repository)
 
 
-def _holds(folder: Path, name: Path) -> bool:
-    """Whether each link on the way from a repository's top folder to a file is the repository's own."""
-    links = [parent for parent in name.parents if (folder / parent).is_symlink()]
-    return all(
-        git(folder, "ls-files", "-z", "--cached", "--others", "--", str(link)) for link in links
-    )
-
-
-def check_absent(whole: Path, revision: str, name: Path) -> None:
+def check_absent(repository: Path, revision: str, name: Path) -> None:
     """Check that a revision has no such file, where its snapshot has none.
 
     Raises:
         Incomplete: it has one.
     """
     try:
-        git(whole, "cat-file", "-e", f"{revision}:{name}")
+        git(repository, "cat-file", "-e", f"{revision}:{name}")
     except Unusable:
         return
     raise Incomplete(f"{revision} has {name}, and git has not written it to the snapshot")
 
 
-def ignored(whole: Path) -> list[str]:
+def _listed(folder: Path, *options: str) -> list[str]:
+    """Return the paths that `git ls-files` lists, from a folder on."""
+    return git(folder, "ls-files", "-z", *options).split("\0")[:-1]
+
+
+def ignored(repository: Path) -> list[str]:
     """Return what git ignores in a repository, by its path there: files, and folders with a / of which it ignores all.
 
     Bytecode is left out: Python makes it anew.
     """
-    listed = git(
-        whole, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"
-    ).split("\0")
-    return [
-        name for name in listed if name and "__pycache__" not in name and not name.endswith(".pyc")
-    ]
+    names = _listed(repository, *OTHERS, "--ignored", "--directory")
+    return [name for name in names if "__pycache__" not in name and not name.endswith(".pyc")]
 
 
-def missing(whole: Path) -> tuple[str, ...]:
+def missing(repository: Path) -> tuple[str, ...]:
     """Return what of a repository's files is in no snapshot: what git ignores, and repositories in it, with a /."""
-    nested = git(whole, "ls-files", "-z", "--others", "--exclude-standard").split("\0")
-    tracked = git(whole, "ls-files", "-sz").split("\0")
-    submodules = [f"{line.partition(chr(9))[2]}/" for line in tracked if line.startswith(SUBMODULE)]
-    return (*ignored(whole), *submodules, *(name for name in nested if name.endswith("/")))
+    names = ignored(repository)
+    for line in _listed(repository, "--stage"):
+        if line.startswith(SUBMODULE):
+            names.append(line.partition("\t")[2] + "/")
+    names += [name for name in _listed(repository, *OTHERS) if name.endswith("/")]
+    return tuple(names)
 
 
-def ignored_beside(whole: Path, name: Path) -> list[str]:
+def ignored_beside(repository: Path, name: Path) -> list[str]:
     """Return the names of the files and packages in the folder of a file that git ignores, but for hidden ones."""
     names = []
-    for each in map(Path, ignored(whole)):
-        beside = each.parent == name.parent and not each.name.startswith(".")
-        if beside and ((whole / each).is_file() or (whole / each / "__init__.py").exists()):
-            names.append(each.name)
+    for ignored_name in ignored(repository):
+        path = repository / ignored_name
+        beside = path.parent == repository / name.parent and not path.name.startswith(".")
+        if beside and (path.is_file() or (path / "__init__.py").exists()):
+            names.append(path.name)
     return names
 
 
@@ -208,18 +205,20 @@ def of_revision(folder: Path, revision: str, name: str) -> Path:
         tree = git(folder, "rev-parse", "--verify", f"{commit}:./").strip()
     except Unusable:
         raise Unusable(f"{revision} has no {folder.name}/") from None
-    whole = top(folder)
+
+    repository = top(folder)
 
     def check_out(target: Path) -> None:
-        index = {"GIT_INDEX_FILE": str(target.with_name("index"))}
-        git(whole, *WHOLE, "read-tree", f"--prefix={name}/", tree, **index)
+        def run_git(*words: str) -> str:
+            index = str(target.with_name("index"))
+            return git(repository, *WHOLE, *words, GIT_INDEX_FILE=index)
+
+        run_git("read-tree", f"--prefix={name}/", tree)
         if name == IMPLS:
-            without = [f"{name}/{path}" for path in CONTRACT]
-            git(
-                whole, *WHOLE, "rm", "-rqf", "--cached", "--ignore-unmatch", "--", *without, **index
-            )
-        git(whole, *WHOLE, "checkout-index", "--all", f"--prefix={target}/", **index)
-        for line in git(whole, *WHOLE, "ls-files", "-sz", **index).split("\0"):
+            paths = [f"{name}/{path}" for path in CONTRACT]
+            run_git("rm", "-rqf", "--cached", "--ignore-unmatch", "--", *paths)
+        run_git("checkout-index", "--all", f"--prefix={target}/")
+        for line in run_git("ls-files", "-z", "--stage").split("\0"):
             if line.startswith(SUBMODULE):
                 _mark(target / line.partition("\t")[2], line.split()[1])
 
@@ -234,29 +233,26 @@ def of_working_tree(folder: Path, name: str) -> Path:
     own = Path(os.path.realpath(cache()))
     real = Path(os.path.realpath(folder))
     try:
-        listed = git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split(
-            "\0"
-        )
-        files = [
-            Path(line) for line in listed if line and not line.endswith("/")
-        ]  # a repository of its own
+        names = _listed(folder, "--cached", *OTHERS)
+        paths = [Path(name) for name in names if not name.endswith("/")]  # a repository of its own
     except Unusable:  # in no repository
-        files = [path.relative_to(folder) for path in folder.rglob("*")]
+        paths = [path.relative_to(folder) for path in folder.rglob("*")]
 
     def copy(target: Path) -> None:
-        for path in files:
-            left_out = {*path.parts} & {*SKIPPED} or (name == IMPLS and path.parts[0] in CONTRACT)
-            left_out = left_out or (real / path).is_relative_to(own)
-            if left_out or any(
-                (folder / parent).is_symlink() for parent in path.parents[:-1]
-            ):  # a folder until now
+        for path in paths:
+            of_contract = name == IMPLS and path.parts[0] in CONTRACT
+            of_cache = (real / path).is_relative_to(own)
+            if of_contract or of_cache or not {*SKIPPED}.isdisjoint(path.parts):
                 continue
-            if (folder / path).is_file() or (folder / path).is_symlink():
+            if any((folder / parent).is_symlink() for parent in path.parents[:-1]):
+                continue  # it was a folder until now
+            source = folder / path
+            if source.is_file() or source.is_symlink():
                 (target / name / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(folder / path, target / name / path, follow_symlinks=False)
-            elif (folder / path / ".git").exists():
-                whole = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
-                _mark(target / name / path, git(folder / path, *whole).strip())
+                shutil.copy(source, target / name / path, follow_symlinks=False)
+            elif (source / ".git").exists():
+                version = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+                _mark(target / name / path, git(source, *version).strip())
 
     return _snapshot(copy, folder)
 
@@ -267,9 +263,9 @@ def check_contract(folder: Path, revision: str) -> None:
         source = git(folder, "show", f"{revision}:./core/contract.py")
     except Unusable:
         source = ""
-    found = re.search(r"^CONTRACT = (\d+)", source, re.MULTILINE)
-    if found is None or int(found[1]) != contract.CONTRACT:
-        has = f"has contract {int(found[1])}" if found else "has no contract with a number"
+    number = re.search(r"^CONTRACT = (\d+)", source, re.MULTILINE)
+    if number is None or int(number[1]) != contract.CONTRACT:
+        has = f"has contract {number[1]}" if number else "has no contract with a number"
         raise Unusable(
             f"{revision}'s impls/ {has}; this tree's benchmarks/ needs contract {contract.CONTRACT}"
         )

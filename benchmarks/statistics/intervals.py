@@ -63,7 +63,7 @@ def first_means(
 
 
 def first_medians(values: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Return the median of the first n values of each group, at least one; the shapes are those of first_means."""
+    """Return the median of the first n values of each group, at least one; the shapes are as in first_means."""
     medians = np.zeros(n.shape)
     for size in np.unique(n).tolist():
         alike = n == size
@@ -91,7 +91,7 @@ def t_interval(groups: Means) -> tuple[np.ndarray, np.ndarray]:
 def p_values(groups: Means, sign: int = 0) -> np.ndarray:
     """Return the chance of a mean at least this far from 0 if the true mean is 0; 1 without degrees of freedom.
 
-    Sign 1 counts only means above 0, −1 only those below, 0 both.
+    Sign 1 counts only means above 0, −1 only means below, 0 both.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(groups.mean == 0, 0.0, groups.mean / groups.error)

@@ -1,4 +1,4 @@
-"""Does a ratio hold on all nodes? Its means on each node are combined with random effects, and nodes that differ found.
+"""Does a ratio hold on all nodes? Its means on each node are combined with random effects, and nodes are compared.
 
 A node has a value for each replicate: the log of a ratio of times. statsmodels combines the nodes' means; the variance
 between nodes is that of Paule and Mandel (1982), the interval that of Hartung and Knapp (2001). The variance within a
@@ -47,9 +47,10 @@ def combined(nodes: Sequence[np.ndarray]) -> Combined:
     if len(nodes) == 1:
         return Combined(float(means[0]), -np.inf, np.inf, 0.0, 1.0)
     within = np.average(variances, weights=counts - 1)
-    found = combine_effects(means, within / counts, method_re="iterated", use_t=True)
-    mean, spread = float(found.mean_effect_re), float(np.sqrt(max(0.0, found.tau2)))
-    half = float(special.stdtrit(len(nodes) - 1, 0.5 + LEVEL / 2) * found.sd_eff_w_re_hksj)
+    effects = combine_effects(means, within / counts, method_re="iterated", use_t=True)
+    mean = float(effects.mean_effect_re)
+    spread = float(np.sqrt(max(0.0, effects.tau2)))
+    half = float(special.stdtrit(len(nodes) - 1, 0.5 + LEVEL / 2) * effects.sd_eff_w_re_hksj)
     return Combined(mean, mean - half, mean + half, spread, differ(nodes))
 
 
@@ -65,6 +66,6 @@ def differ(groups: Sequence[np.ndarray]) -> float:
 
 def _of(nodes: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the mean, the variance and the number of values of each node; no variance is below a rounding error."""
-    means = np.array([np.mean(node) for node in nodes], float)
-    variances = np.array([np.var(node, ddof=1) for node in nodes], float)
-    return means, np.maximum(variances, 1e-18), np.array([len(node) for node in nodes], float)
+    rows = [(np.mean(node), np.var(node, ddof=1), len(node)) for node in nodes]
+    means, variances, counts = np.array(rows, float).T
+    return means, np.maximum(variances, 1e-18), counts

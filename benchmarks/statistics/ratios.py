@@ -40,13 +40,11 @@ def log_ratios(logs: BlockLogs, over: np.ndarray, under: np.ndarray) -> np.ndarr
     `over` and `under` have the rows in the numerators and the denominators, shape (pairs,), as has the result. It is
     NaN where the rows have no block in common.
     """
-    none = np.full((1, logs.log.shape[1]), np.nan)  # of a row that has no turn
-    first, second = (
-        np.vstack([logs.log, none])[
-            np.where(np.isin(of, logs.row), np.searchsorted(logs.row, of), len(logs.row))
-        ]
-        for of in (over, under)
-    )
+    # the last row is that of rows which have no turn
+    table = np.vstack([logs.log, np.full((1, logs.log.shape[1]), np.nan)])
+    place = {row: number for number, row in enumerate(logs.row.tolist())}
+    first = table[[place.get(row, -1) for row in over.tolist()]]
+    second = table[[place.get(row, -1) for row in under.tolist()]]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of pairs without a block in common
         return np.asarray(np.nanmedian(first - second, axis=1))

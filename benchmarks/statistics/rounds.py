@@ -14,12 +14,12 @@ import numpy as np
 from benchmarks.statistics.intervals import Means
 
 
-def of_several(rounds: Means) -> Means:
-    """Return means whose values are those of rounds, with the error of the difference to one more round."""
+def mean_of_rounds(rounds: Means) -> Means:
+    """Return means whose values are rounds, with the error of the difference to one more round."""
     return replace(rounds, sd=rounds.sd * np.sqrt(rounds.n + 1))
 
 
-def of_one(replicates: Means, lasting: float) -> Means:
+def mean_of_replicates(replicates: Means, lasting: float) -> Means:
     """Return means whose values are the replicates of one round, with what lasts for a round added to their error.
 
     `lasting` is its standard deviation, on the scale of the values.

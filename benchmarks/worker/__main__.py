@@ -16,9 +16,9 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.processes import die_with_parent
-from benchmarks.worker import profiles, protocol, requests  # noqa: F401 - they define requests
+from benchmarks.worker import evaluation, profiles, protocol, requests  # noqa: F401 - they define requests
 from benchmarks.worker.worker import Worker
+from impls.core.processes import die_with_parent
 
 PR_SET_CHILD_SUBREAPER = 36
 

@@ -9,7 +9,7 @@ import shlex
 import signal
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import click
     from _typeshed import ReadableBuffer
 
+HELP = {"help_option_names": ["-h", "--help"]}
+"""The settings of a click group whose commands have -h too."""
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C has ended."""
@@ -47,11 +49,11 @@ def open_streams() -> None:
 
     A standard stream that is closed is opened on /dev/null. Otherwise the next file to be opened would take its place.
     """
-    for number in (0, 1, 2):
-        try:
-            os.fstat(number)
-        except OSError:  # closed; it is the lowest that is free, so it is the one that is opened
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    number = os.open(os.devnull, os.O_RDWR)  # the lowest that is free
+    while number < 3:
+        os.set_inheritable(number, True)
+        number = os.open(os.devnull, os.O_RDWR)
+    os.close(number)
     if sys.stdout is sys.__stdout__:  # not again, and not in a test
         sys.stdout = _stream(1, sys.stdout)
     if sys.stderr is sys.__stderr__:
@@ -90,13 +92,13 @@ def starting() -> Iterator[None]:
 
 def describe(error: BaseException) -> str:
     """Return what an error says, with the name of the file that it is about."""
-    if isinstance(error, OSError) and error.strerror:
-        return (
-            f"{os.fsdecode(error.filename)}: {error.strerror}"
-            if error.filename is not None
-            else error.strerror
-        )
-    return "there is not enough memory" if isinstance(error, MemoryError) else str(error)
+    if isinstance(error, MemoryError):
+        return "there is not enough memory"
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    if error.filename is None:
+        return error.strerror
+    return f"{os.fsdecode(error.filename)}: {error.strerror}"
 
 
 def near(path: str | os.PathLike[str]) -> str:
@@ -111,32 +113,34 @@ def again(module: str, *words: object) -> str:
 
 def examples(*commands: str, more: str = "") -> str:
     """Return the end of a command's help."""
-    return "\n".join(
-        [
-            "\b",
-            "Examples:",
-            *(f"  python -m {each}" for each in commands),
-            *([more] if more else []),
-        ]
-    )
+    lines = "".join(f"  python -m {command}\n" for command in commands)
+    return f"\b\nExamples:\n{lines}{more}"
 
 
-def show_version(context: click.Context, _: click.Parameter, chosen: bool) -> None:
-    """Show the version and end, where --version is given."""
-    if chosen:
-        say(tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["version"])
-        context.exit()
+def version_option(command: Callable[..., int | None]) -> Callable[..., int | None]:
+    """Give a command the option --version."""
+    import click
+
+    def show(context: click.Context, _: click.Parameter, chosen: bool) -> None:
+        if chosen:
+            say(tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["version"])
+            context.exit()
+
+    return click.option(
+        "--version", is_flag=True, is_eager=True, expose_value=False, callback=show
+    )(command)
+
+
+def heed_signals() -> None:
+    """Let SIGTERM and a closing terminal end the command as Ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, signal.default_int_handler)
 
 
 def say(text: str, *, err: bool = False) -> None:
     """Print text on one line of standard output or standard error, with nothing in it that acts on a terminal."""
     print(one_line(text), file=sys.stderr if err else sys.stdout, flush=True)
-
-
-def fail(message: str) -> NoReturn:
-    """Print an error on one line and exit with 2."""
-    say(f"error: {message}", err=True)
-    sys.exit(2)
 
 
 def run(command: click.Command) -> NoReturn:
@@ -146,18 +150,18 @@ def run(command: click.Command) -> NoReturn:
     """
     import click
 
+    code = 2
     try:
         code = command.main(standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message(), file=sys.stderr)
-        sys.exit(2)
     except click.ClickException as error:
-        fail(error.format_message())
+        say(f"error: {error.format_message()}", err=True)
     except (OSError, MemoryError) as error:
-        fail(describe(error))
+        say(f"error: {describe(error)}", err=True)
     except (click.Abort, KeyboardInterrupt):
-        print("interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        say("interrupted", err=True)
+        code = INTERRUPTED
     finally:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, _end)  # while Python ends

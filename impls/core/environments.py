@@ -14,16 +14,18 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TextIO
 
 import msgspec
 
-from impls.core import child_process, command_line
+from impls.core import command_line
+from impls.core.processes import run_guarded
 from impls.core.registry import Implementation
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,7 +106,8 @@ def build(
                 fcntl.flock(lock, fcntl.LOCK_EX)
         if not _usable(folder):
             shutil.rmtree(folder, ignore_errors=True)
-            start, environment = time.monotonic(), Environment(purpose, tuple(sorted(requirements)))
+            start = time.monotonic()
+            environment = Environment(purpose, tuple(sorted(requirements)))
             what = f"an environment for {purpose} ({', '.join(environment.requirements)})"
             command_line.say(
                 f"installing {what}; this takes a minute or two and prints nothing", err=True
@@ -145,16 +148,16 @@ def _parent() -> Path:
 
 
 def _install(folder: Path, requirements: Sequence[str], constraints: Sequence[str]) -> None:
-    limits, temporary = folder / "constraints.txt", folder / "tmp"
-    temporary.mkdir(
-        parents=True
-    )  # for venv and pip, so that a killed build leaves nothing elsewhere
-    run_pip([sys.executable, "-m", "venv", str(folder)], TMPDIR=str(temporary))
+    limits = folder / "constraints.txt"
+    # for venv and pip, so that a killed build leaves nothing elsewhere
+    temporary = folder / "tmp"
+    temporary.mkdir(parents=True)
+    run_pip([sys.executable, "-m", "venv", folder], TMPDIR=str(temporary))
     limits.write_text("".join(f"{line}\n" for line in constraints))
     # -I: what PYTHONPATH leads to must not count as installed
-    pip = [str(folder / "bin" / "python"), "-I", "-m", "pip", "install", "--progress-bar=off"]
-    pip += ["--disable-pip-version-check"]
-    run_pip([*pip, "--retries", "2", "-c", str(limits), *requirements], TMPDIR=str(temporary))
+    pip = (str(folder / "bin" / "python"), "-I", "-m", "pip", "install")
+    quiet = ("--progress-bar=off", "--disable-pip-version-check", "--retries=2")
+    run_pip([*pip, *quiet, "-c", limits, *requirements], TMPDIR=str(temporary))
     shutil.rmtree(temporary, ignore_errors=True)
 
 
@@ -164,23 +167,32 @@ def run_pip(command: Sequence[str | Path], **variables: str) -> str:
     Raises:
         NotBuilt: with the first error that pip prints, and the requirements that it says are in conflict.
     """
-    done = child_process.run(command, variables)
+    done = run_guarded(command, variables)
     if done.returncode:
-        lines = done.stderr.splitlines()
-        errors = [
-            line
-            for line in lines
-            if line.startswith("ERROR:") and "Ignored the following" not in line
-        ]
-        errors = errors or lines or [f"exit code {done.returncode}"]
-        network = " (is there a network?)" if "(from versions: none)" in errors[0] else ""
-        cause = re.search(r"The conflict is caused by:\n(.*?)(\n\n|$)", done.stdout, re.DOTALL)
-        because = f" ({'; '.join(map(str.strip, cause[1].splitlines()))})" if cause else network
-        error = re.sub(
-            r" \(from versions: (?!none).*\)", "", errors[0].removeprefix("ERROR: ")
-        )  # a long list
-        raise NotBuilt(f"pip could not build an environment: {error}{because}")
+        raise NotBuilt(f"pip could not build an environment: {_reason(done)}")
     return done.stdout
+
+
+def _reason(failed: subprocess.CompletedProcess[str]) -> str:
+    lines = failed.stderr.splitlines() or [f"exit code {failed.returncode}"]
+    errors = [line for line in lines if re.match("ERROR: (?!Ignored the following)", line)]
+    error = (errors or lines)[0].removeprefix("ERROR: ")
+    if "(from versions: none)" in error:
+        return f"{error} (is there a network?)"
+    error = re.sub(r" \(from versions: .*\)", "", error)  # a long list
+    conflict = re.search(r"The conflict is caused by:\n(.*?)(\n\n|$)", failed.stdout, re.DOTALL)
+    if conflict:
+        error += f" ({'; '.join(map(str.strip, conflict[1].splitlines()))})"
+    return error
+
+
+@contextlib.contextmanager
+def _unused(folder: Path) -> Iterator[None]:
+    """Lock an environment, so that no process can use it; BlockingIOError where one does."""
+    # the lock file stays: another process may be waiting for it
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
 
 
 def sweep() -> None:
@@ -188,11 +200,7 @@ def sweep() -> None:
     for path in _parent().glob("*.lock"):
         folder = path.with_suffix("")
         if folder.exists() and not (folder / "finished").exists():
-            with (
-                contextlib.suppress(OSError),
-                path.open("w") as lock,
-            ):  # such as a cache that can only be read
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with contextlib.suppress(OSError), _unused(folder):  # such as a read-only cache
                 if not (folder / "finished").exists():  # another process may have ended meanwhile
                     shutil.rmtree(folder, ignore_errors=True)
 
@@ -200,11 +208,11 @@ def sweep() -> None:
 def environments() -> list[Environment]:
     """Return every finished environment in the cache. Half-built ones are removed first."""
     sweep()
-    kept = [(path.parent.name, path.read_bytes()) for path in sorted(_parent().glob("*/finished"))]
-    return [
-        msgspec.structs.replace(msgspec.json.decode(text, type=Environment), id=name)
-        for name, text in kept
-    ]
+    finished = []
+    for path in sorted(_parent().glob("*/finished")):
+        environment = msgspec.json.decode(path.read_bytes(), type=Environment)
+        finished.append(msgspec.structs.replace(environment, id=path.parent.name))
+    return finished
 
 
 def size(environment: Environment) -> int:
@@ -223,16 +231,13 @@ def remove(environment: Environment) -> None:
         ValueError: where a process uses it.
     """
     folder = _parent() / environment.id
-    # the lock file stays: another process may be waiting for it
-    with folder.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"{environment.id} is in use") from None
-        (folder / "finished").unlink(
-            missing_ok=True
-        )  # first: half an environment must never be used
-        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with _unused(folder):
+            # first: half an environment must never be used
+            (folder / "finished").unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+    except BlockingIOError:
+        raise ValueError(f"{environment.id} is in use") from None
 
 
 def version(distribution: str) -> str | None:

@@ -62,7 +62,10 @@ def read() -> list[Claim]:
     return msgspec.convert(content["claims"], list[Claim])
 
 
-def check(published: Published) -> Iterator[tuple[str, list[str]]]:
+Checked = tuple[str, list[str]]
+
+
+def check(published: Published) -> Iterator[Checked]:
     """Yield each sentence after its text, with why it does not hold: nothing where it does."""
     figures = pd.concat([published.figures, pools.figures()], ignore_index=True)
     for claim in read():

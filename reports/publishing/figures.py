@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmarks import ROOT
 from benchmarks.words import duration, span, time_with_interval
-from reports import code_age, frames, machines, tables
+from reports import code_age, frames, machines, selection, tables
 from reports.machines import Machine
 from reports.parts import cliffs, releases
 from reports.publishing import cells
@@ -26,26 +26,19 @@ DEFAULTS = {"mode": STEP, "implementation": frames.USUAL_BASELINE}
 """What a row of TABLES may leave out."""
 
 
+RowsOf = Callable[[Machine], pd.DataFrame]
+
+
 @functools.cache  # three columns are of these
 def _sequences(machine: Machine) -> pd.DataFrame:
     """Return the rows that are compared with the baseline; no releases."""
-    rows = machines.together(machine.runs)
+    rows = selection.sequences(machine.runs)
     return rows[rows["ratio"].notna() & rows["implementation"].isin(code_age.digests())]
-
-
-def _of_runs(rows_of_report: Callable[[Report], pd.DataFrame], machine: Machine) -> pd.DataFrame:
-    """Return the rows of all runs of a machine, those of today's code first."""
-    every = []
-    for report in machine.runs:
-        day = frames.began(report.run.run_id)
-        every.append(rows_of_report(report).assign(day=day))
-    return pd.concat(every, ignore_index=True).sort_values("older", kind="stable")
 
 
 def _whole_steps(report: Report) -> pd.DataFrame:
     """Return the rows of training steps with a loss and an optimizer."""
-    rows = report.summary.query("workload == 'train' and status == 'ok'")
-    return rows.assign(older=~code_age.is_today(rows))
+    return report.rows.query("workload == 'train' and status == 'ok'")
 
 
 def _keras_on_torch(report: Report) -> pd.DataFrame:
@@ -54,10 +47,14 @@ def _keras_on_torch(report: Report) -> pd.DataFrame:
     return pair_ratios(report, rows.assign(other="keras_tensorflow"), "other")
 
 
-WHOLE_STEPS = functools.partial(_of_runs, _whole_steps)
-OPTIONS = functools.partial(_of_runs, cliffs.costs)
-RELEASES = functools.partial(_of_runs, functools.partial(releases.compared, base="first"))
-KERAS = functools.partial(_of_runs, _keras_on_torch)
+def _of_runs(rows_of_report: Callable[[Report], pd.DataFrame]) -> RowsOf:
+    return lambda machine: selection.one_each(machine.runs, rows_of_report)
+
+
+WHOLE_STEPS = _of_runs(_whole_steps)
+OPTIONS = _of_runs(cliffs.costs)
+RELEASES = _of_runs(functools.partial(releases.compared, base="first"))
+KERAS = _of_runs(_keras_on_torch)
 
 
 def _time(row: Any) -> str:
@@ -71,7 +68,7 @@ def _first_call(row: Any) -> str:
 class Column(NamedTuple):
     """Where a figure is: in which rows and under which name; how a table shows it; its verdict or operator."""
 
-    rows: Callable[[Machine], pd.DataFrame]
+    rows: RowsOf
     name: str
     text: Callable[[Any], str]
     word: str = ""
@@ -94,26 +91,25 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Published:
-    """The published runs.
-
-    Attributes:
-        machines: with the runs of each that texts show.
-        figures: those of all machines: KEY, machine, value, low, high, word, text, and all of their rows. Without an
-            interval, its ends are the value.
-    """
+    """The published runs, in the order of a page."""
 
     reports: Sequence[Report]
 
     @functools.cached_property
-    def machines(self) -> list[Machine]:  # noqa: D102
+    def machines(self) -> list[Machine]:
+        """The machines, with the runs of each that texts show."""
         return machines.by_machine(self.reports)
 
     @functools.cached_property
-    def figures(self) -> pd.DataFrame:  # noqa: D102
+    def figures(self) -> pd.DataFrame:
+        """The figures: KEY, machine, value, low, high, word and text, beside all columns of their rows.
+
+        Without an interval, low and high are the value.
+        """
         every = []
         for machine in self.machines:
             for column, (rows_of, name, text, word) in COLUMNS.items():
-                rows = rows_of(machine).drop_duplicates(frames.ARM)
+                rows = rows_of(machine)
                 value = pd.to_numeric(rows[name], errors="coerce")
                 new = {
                     "machine": machine.label,
@@ -148,17 +144,31 @@ def table_text(table: pd.DataFrame) -> str:
     return str(rows.to_markdown(index=False, tablefmt="github", disable_numparse=True))
 
 
+def specified(name: str) -> list[dict[str, Any]]:
+    """Return what docs/tables.toml says of the tables of a block."""
+    tables_of_block: list[dict[str, Any]] = tomllib.loads(TABLES.read_text(encoding="utf-8"))[name]
+    return tables_of_block
+
+
 def side_by_side(name: str, figures: pd.DataFrame) -> str:
-    """Return tables of docs/tables.toml: a column for each machine that has a figure, with the days."""
-    content = tomllib.loads(TABLES.read_text(encoding="utf-8"))
+    """Return the tables of a block, with the machines that have a figure side by side.
+
+    A machine has a column, with the days; or one for each of those that docs/tables.toml names.
+    """
     blocks = []
-    for table in content[name]:
-        places = {name: DEFAULTS | place for name, place in table["rows"].items()}
-        rows = pd.DataFrame(places).T.rename_axis(table["head"]).reset_index()
-        rows = rows.merge(figures, on=KEY)
+    for table in specified(name):
+        places = []
+        for row, place in table["rows"].items():
+            for column, more in table.get("columns", {"": {}}).items():
+                places.append(DEFAULTS | place | more | {table["head"]: row, "below": column})
+        rows = pd.DataFrame(places).merge(figures, on=KEY)
         if rows.empty:
             continue
         days = rows.groupby("machine")["day"].unique().map(sorted).map(span)
-        rows["machine"] += ", " + rows["machine"].map(days)
-        blocks.append(table_text(grid(rows, table["head"], "machine")))
+        below = rows["below"].where(rows["below"] != "", rows["machine"].map(days))
+        rows["head"] = rows["machine"] + ", " + below
+        heads: list[str] = []
+        for machine in figures["machine"].unique():
+            heads += list(rows.loc[rows["machine"] == machine, "head"].unique())
+        blocks.append(table_text(grid(rows, table["head"], "head")[heads]))
     return "\n\n".join(blocks)

@@ -10,6 +10,7 @@ import pandas as pd
 from benchmarks import processors
 from benchmarks.calibration.pool import BASE, Pool
 from benchmarks.processors import Machine
+from benchmarks.regression.decision import GateKey
 from benchmarks.statistics import rounds
 from reports import frames
 from reports.estimates import PUBLISHED, Lasting, blocks_of, sound
@@ -18,28 +19,24 @@ from reports.tracks import LIMITS
 
 FEWEST = 5
 """With fewer rounds, nothing is known of what lasts for one."""
-COLUMNS = ["key", "round", "log"]
 Logs = dict[str, pd.DataFrame]
-"""The logs of `ratio` and `time`: a row for each replicate, with COLUMNS."""
+"""The logs of `ratio` and `time`: a row for each replicate, with key, round and log."""
 
 
 def of_pool(pool: Pool) -> Logs:
     """Return the logs of a pool's base; ratios are to nn.LSTM."""
-    ratios = []
-    times = []
+    rows = []
     for number in pool.holding([BASE]):
         replicate = pool.replicates[number]
         logs = {key: sides[BASE].logs for key, sides in replicate.sides.items()}
         for key, log in logs.items():
             name, _, benchmark = key.partition(" ")
-            times.append((key, replicate.round, float(np.median(log))))
+            rows.append(("time", key, replicate.round, np.median(log)))
             if name != frames.USUAL_BASELINE:
-                ratio = log - logs[f"{frames.USUAL_BASELINE} {benchmark}"]
-                ratios.append((key, replicate.round, float(np.median(ratio))))
-    return {
-        "ratio": pd.DataFrame(ratios, columns=COLUMNS),
-        "time": pd.DataFrame(times, columns=COLUMNS),
-    }
+                ratio = log - logs[GateKey.of(frames.USUAL_BASELINE, benchmark)]
+                rows.append(("ratio", key, replicate.round, np.median(ratio)))
+    table = pd.DataFrame(rows, columns=["what", "key", "round", "log"])
+    return {what: table[table["what"] == what] for what in ("ratio", "time")}
 
 
 def of_run(run: Run) -> Logs:
@@ -47,23 +44,17 @@ def of_run(run: Run) -> Logs:
     blocks = blocks_of(run)
     others = blocks.arms[~blocks.arms["implementation"].isin([run.baseline, *LIMITS])]
     ratios = blocks.replicate_log_ratios(others, others.assign(implementation=run.baseline))
-    records = sound(run.records)
-    records = records[~records["implementation"].isin(LIMITS)]
-    times = records.assign(
-        key=records.groupby(ARM, sort=False).ngroup(),
-        round=records["run_id"],
-        log=np.log(records["seconds"]),
-    )
-    return {"ratio": ratios.rename(columns={"pair": "key"}), "time": times[COLUMNS]}
+    times = sound(run.records)
+    times = times[~times["implementation"].isin(LIMITS)]
+    times["key"] = times.groupby(ARM, sort=False).ngroup()
+    times = times.assign(round=times["run_id"], log=np.log(times["seconds"]))
+    return {"ratio": ratios.rename(columns={"pair": "key"}), "time": times}
 
 
 def by_round(rows: pd.DataFrame) -> list[list[np.ndarray]]:
     """Return the logs of each round of each key."""
-    rounds_of_keys = []
-    for _, rows_of_key in rows.groupby("key"):
-        groups = rows_of_key.groupby("round")["log"]
-        rounds_of_keys.append([logs.to_numpy() for _, logs in groups])
-    return rounds_of_keys
+    logs = rows.groupby(["key", "round"])["log"].agg(np.array)
+    return logs.groupby("key").agg(list).to_list()
 
 
 Published = tuple[Machine, str, Logs]
@@ -88,8 +79,8 @@ def by_processor(sources: Iterable[Published]) -> dict[str, Lasting]:
     """
     most: dict[str, Lasting] = {}
     for machine, name, logs in sources:
-        ratio, time = (round(rounds.lasting(by_round(logs[what])), 5) for what in ("ratio", "time"))
-        new = Lasting(ratio, time, rounds=logs["time"]["round"].nunique(), of=name)
+        sds = {what: round(rounds.lasting(by_round(rows)), 5) for what, rows in logs.items()}
+        new = Lasting(**sds, rounds=logs["time"]["round"].nunique(), of=name)
         kind = processors.key(machine)
         if kind not in most or new.ratio > most[kind].ratio:
             most[kind] = new

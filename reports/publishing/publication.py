@@ -6,13 +6,14 @@ import math
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from benchmarks.bench import rounds
-from benchmarks.cases import PRESETS
+from benchmarks.cases import PRESETS, Preset
 from benchmarks.record import harmless
 from benchmarks.words import count
 from impls.core import registry
@@ -62,22 +63,17 @@ def build(out: Path, reported: Sequence[Report]) -> None:
 
 LEAST_REPLICATES = 4
 """The fewest replicates of fresh processes with which an interval means something."""
-MOST_OF_RATIOS, MOST_OF_TIMES = 0.1, estimates.UNSTEADY
+MOST_OF_RATIOS = 0.1
+MOST_OF_TIMES = estimates.UNSTEADY
 """The most that the replicates of a ratio, and of a time, may differ by: the median of the standard deviations."""
 
 
 def faults(run: Run) -> Iterator[str]:
     """Yield each reason why a run can't be published; none means that it can."""
     metadata = run.metadata
-    measured = set(
-        run.records[["problem", "workload", "mode"]].astype(str).itertuples(index=False, name=None)
-    )
-    presets = {name: preset for name, preset in PRESETS.items() if name != "quick"}
-    benchmarks = [
-        {(problem, *pair) for problem in each.problems for pair in each.pairs}
-        for each in presets.values()
-    ]
-    if measured not in benchmarks:
+    presets = [name for name in PRESETS if name != "quick"]
+    measured = _keys(run.records, ["problem", "workload", "mode"])
+    if not any(measured == _benchmarks(PRESETS[name]) for name in presets):
         yield f"its benchmarks are those of no preset that is published; these are {', '.join(presets)}"
     machine = metadata.machine
     if machine.family is None or machine.model is None or not machine.instructions:
@@ -86,22 +82,31 @@ def faults(run: Run) -> Iterator[str]:
         yield "its commit is not known"
     elif metadata.commit.dirty:
         yield "files differed from its commit: commit them, and measure again"
-    if (replicates := sum(run.rounds.values())) < LEAST_REPLICATES:
+    replicates = sum(run.rounds.values())
+    if replicates < LEAST_REPLICATES:
         yield f"it has {count(replicates, 'replicate')}; {LEAST_REPLICATES} are needed"
     noise = estimates.noise(run)
     if not math.isfinite(noise.times):
         yield "its noise is not known"
-    for what, found, most in (
-        ("ratios", noise.ratios, MOST_OF_RATIOS),
-        ("times", noise.times, MOST_OF_TIMES),
-    ):
-        if found > most:
-            differ = f"{what} differ by {100 * found:.0f} % between replicates"
+    limits = [("ratios", noise.ratios, MOST_OF_RATIOS), ("times", noise.times, MOST_OF_TIMES)]
+    for what, deviation, most in limits:
+        if deviation > most:
+            differ = f"{what} differ by {100 * deviation:.0f} % between replicates"
             yield f"the machine was busy: {differ}; {100 * most:.0f} % is the most"
     records = run.records.drop_duplicates([*ARM, "status"])
     bad = records[~records["status"].isin(harmless(metadata.machine.gpu))]
     for (status, name), rows in bad.groupby(["status", "implementation"], sort=False):
         yield f"{name} has the status {status} in {count(len(rows), 'row')}: {rows['reason'].iloc[0]}"
+
+
+def _benchmarks(preset: Preset) -> set[tuple[str, ...]]:
+    """Return the problem, workload and mode of what a preset measures."""
+    return {(problem, *pair) for problem, pair in product(preset.problems, preset.pairs)}
+
+
+def _keys(records: pd.DataFrame, columns: list[str]) -> set[tuple[str, ...]]:
+    """Return the values of some columns, each combination once."""
+    return set(records[columns].itertuples(index=False, name=None))
 
 
 def gathered(folders: Sequence[Path], place: Path) -> list[Path]:
@@ -111,40 +116,33 @@ def gathered(folders: Sequence[Path], place: Path) -> list[Path]:
     """
     if len(folders) < 2:
         return list(folders)
-    groups: dict[Any, list[rounds.Read]] = {}
-    for each in sorted(map(rounds.Read.of, folders), key=lambda each: each.described.run.run_id):
-        groups.setdefault(tuple(each.kind().items()), []).append(each)
-    found = []
-    for runs in groups.values():
-        found.append(newest := runs[-1].folder)
+    kinds: dict[Any, list[rounds.Read]] = {}
+    for run in sorted(map(rounds.Read.of, folders), key=lambda run: run.described.run.run_id):
+        kinds.setdefault(tuple(run.kind().items()), []).append(run)
+    joined = []
+    for runs in kinds.values():
+        folder = runs[-1].folder
         if len(runs) > 1:
-            found[-1] = place / newest.resolve().name
-            found[-1].mkdir()
-            rounds.joined(runs, found[-1])
-    return found
+            folder = place / folder.resolve().name
+            folder.mkdir()
+            rounds.joined(runs, folder)
+        joined.append(folder)
+    return joined
 
 
-def replaced(run: Run, folder: Path) -> list[Path]:
-    """Return the folders of older published runs of whose rows, at implementations that still exist, a run has all.
+def replaced(run: Run, folder: Path) -> Iterator[Path]:
+    """Yield the folders of older published runs of whose rows, at implementations that still exist, a run has all.
 
     It must have as many rounds.
     """
-    names = registry.catalogue()
-    arms = set(run.records[ARM].astype(str).itertuples(index=False, name=None))
-    found = []
     for path in frames.folders(folder):
         old = frames.read_run(path)
-        there = old.records[code_age.file_of(old.records["implementation"]).isin(names)][ARM]
         same_machine = machine_label(old.metadata) == machine_label(run.metadata)
-        known = set(there.astype(str).itertuples(index=False, name=None))
-        if (
-            same_machine
-            and old.run_id < run.run_id
-            and len(old.rounds) <= len(run.rounds)
-            and known <= arms
-        ):
-            found.append(path)
-    return found
+        if same_machine and old.run_id < run.run_id and len(old.rounds) <= len(run.rounds):
+            files = code_age.file_of(old.records["implementation"])
+            existing = old.records[files.isin(registry.catalogue())]
+            if _keys(existing, ARM) <= _keys(run.records, ARM):
+                yield path
 
 
 def publish(run: Run, folder: Path) -> Path:
@@ -153,7 +151,7 @@ def publish(run: Run, folder: Path) -> Path:
     The name is that of the run's folder; where another run has it, as in a fleet, the run's id is added.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    older = replaced(run, folder)
+    older = list(replaced(run, folder))
     name = run.folder.resolve().name
     place = folder / name
     if place.exists() and place not in older and frames.read_run(place).run_id != run.run_id:

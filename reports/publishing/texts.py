@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ from benchmarks.words import count, listed
 from benchmarks.worker.timing import Turn
 from impls.core import registry
 from impls.core.files import write_text
-from impls.core.registry import Implementation
 from impls.core.text import json_text
 from reports import code_age, frames, tables, tracks
 from reports.estimates import PUBLISHED
@@ -41,7 +40,7 @@ from reports.publishing.figures import (
     side_by_side,
     table_text,
 )
-from reports.report import PURPOSES, Answer, Report
+from reports.report import PURPOSES, Answer
 from reports.run_folder import complete
 
 
@@ -64,18 +63,14 @@ def options(published: Published) -> str:
     figures["head"] = figures["mode"].map(modes) + ", `" + figures["implementation"] + "`"
     for machine, rows in by_machine(published, figures):
         costs = rows.query("column == 'with ÷ nn.LSTM without'")
-        of_torch = rows.query("implementation == 'torch_lstm'").sort_values("mode", ascending=False)
-        operators = of_torch.query("column == 'operator'").groupby("problem")["text"].first()
-        largest = (
-            costs.query("implementation == 'torch_lstm'")
-            .sort_values("cost", ascending=False, kind="stable")
-            .drop_duplicates("problem")
-            .set_index("problem")
-        )
-        table = grid(costs, "problem", "head").reindex(index=largest.index, columns=heads)
-        table.insert(0, "option", largest["option"])
+        of_torch = costs.query("implementation == 'torch_lstm'")
+        largest_first = of_torch.sort_values("cost", ascending=False, kind="stable")
+        operators = rows.query("column == 'operator' and implementation == 'torch_lstm'")
+        table = grid(costs, "problem", "head")
+        table = table.reindex(index=largest_first["problem"].unique(), columns=heads)
+        table.insert(0, "option", of_torch.groupby("problem")["option"].first())
         table.insert(1, "in the id", table.index.str.removeprefix(QUICK[0]))
-        table["operator"] = operators
+        table["operator"] = operators.sort_values("mode").groupby("problem")["text"].last()
         blocks += [f"On {machine.label}:", table_text(table.set_index("option"))]
     return "\n\n".join(blocks)
 
@@ -99,9 +94,9 @@ def results(published: Published) -> str:
 def _about(machine: Machine, rows: pd.DataFrame) -> Iterator[str]:
     """Yield how a machine was measured, and which rows are of another run than the first, so that they can be cited."""
     yield from preamble(machine.head.run)
-    for number, report in enumerate(machine.runs):
-        names = set(rows.loc[rows["number"] == number, "implementation"])
-        if number and names:
+    for report in machine.runs[1:]:
+        names = set(rows.loc[rows["report"] == report, "implementation"])
+        if names:
             yield f"{listed(sorted(names))}: of run {report.run.run_id}; {versions(report.run)}"
 
 
@@ -124,18 +119,15 @@ def by_release(name: str, published: Published) -> str:
     return "\n\n".join(blocks)
 
 
-def _lstms() -> list[Implementation]:
-    return [each for each in registry.catalogue().values() if each.is_lstm]
-
-
 def implementations(_: Published) -> str:
     """Return how many LSTMs there are, of how many libraries, and a row for each library."""
+    lstms = [each for each in registry.catalogue().values() if each.is_lstm]
     of_library: dict[str, list[str]] = {}
-    for each in _lstms():
+    for each in lstms:
         needs = "" if "cpu" in each.devices else " (GPU)"
         of_library.setdefault(each.framework, []).append(f"`{each.name}`{needs}")
     table = [[library, ", ".join(names)] for library, names in sorted(of_library.items())]
-    number = count(len(_lstms()), "implementation")
+    number = count(len(lstms), "implementation")
     return f"{number} of {len(table)} libraries:\n\n{markdown_table(table, ['library', 'implementations'])}"
 
 
@@ -143,11 +135,11 @@ def runs(published: Published) -> str:
     """Return the table of the published runs."""
     rows = []
     for each in published.reports:
-        lstms = each.summary[each.summary["status"] == "ok"].drop_duplicates("implementation")
+        lstms = each.rows.query("status == 'ok'").drop_duplicates("implementation")
         lstms = lstms[code_age.file_of(lstms["implementation"]).isin(code_age.digests())]
-        new = int(code_age.is_today(lstms).sum())
         link = f"[{each.name}](../reports/published/{each.name}/table.md)"
-        rows.append([link, cells.machine_and_day(each.run), f"{new} of {len(lstms)}"])
+        new = f"{sum(~lstms['older'])} of {len(lstms)}"
+        rows.append([link, cells.machine_and_day(each.run), new])
     return markdown_table(rows, ["run", "measured on", "LSTMs of today's code"])
 
 
@@ -184,7 +176,7 @@ def late(published: Published) -> str:
         for answer, report in machine.shown:
             if isinstance(answer, Answer) and answer.title == stream.TITLE:
                 about = f"{cells.machine_and_day(report.run)}. {answer.sentence}"
-                if not code_age.is_today(report.summary).all():
+                if report.rows["older"].any():
                     about += f" Some rows are of *{code_age.OLDER}*."
                 blocks += [about, markdown(answer.columns, answer.rows)]
     return "\n\n".join(blocks)
@@ -226,30 +218,24 @@ def made(path: str, text: str, published: Published) -> str:
     return text
 
 
-Claimed = list[tuple[str, list[str]]]
-
-
-def write(folder: Path = PUBLISHED) -> tuple[list[str], Claimed]:
-    """Write the table of each published run anew, and this suite's texts that have blocks.
+def write(folder: Path = PUBLISHED) -> tuple[list[str], list[claims.Checked]]:
+    """Write the table of each published run anew, and where these are this suite's, its texts that have blocks.
 
     First what lasts for a round, since the tables use it.
 
     Returns:
-        The texts, and the claims in them, each with why it does not hold.
+        The texts, and the claims in them.
     """
-    if folder != PUBLISHED:
-        write_tables(published(folder).reports)
-        return [], []
-    lasts = lasting.by_processor(lasting.published())
-    write_text(PUBLISHED / "rounds.json", json_text(lasts))
-    every = published()
-    write_tables(every.reports)
-    for path in BLOCKS:
-        write_text(ROOT / path, made(path, (ROOT / path).read_text(encoding="utf-8"), every))
-    return list(BLOCKS), list(claims.check(every))
-
-
-def write_tables(reports: Sequence[Report]) -> None:
-    """Write table.md of each published run."""
-    for report in reports:
+    ours = folder == PUBLISHED
+    if ours:
+        lasts = lasting.by_processor(lasting.published())
+        write_text(PUBLISHED / "rounds.json", json_text(lasts))
+    every = published(folder)
+    for report in every.reports:
         write_text(report.run.folder / "table.md", tables.markdown(report))
+    if not ours:
+        return [], []
+    for path in BLOCKS:
+        text = (ROOT / path).read_text(encoding="utf-8")
+        write_text(ROOT / path, made(path, text, every))
+    return list(BLOCKS), list(claims.check(every))

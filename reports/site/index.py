@@ -11,13 +11,13 @@ import pandas as pd
 from benchmarks.record import harmless
 from benchmarks.tables import Column
 from benchmarks.words import count, listed, span
-from reports import estimates, headline, tables
+from reports import estimates, headline, selection, tables
 from reports.charts import shapes
 from reports.charts.drawing import write
 from reports.code_age import OLDER, file_of, is_today
 from reports.frames import began
 from reports.headline import Recommendation
-from reports.machines import Machine, together
+from reports.machines import Machine
 from reports.preamble import torch_and_jax
 from reports.tracks import DEFAULT, LIMITS
 from reports.verdict import BASELINE
@@ -25,7 +25,7 @@ from reports.verdict import BASELINE
 
 def part(machine: Machine, folder: Path) -> dict[str, Any]:
     """Return what the page says of one machine, by the names in its template, and write its dot plots."""
-    advised = list(headline.recommendations(machine.head, together(machine.runs)))
+    advised = list(headline.recommendations(machine.head, selection.sequences(machine.runs)))
     of_head = [each for each in advised if each.problem in set(machine.head.summary["problem"])]
     answer, exceptions = headline.answer(of_head)
     timed: dict[tuple[str, str], list[pd.DataFrame]] = defaultdict(list)

@@ -15,7 +15,6 @@ from benchmarks.tables import Column
 from benchmarks.words import duration
 from impls.core.precision import IEEE
 from reports import tables
-from reports.code_age import is_today
 from reports.frames import ARM, Run
 from reports.machines import Machine
 from reports.report import Report
@@ -68,8 +67,7 @@ def _sections(report: Report) -> Iterator[Section]:
     """Yield the tables of a run; a row has whether it is of older code, and the times of its replicates in words."""
     seconds = report.run.records.dropna(subset="seconds").groupby(ARM)["seconds"]
     replicates = seconds.agg(lambda times: ", ".join(map(duration, times))).rename("replicates")
-    summary = report.summary.join(replicates, on=ARM)
-    summary["older"] = ~is_today(summary)
+    summary = report.rows.join(replicates, on=ARM)
     return tables.sections(replace(report, summary=summary))
 
 

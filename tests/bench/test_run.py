@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from benchmarks import choices, machine, record
+from benchmarks import hardware, machine, out_folder, record
 from benchmarks.bench import command as run_module
 from benchmarks.bench import rounds
 from benchmarks.bench.command import Run, in_rounds
@@ -272,13 +272,13 @@ def test_a_plan_names_files_by_their_whole_path(file, tmp_path, monkeypatch):
     assert whole.benchmarks == tuple(f"t64-b16-i8-h8/cell/{mode}" for mode in MODES)
     assert whole.out is None
     assert os.environ[VARIABLE] == TF32
-    monkeypatch.setattr(choices, "choose_cores", lambda *given: {(0, "cuda"): (4, 5)}[given])
+    monkeypatch.setattr(hardware, "choose_cores", lambda *given: {(0, "cuda"): (4, 5)}[given])
     here = of_machine(whole)
     assert (here.used, here.threads) == (whole.used | machine_used("cuda"), 2)
 
 
 def test_of_two_runs_that_begin_in_a_folder_at_once_one_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(choices, "usable_out", lambda out, _: Path(out))  # both have found it empty
+    monkeypatch.setattr(out_folder, "usable_out", lambda out, _: Path(out))  # both have found it empty
     monkeypatch.setattr(machine, "commit", Commit)
     options = RunOptions(run_id="r", implementations=("numpy_lstm",), problems=("t2-b2-i3-h4",), out=str(tmp_path))
     first, _ = resolved(options)

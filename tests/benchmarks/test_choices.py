@@ -1,15 +1,11 @@
-"""The checks of options before anything runs, and what their values stand for."""
-
-import fcntl
-import os
+"""Which implementations and problems options stand for."""
 
 import click
 import numpy as np
 import pytest
 
-from benchmarks import choices, machine
+from benchmarks import choices
 from benchmarks.cases import Benchmark
-from benchmarks.worker.devices import Gpu
 from impls.core import registry
 from impls.core.problem import Problem
 from impls.core.weights import make_weights
@@ -60,49 +56,8 @@ def test_all_is_every_lstm_and_no_name_is_those_that_run_by_default():
     assert {"keras_jax", "tinygrad_lstm"} <= others
 
 
-def test_an_arm_gets_the_last_processors_that_may_be_used_near_its_gpu(monkeypatch, tmp_path):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {7, 3, 5})
-    assert choices.choose_cores(2) == (5, 7)
-    assert choices.choose_cores() == (3, 5, 7)
-    (tmp_path / "0000:1a:00.0").mkdir()
-    near = tmp_path / "0000:1a:00.0" / "local_cpulist"
-    near.write_text("0-3,5\n")
-    monkeypatch.setattr(machine, "PCI", tmp_path)
-    monkeypatch.setattr(machine, "gpu", lambda: Gpu("NVIDIA H100", "0000:1a:00.0", True))
-    assert choices.choose_cores() == (3, 5, 7)
-    assert choices.choose_cores(device="cuda") == (3, 5), "near the GPU"
-    assert choices.choose_cores(1, "cuda") == (5,)
-    assert choices.choose_cores(3, "cuda") == (3, 5, 7), "so many are not near"
-    for unlink in (near.unlink, lambda: monkeypatch.setattr(machine, "gpu", lambda: None)):
-        unlink()
-        assert choices.choose_cores(device="cuda") == (3, 5, 7)
-
-
 def test_a_cell_is_timed_on_one_step():
     for workload, steps in (("cell", 1), ("sequence", 4)):
         benchmark = Benchmark.parse(f"{PROBLEM.id}/{workload}/forward")
         assert benchmark.timed_problem == PROBLEM.replace(seq_len=steps)
         assert Benchmark.parse(benchmark.id) == benchmark
-
-
-def test_two_that_begin_in_the_same_second_have_a_folder_each(tmp_path, monkeypatch):
-    monkeypatch.setattr(choices, "ROOT", tmp_path)
-    monkeypatch.setattr(choices.time, "strftime", lambda _: "now")
-    names = [choices.usable_out(None, "regression").name for _ in range(3)]
-    assert names == ["now-regression", "now-regression-2", "now-regression-3"]
-
-
-def test_a_folder_that_another_process_uses_is_refused_until_that_has_ended(tmp_path):
-    """A lock of another open file is as good as another process's."""
-    other = os.open(tmp_path, os.O_RDONLY)
-    fcntl.flock(other, fcntl.LOCK_EX)
-    with pytest.raises(click.UsageError, match="used by another process"):
-        choices.usable_out(tmp_path, "quick")
-    os.close(other)
-    assert choices.usable_out(tmp_path, "quick") == tmp_path
-
-
-def test_a_folder_with_a_hidden_file_of_a_user_is_not_usable(tmp_path):
-    (tmp_path / ".mine").touch()
-    with pytest.raises(click.UsageError, match="not an empty folder"):
-        choices.usable_out(tmp_path, "quick")

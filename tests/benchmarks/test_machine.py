@@ -7,7 +7,7 @@ import pytest
 from benchmarks import machine, processors
 from benchmarks.metadata import Commit
 from benchmarks.options import Options
-from benchmarks.processes import CommandFailed
+from impls.core.processes import CommandFailed
 from tests.helpers.processes import git
 
 X86 = """processor\t: 0

@@ -48,11 +48,6 @@ def shifted(pool, shifts):
     return dataclasses.replace(pool, replicates=list(map(slower, pool.replicates, shifts)))
 
 
-def with_slower_copy(pool, by):
-    """In every round and benchmark."""
-    return shifted(pool, [by] * len(pool.replicates))
-
-
 def test_a_steady_pool_gives_no_alarm_and_finds_what_was_injected():
     steady = simulated(40, 0.006)
     assert rate(steady).rate <= 0.01
@@ -137,7 +132,8 @@ def test_never_seen_is_not_at_most_zero():
 
 
 def test_a_gate_of_one_implementation_compares_what_is_slowed_or_a_random_one_and_nothing_else():
-    own = {name: {f"{name} p/w/{mode}" for mode in ("forward", "train_step")} for name in ("a", "b", "c")}
+    modes = ("forward", "train_step")
+    own = {name: {decision.GateKey(f"{name} p/w/{mode}") for mode in modes} for name in ("a", "b", "c")}
     benchmarks = sorted(set().union(*own.values()))
     rng, drawn = random.Random(1), []
     for _ in range(60):
@@ -181,14 +177,14 @@ def test_alarms_grow_with_what_lasts_for_a_gate_and_with_its_tail():
 
 def test_a_difference_that_lasted_in_a_pool_does_not_count_twice_in_simulated_gates():
     """It is in the variance between rounds. Without that, the gates have the noise of the replicates alone."""
-    pool = with_slower_copy(simulated(66, 0.006, rounds=6), 0.006)
+    pool = shifted(simulated(66, 0.006, rounds=6), [0.006] * 66)
     assert Count(range(66), 200, 0).simulated(pool, 0.0).rate <= 0.01
     assert simulated_alarms(pool, 60).rate > 0.1
 
 
 def test_rounds_that_differ_and_a_copy_that_is_slower_in_every_round_are_seen():
     alike = simulated(66, 0.006, rounds=6)
-    pools = alike, simulated(66, 0.006, round_sd=0.006, rounds=6), with_slower_copy(alike, 0.006)
+    pools = alike, simulated(66, 0.006, round_sd=0.006, rounds=6), shifted(alike, [0.006] * 66)
     none, apart, slower = (assumptions.between_rounds(pool, range(66)) for pool in pools)
     assert none.share <= none.bound < 0.05
     assert apart.share > 0.4

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import choices, json_files, machine
+from benchmarks import hardware, json_files, machine
 from benchmarks.bench.run_options import RunOptions, resumed
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet import plan, slurm
@@ -96,7 +96,7 @@ def test_two_gates_on_this_machine_end_in_one_verdict(tmp_path):
     assert (folder / "regression.md").read_text().startswith("## no regression found")
     for member in ("001", "002"):
         told = outcome.read(fleets.run_of(folder, member))
-        assert "one of a fleet's 2 gates" in told.title
+        assert "one of a fleet's 2 gates" in told.heading
         assert {found.tests for found in told.findings} == {2}
     assert summary.read_text().count("no regression found") == 1
     status = CliRunner().invoke(fleet, ["status", str(folder)], standalone_mode=False)
@@ -132,12 +132,12 @@ def test_every_run_has_its_options_before_it_begins_and_the_machine_fills_in_its
     plan.runs(impls("jax_scan@jax==0.8.*", "jax_scan"))(tmp_path / "b", ())
     assert registry.read(tmp_path / "b" / "twin.py").requires == ("jax", "jax==0.8.*"), "a copy in the same environment"
     run = fleets.run_of(tmp_path, "002")
-    monkeypatch.setattr(choices, "choose_cores", lambda threads, _: (4, 5, 6)[: threads or 3])
+    monkeypatch.setattr(hardware, "choose_cores", lambda threads, _: (4, 5, 6)[: threads or 3])
     began, folder = resumed(RunOptions(resume=str(run)))
     assert (began.threads, folder) == (3, run)
     assert json_files.read(run / "run.json", RunOptions) == began
     (run / "raw").mkdir()  # it has begun
-    monkeypatch.setattr(choices, "choose_cores", lambda *_: (0,))
+    monkeypatch.setattr(hardware, "choose_cores", lambda *_: (0,))
     assert resumed(RunOptions(resume=str(run)))[0] == began
 
 
@@ -160,7 +160,7 @@ def test_every_gate_compares_the_same_commits_and_shares_the_chance_of_a_false_a
         (("--local", "1", "--impl", "TWIN"), "called twin"),
         (("--local", "1", "--impl", "torch_lstm"), "at least two"),
         (("--local", "1", "regression", "--base", "HEAD", "--out", "x"), "--out does not go with"),
-        (("--local", "1", "regression"), "takes either --base REV"),
+        (("--local", "1", "regression"), "give either --base REV"),
         (("--local", "1", "regression", "--base", "nowhere"), "nowhere"),
         (("--local", "1", "regression", "--base", "HEAD", "--impl", "torch_lst"), "torch_lst"),
         ((), "say how many nodes: --nodes N"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from benchmarks import choices, machine
+from benchmarks import choices, hardware, machine, out_folder
 from benchmarks.cases import ON_A_GPU
 from benchmarks.gpu_check import FILE
 from impls.core.registry import Implementation
@@ -52,7 +52,7 @@ def chosen(config: pytest.Config) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     if chosen(config) and config.option.out:
         try:
-            config.option.xmlpath = str(choices.usable_out(config.option.out, "gpu") / FILE)
+            config.option.xmlpath = str(out_folder.usable_out(config.option.out, "gpu") / FILE)
         except click.UsageError as error:
             raise pytest.UsageError(error.message) from None
 
@@ -105,5 +105,5 @@ def setting(request: pytest.FixtureRequest, card: str, tmp_path: Path) -> Settin
     option = request.config.option
     device = "cpu" if option.simulated else "cuda"
     named = choices.implementations(tuple(option.impl or ON_A_GPU))
-    given = Setting(device, card, named, choices.choose_cores(None, device), tmp_path, option.out or tmp_path)
+    given = Setting(device, card, named, hardware.choose_cores(None, device), tmp_path, option.out or tmp_path)
     return dataclasses.replace(given, share=1.0, within=0.5, arguments=FEW) if option.simulated else given

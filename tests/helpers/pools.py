@@ -4,10 +4,11 @@ import numpy as np
 
 from benchmarks.calibration.pool import BASE, COPY, Identity, Pool, Replicate
 from benchmarks.processors import Machine
+from benchmarks.regression.decision import GateKey
 from benchmarks.regression.log_ratios import Measured
 
 SIDES = {BASE: 0.0, COPY: 0.0, "+2%": 0.0198, "+3%": 0.0296, "+5%": 0.0488}
-NAMES = tuple(f"{letter} p/w/m" for letter in "abcdef")
+NAMES = tuple(GateKey(f"{letter} p/w/m") for letter in "abcdef")
 MINE = """
 from impls.numpy_lstm import prepare as _prepare
 FRAMEWORK = "numpy"

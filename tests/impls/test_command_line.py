@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-from impls.core import child_process
 from tests.helpers.processes import ROOT, start
 
 pytestmark = pytest.mark.process
@@ -100,12 +99,3 @@ def test_every_command_line_has_the_wrapper(module):
     line = f"{sys.executable} -m {module} --help > /dev/full"
     done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_a_command_tells_its_output_and_its_exit_code():
-    done = child_process.run(
-        [sys.executable, "-c", "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"]
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "err\n")
-    died = child_process.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"])
-    assert died.returncode == 128 + 9

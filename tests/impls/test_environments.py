@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from impls.__main__ import cli
+from benchmarks.__main__ import cli
 from impls.core import environments, registry
 from impls.core.environments import NotBuilt
 
@@ -130,7 +130,7 @@ ERROR: No matching distribution found for jax==99"""
 )  # fmt: skip
 def test_what_pip_cannot_install_is_said_in_one_line(output, errors, said, monkeypatch):
     done = subprocess.CompletedProcess([], 1, output, errors)
-    monkeypatch.setattr(environments.child_process, "run", lambda *_: done)
+    monkeypatch.setattr(environments, "run_guarded", lambda *_: done)
     with pytest.raises(NotBuilt) as caught:
         environments.run_pip(["pip"])
     assert str(caught.value) == f"pip could not build an environment: {said}"
@@ -139,6 +139,6 @@ def test_what_pip_cannot_install_is_said_in_one_line(output, errors, said, monke
 def test_where_no_environment_can_be_built_the_user_reads_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     done = subprocess.CompletedProcess([], 1, "", "")
-    monkeypatch.setattr(environments.child_process, "run", lambda *_: done)
+    monkeypatch.setattr(environments, "run_guarded", lambda *_: done)
     with pytest.raises(NotBuilt, match=r"pip install 'equinox>=0\.11' 'jax>=0\.8'$"):
         environments.python_for(registry.resolve("equinox_lstm"))

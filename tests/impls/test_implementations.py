@@ -10,8 +10,9 @@ import torch
 
 from benchmarks.cases import Benchmark
 from benchmarks.judge import agreement
+from benchmarks.worker.evaluation import compute
 from impls import jax_scan_vjp_sharded, torch_cell_compiled
-from impls.core import evaluate, reference, registry
+from impls.core import reference, registry
 from impls.core.case_files import Case
 from impls.core.contract import Unsupported
 from impls.core.problem import Problem
@@ -19,6 +20,7 @@ from impls.core.weights import make_inputs, make_weights
 from impls.core.workloads import MODES, MODES_OF
 from impls.families import jax as jax_family
 from impls.families.torch import FlatLSTM, prepare_module
+from tests.helpers.evaluating import evaluated
 from tests.helpers.judges import given, torch_judge
 
 NIGHTLY = {"torch_cell_compiled", "torch_lstm_compiled", "torch_lstm_dynamic", "torch_scan"}
@@ -59,6 +61,11 @@ def prepared_for(name, problem, workload="sequence"):
     return registry.load(registry.resolve(name)).prepare(problem, weights, "cpu", workload)
 
 
+def of_case(name, problem, weights, inputs):
+    whole = Case(problem, weights, inputs, frozenset({*weights, "x", "h0", "c0", "d_h_n"}))
+    return compute(registry.load(registry.resolve(name)), whole, "cpu")
+
+
 def check(name, problem, workload="sequence", modes=()):
     timed = Benchmark(problem, workload, "forward").timed_problem
     want = agreement.expected(timed, workload, make_weights(timed, workload))
@@ -86,9 +93,7 @@ def test_a_training_step_agrees_with_a_judge(name):
     problem, weights, inputs = given(f"t5-b3-i3-h4-{kind}")
     if judge is torch_judge and "lengths" in able(name):
         problem, inputs = problem.replace(lengths=True), dataclasses.replace(inputs, lengths=np.array([3, 1, 4]))
-    got = evaluate.evaluate_case(
-        registry.resolve(name), Case(problem, weights, inputs, frozenset({*weights, "x", "h0", "c0", "d_h_n"}))
-    )
+    got = of_case(name, problem, weights, inputs)
     agreement.compare(got, judge(problem, weights, inputs), "float64", name)
 
 
@@ -104,9 +109,7 @@ JUDGED = [
 def test_a_variant_agrees_with_an_outside_judge(name, text):
     """With nn.LSTM, which is time-major, and goes step by step where there are resets."""
     problem, weights, inputs = given(text)
-    got = evaluate.evaluate_case(
-        registry.resolve(name), Case(problem, weights, inputs, frozenset({*weights, "x", "h0", "c0", "d_h_n"}))
-    )
+    got = of_case(name, problem, weights, inputs)
     agreement.compare(got, torch_judge(problem, weights, inputs), "float64", name)
 
 
@@ -129,11 +132,9 @@ def test_a_variant_in_a_case_file_agrees_with_torch(name, text, tmp_path):
         inputs = dataclasses.replace(inputs, resets=at)
     arrays = inputs.arrays()
     del arrays["target"]
-    case, out = tmp_path / "case.npz", tmp_path / "out.npz"
-    np.savez(case, **weights, **arrays)
-    assert evaluate.main(str(registry.resolve(name).path), str(case), str(out), "float64", "cpu") == 0
-    with np.load(out) as got:
-        agreement.compare(got, torch_judge(problem, weights, inputs), "float64", name)
+    np.savez(tmp_path / "case.npz", **weights, **arrays)
+    got = evaluated(name, tmp_path / "case.npz")
+    agreement.compare(got, torch_judge(problem, weights, inputs), "float64", name)
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,16 @@
 """Precision and device are set before a framework starts, for runs and for evaluate alike."""
 
-import os
 import re
-import sys
 
 import jax
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 
 from benchmarks.agree import controls
 from benchmarks.judge import agreement
 from benchmarks.options import Options
 from benchmarks.runner.sides import Version, worker_variables
-from impls.__main__ import cli
 from impls.core import registry
 from impls.core.precision import OVERRIDE, PRECISIONS, VARIABLE, framework_variables
 from impls.core.problem import Problem
@@ -41,17 +37,6 @@ def test_a_worker_sees_one_gpu_the_first_that_is_visible(given, used, monkeypatc
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
     variables = framework_variables("cuda", "float32")
     assert (variables["CUDA_VISIBLE_DEVICES"], variables["CUDA_DEVICE_ORDER"]) == (used, "PCI_BUS_ID")
-
-
-def test_evaluate_sets_them_for_the_process_that_computes(monkeypatch, tmp_path):
-    started = []
-
-    monkeypatch.setattr(os, "execve", lambda python, command, env: started.append((command, env)))
-    arguments = ["evaluate", "torch_lstm", "--case", "c.npz", "--out", str(tmp_path / "o.npz"), "--device", "cuda"]
-    CliRunner().invoke(cli, arguments, standalone_mode=False)
-    ((command, env),) = started
-    assert command[0] == sys.executable
-    assert framework_variables("cuda", "float32").items() <= env.items()
 
 
 def products(name, monkeypatch):

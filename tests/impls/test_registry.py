@@ -7,8 +7,8 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from benchmarks.__main__ import cli
 from benchmarks.cases import TRAINED_BY
-from impls.__main__ import cli
 from impls.core import environments, registry
 from tests.helpers import processes
 from tests.helpers.processes import ROOT

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.agree import controls
-from benchmarks.agree.case import Case
 from benchmarks.cases import AGREE_PROBLEMS, Benchmark
 from benchmarks.judge import agreement
 from impls.core import reference
@@ -54,7 +53,7 @@ def test_without_faults_the_controls_pass():
     for problem in controls.FAULTS:
         weights = make_weights(problem)
         want = agreement.expected(problem, "sequence", weights)
-        right = controls.prepare(Case.run, problem, weights)
+        right = controls.prepare(controls.Case.run, problem, weights)
         assert agreement.check(right, problem, "sequence", "forward", want).error == 0
 
 
@@ -114,7 +113,7 @@ def test_a_single_weight_that_is_off_by_so_much_is_found_and_by_a_quarter_of_tha
     def off(by):
         wrong = weights["weight_ih_l0"].copy()
         wrong[3, 2] += by
-        prepared = controls.prepare(lambda case: case.run({"weight_ih_l0": wrong}), problem, weights)
+        prepared = controls.prepare(lambda case: case.run(weight_ih_l0=wrong), problem, weights)
         return agreement.check(prepared, problem, "sequence", "train_step", want)
 
     with pytest.raises(agreement.Disagrees):

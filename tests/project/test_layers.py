@@ -136,9 +136,10 @@ def loaded(code):
 @pytest.mark.process
 def test_commands_start_without_a_framework_and_a_worker_with_only_what_it_needs():
     """A worker's environment may hold no more, and what it imports costs memory in every process."""
-    modules = ["reports.__main__", "benchmarks.__main__", *COMMANDS.values()]
-    listed = "import impls.__main__; impls.__main__.cli(['list'], standalone_mode=False)"
+    modules = ["reports.__main__", "benchmarks.__main__", *(place.partition(":")[0] for place in COMMANDS.values())]
+    listed = "import benchmarks.__main__; benchmarks.__main__.cli(['list'], standalone_mode=False)"
     assert not loaded(f"[*map(importlib.import_module, {modules})]; {listed}") & FRAMEWORKS
     assert loaded("import flax") & FRAMEWORKS, "the negative control"
     heavy = {"pyarrow", "pandas", "click", "rich", "scipy", "psutil", *FRAMEWORKS}
     assert not loaded("import benchmarks.worker.__main__") & heavy
+    assert not loaded(listed) & (heavy - {"click"})

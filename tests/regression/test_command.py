@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import choices, json_files, machine
+from benchmarks import json_files, machine
 from benchmarks.metadata import Metadata
 from benchmarks.regression import command, outcome
 from benchmarks.regression.comparison import Comparison
@@ -17,6 +17,7 @@ from benchmarks.regression.outcome import Result
 from benchmarks.regression.slowdowns import Slowdown
 from benchmarks.runner.blocks import SPACING_SECONDS
 from benchmarks.runner.sides import Side
+from impls.core import command_line
 
 
 def test_the_verdict_is_the_last_file_of_a_gate(tmp_path, monkeypatch):
@@ -47,7 +48,7 @@ def gate(tmp_path, monkeypatch):
     sides = [Side(label, {}) for label in ("base", "head")]
     monkeypatch.setattr(command, "resolved", lambda options: (options, Comparison(*sides, "title"), (0,)))
     monkeypatch.setattr(machine, "describe", lambda options: Metadata(run=options))
-    monkeypatch.setattr(choices, "heed_signals", lambda: None)
+    monkeypatch.setattr(command_line, "heed_signals", lambda: None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
 

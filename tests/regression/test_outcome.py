@@ -15,7 +15,7 @@ from tests.helpers.sessions import BENCHMARK, session_of
 
 
 def admission(status="ok", error=1e-7):
-    return sessions.admission("i", status, "why", error=error, error_tensor="output")
+    return sessions.admission("i", status, "why", error=error, error_tensor="output", dtype="float32")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def admission(status="ok", error=1e-7):
 )
 def test_what_is_said_of_what_can_not_be_compared(base, head, kind):
     sides = [status and admission(status) for status in (base, head)]
-    found = outcome.standing_of("b", *sides, "float32")
+    found = outcome.standing_of("b", *sides)
     assert (found and found.kind) == kind
     if kind:
         assert (base or "missing") in found.reason or kind == "absent"
@@ -54,7 +54,7 @@ def test_what_is_said_of_what_can_not_be_compared(base, head, kind):
 )
 def test_an_error_that_grew_is_a_regression_if_it_is_no_longer_small(base, head, kind):
     """More than ten times, and more than a tenth of the tolerance."""
-    found = outcome.standing_of("b", admission(error=base), admission(error=head), "float32")
+    found = outcome.standing_of("b", admission(error=base), admission(error=head))
     assert (found and found.kind) == kind
 
 

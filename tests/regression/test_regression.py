@@ -10,7 +10,7 @@ import pytest
 from benchmarks.calibration import measuring
 from benchmarks.calibration.injection import inject
 from benchmarks.calibration.subject import Subject
-from benchmarks.choices import choose_cores
+from benchmarks.hardware import choose_cores
 from benchmarks.regression import decision, outcome
 from benchmarks.regression.slowdowns import largest, locate
 from benchmarks.runner.session import Session

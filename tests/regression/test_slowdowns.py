@@ -9,7 +9,7 @@ import pytest
 from benchmarks.calibration import measuring
 from benchmarks.calibration.injection import inject
 from benchmarks.calibration.subject import Subject
-from benchmarks.choices import choose_cores
+from benchmarks.hardware import choose_cores
 from benchmarks.regression import report, slowdowns
 from benchmarks.regression.decision import Finding, GateKey
 from benchmarks.regression.log_ratios import SIDES

@@ -5,9 +5,9 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from reports import code_age, machines, tracks
+from reports import code_age, machines, selection, tracks
 from reports.charts.drawing import Drawing
-from reports.machines import by_machine, together
+from reports.machines import by_machine
 from tests.helpers.answers import report_of
 from tests.helpers.records import save, trained
 
@@ -70,9 +70,10 @@ def machine(tmp_path):
 
 
 def test_what_is_said_of_a_machine_has_every_implementation_each_of_the_first_run_that_has_it(machine):
-    rows = together(machine.runs)
+    rows = selection.sequences(machine.runs)
     rows = rows[(rows["problem"] == "p") & (rows["mode"] == "train_step")]
-    assert dict(zip(rows["implementation"], rows["number"], strict=True)) == {"base": 0, "other": 0, "third": 1}
+    runs = {row.implementation: row.report.name for row in rows.itertuples()}
+    assert runs == {"base": "full", "other": "full", "third": "more"}
 
 
 def test_a_machine_shows_each_chart_of_the_run_that_has_most_of_it(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from benchmarks import choices
+from benchmarks import out_folder
 from benchmarks.record import read_records
 from benchmarks.scratch import scratch
 from impls.core import environments
@@ -104,7 +104,7 @@ def test_a_killed_gate_leaves_no_worker_and_no_file(checkout, tmp_path, monkeypa
     if how == signal.SIGINT:
         assert runner.returncode == 130, said
         assert not list(temporary.iterdir())
-    assert choices.usable_out(out, "regression") == out
+    assert out_folder.usable_out(out, "regression") == out
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     with scratch() as folder:  # as the next command does first
         assert list(temporary.iterdir()) == [folder]

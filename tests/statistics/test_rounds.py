@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.statistics.intervals import means, t_interval
-from benchmarks.statistics.rounds import lasting, of_one, of_several
+from benchmarks.statistics.rounds import lasting, mean_of_replicates, mean_of_rounds
 from impls.core.text import json_text
 from reports.estimates import PUBLISHED
 from reports.publishing import lasting as published_rounds
@@ -30,7 +30,7 @@ def test_several_rounds_hold_one_more(between, number):
     rng, held = np.random.default_rng(1), []
     for _ in range(TRIES):
         seen = simulated(rng, between, number + 1, 2).mean(axis=2)
-        held.append(holds(of_several(means(list(seen[:, :-1]))), seen[:, -1]))
+        held.append(holds(mean_of_rounds(means(list(seen[:, :-1]))), seen[:, -1]))
     assert 0.93 <= np.mean(held) <= 0.97, np.mean(held)
 
 
@@ -39,7 +39,7 @@ def test_one_round_holds_the_mean_of_many(between):
     rng, held = np.random.default_rng(2), []
     for _ in range(TRIES):
         found = means(list(simulated(rng, between, 1, 4)[:, 0]))
-        held.append(holds(of_one(found, between), np.zeros(GROUPS)))
+        held.append(holds(mean_of_replicates(found, between), np.zeros(GROUPS)))
     assert 0.93 <= np.mean(held) <= 0.97, np.mean(held)
 
 
@@ -71,10 +71,10 @@ def left_out(rng, logs):
         rest = [[values for k, values in enumerate(of) if k != number] for of in groups]
         drawn = [rng.permutation(of[number])[:4] for of in groups]
         others = np.array([np.mean([values.mean() for values in of]) for of in rest])
-        one.append(holds(of_one(means(drawn), lasting(rest)), others))
+        one.append(holds(mean_of_replicates(means(drawn), lasting(rest)), others))
         five = rng.permutation(len(rest[0]))[:5]
         means_of_five = [[rng.permutation(of[k])[:2].mean() for k in five] for of in rest]
-        several.append(holds(of_several(means(means_of_five)), np.array([values.mean() for values in drawn])))
+        several.append(holds(mean_of_rounds(means(means_of_five)), np.array([values.mean() for values in drawn])))
     return np.mean(one), np.mean(several)
 
 

@@ -1,7 +1,8 @@
 """The table beside the answer at a shape."""
 
+from reports import selection
 from reports.headline import recommendations
-from reports.machines import by_machine, together
+from reports.machines import by_machine
 from reports.site.index import best_of_tracks, of_tracks
 from tests.helpers.answers import report_of
 from tests.helpers.records import save, trained
@@ -10,7 +11,7 @@ from tests.helpers.records import save, trained
 def beside_the_answer(runs):
     """The cells of the table beside the only answer of a machine."""
     (machine,) = by_machine([report_of(run, run.run_id) for run in runs])
-    (advised,) = recommendations(machine.head, together(machine.runs))
+    (advised,) = recommendations(machine.head, selection.sequences(machine.runs))
     return [[column.cell(row) for column in of_tracks("base")] for row in best_of_tracks(advised)]
 
 

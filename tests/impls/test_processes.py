@@ -1,0 +1,32 @@
+"""Commands that end with the process that started them."""
+
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from impls.core import processes
+from tests.helpers.processes import wait_for
+
+pytestmark = pytest.mark.process
+
+
+def test_a_guarded_command_tells_its_output_and_its_exit_code():
+    done = processes.run_guarded(
+        [sys.executable, "-c", "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"], {}
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "err\n")
+    died = processes.run_guarded([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], {})
+    assert died.returncode == 128 + 9
+
+
+def test_a_guarded_command_may_write_what_it_has_and_leaves_no_process(tmp_path):
+    """test_kills.py kills the parent of pip, which gets no SIGTERM."""
+    saved = tmp_path / "saved"
+    line = f"trap 'echo $child > {saved}; exit' TERM; sleep 1000 & child=$!; echo ready; wait"
+    guard = subprocess.Popen(processes.guarded(["bash", "-c", line]), stdout=subprocess.PIPE, text=True)
+    assert guard.stdout.readline() == "ready\n"
+    guard.terminate()
+    guard.communicate(timeout=60)
+    wait_for(lambda: not psutil.pid_exists(int(saved.read_text())))
