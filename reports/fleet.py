@@ -238,7 +238,7 @@ def sentences(fleet: Together) -> list[str]:
     lines += [f"left out: {reason}" for reason in fleet.odd.values()]
     lines += fleet.missing
     for node in fleet.good:
-        if noise(node.run).unsteady:
+        if noise(node.run).warning:
             lines.append(f"{node.words}: {noise(node.run).words}: {noise(node.run).warning}")
     for node in fleet.without:
         why = f"{fleet.baseline} has no times there, or there is a single replicate"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from reports import estimates, peak, verdict
@@ -39,13 +40,11 @@ def summarise(run: Run) -> pd.DataFrame:
     medians = estimates.sound(records).groupby(ARM).agg(OF_REPLICATES)
     blocks = estimates.blocks_of(run)
     rows = records.drop_duplicates(ARM)[[*ARM, *CONSTANT]]
-    # the order in which they were asked for
-    rows = rows.assign(position=rows.groupby(BENCHMARK, sort=False).ngroup())
     worst = records.sort_values("error", ascending=False, kind="stable").drop_duplicates(ARM)
     worst = worst[[*ARM, *OF_WORST]]
     first_calls = records.groupby(ARM)["first_call_seconds"].median()
     times = estimates.times(run)
-    ratios = blocks.ratios_to(run.baseline)
+    ratios = blocks.with_ratios(blocks.others(run.baseline), run.baseline)
     for columns in (worst, first_calls, times, medians, ratios, failed):
         rows = rows.merge(columns, on=ARM, how="left")
     rows = rows[~rows["track"].isin(LIMITS)].reset_index(drop=True)
@@ -57,5 +56,6 @@ def summarise(run: Run) -> pd.DataFrame:
     rows.loc[is_baseline, "verdict"] = verdict.BASELINE
     rows["fastest"] = verdict.fastest(rows, blocks)
     rows = rows.join(peak.shares(run, rows, blocks))
-    rows = rows.sort_values(["position", "seconds"], kind="stable", ignore_index=True)
-    return rows.drop(columns="position")
+    # benchmarks are in the order in which they were asked for
+    position = rows.groupby(BENCHMARK, sort=False).ngroup()
+    return rows.iloc[np.lexsort((rows["seconds"], position))].reset_index(drop=True)

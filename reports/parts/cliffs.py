@@ -93,10 +93,10 @@ def costs(report: Report) -> pd.DataFrame:
     times["cost"] = times["seconds"] / _at(seconds, same)
     times["over"] = times["seconds"] / _at(seconds, same.assign(implementation=report.baseline))
     times = times.dropna(subset="cost")
-    known = lasting(report.run)
+    lasts = lasting(report.run)
     for name in ("cost", "over"):
         logs = times.assign(log=np.log(times[name])).dropna(subset="log")
-        ratios = intervals(logs, ARM, name, known.ratio if known else None)
+        ratios = intervals(logs, ARM, name, lasts.ratio)
         rows = rows.merge(ratios, on=ARM, how="left")
     rows = rows.dropna(subset="cost")
     rows["without"] = _at(sound.set_index(ARM)["kernel"], rows.assign(problem=rows["same"]))

@@ -99,7 +99,7 @@ def test_all_that_can_be_read_is_and_each_other_has_its_line(tmp_path):
         "nothing": "no environment.json",
         "missing": "does not exist",
         "missing.json": "does not exist",
-        "pipe.parquet": "is not a file",
+        "pipe.parquet": "is not a regular file",
         "pipe.json": "pipe.json is ",
         "x" * 300: "",
         "a\0b": "",
