@@ -14,14 +14,12 @@ from benchmarks import choices
 from benchmarks.cases import PRESETS, Benchmark
 from benchmarks.judge import agreement
 from impls.core import registry
-from impls.core.problem import Problem
 from impls.core.weights import make_inputs, make_weights
 
-NAMES = [each.name for each in choices.implementations(())]
+NAMES = [implementation.name for implementation in choices.implementations(())]
+QUICK = PRESETS["quick"]
 CASES = [
-    Benchmark(Problem.parse(p), *pair).id
-    for p in PRESETS["quick"].problems
-    for pair in PRESETS["quick"].pairs
+    f"{problem}/{workload}/{mode}" for problem in QUICK.problems for workload, mode in QUICK.pairs
 ]
 
 
@@ -29,16 +27,18 @@ CASES = [
 @pytest.mark.parametrize("case", CASES)
 def bench_lstm(benchmark: Any, implementation: str, case: str, pytestconfig: pytest.Config) -> None:
     """Compare an implementation with the reference, then time it as pytest-benchmark does, with all its options."""
-    resolved, parsed = registry.resolve(implementation), Benchmark.parse(case)
-    problem, workload, mode = parsed.timed_problem, parsed.workload, parsed.mode
+    file = registry.resolve(implementation)
+    parsed = Benchmark.parse(case)
+    problem = parsed.timed_problem
+    workload = parsed.workload
     device = pytestconfig.getoption("--device")
-    if reason := resolved.lacks(device, problem, workload):
+    reason = file.lacks(device, problem, workload)
+    if reason is not None:
         pytest.skip(reason)
     weights = make_weights(problem, workload)
-    prepared = registry.load(resolved).prepare(problem, weights, device, workload)
-    agreement.check(
-        prepared, problem, workload, mode, agreement.expected(problem, workload, weights)
-    )
+    prepared = registry.load(file).prepare(problem, weights, device, workload)
+    expected = agreement.expected(problem, workload, weights)
+    agreement.check(prepared, problem, workload, parsed.mode, expected)
     benchmark.group = case
     benchmark.extra_info["device"] = device
-    benchmark(prepared.call(mode), prepared.start(mode, make_inputs(problem)))
+    benchmark(prepared.call(parsed.mode), prepared.start(parsed.mode, make_inputs(problem)))

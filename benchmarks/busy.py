@@ -6,6 +6,8 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable
 
+import numpy as np
+
 from benchmarks.record import Record
 from benchmarks.words import share
 
@@ -21,14 +23,13 @@ def waited_of(records: Iterable[Record]) -> float:
 
     It is that of the implementation with the least, since some have more threads than processors.
     """
-    pressure: defaultdict[str, float] = defaultdict(float)
-    outside: defaultdict[str, float] = defaultdict(float)
+    seconds: defaultdict[str, np.ndarray] = defaultdict(lambda: np.zeros(2))
     for row in records:
         for turn in row.turns or ():
-            if turn.pressure_seconds is not None and turn.outside_seconds is not None:
-                pressure[row.implementation] += turn.pressure_seconds
-                outside[row.implementation] += turn.outside_seconds
-    return min((pressure[name] / outside[name] for name in outside), default=math.nan)
+            if turn.pressure_seconds is not None:
+                seconds[row.implementation] += (turn.pressure_seconds, turn.outside_seconds)
+    shares = [pressure / outside for pressure, outside in seconds.values()]
+    return min(shares, default=math.nan)
 
 
 def warning(waited: float, unsteady: bool = False) -> str:

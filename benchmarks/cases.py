@@ -50,7 +50,7 @@ class Benchmark:
 class Preset:
     """Which benchmarks are measured, and how often: replicates of fresh processes, and blocks in each.
 
-    `implementations` are those that run where none is named, as --impl takes them; empty means the default ones.
+    `implementations` run where none is named, as --impl takes them; empty means the default ones.
     """
 
     problems: tuple[str, ...]
@@ -84,7 +84,7 @@ OF_STREAMS = (
     "torch_lstm", "torch_lstm_compiled", "torch_lstmcell", "torch_cell", "torch_cpp", "jax_scan", "jax_ffi", "flax_nnx",
     "numpy_lstm",
 )  # fmt: skip
-"""One step a call with the state kept, as audio and trading use an LSTM."""
+"""One step a call that goes on from the state, as audio and trading use an LSTM."""
 
 OPTIONS = (
     "", "-l2", "-l2-drop", "-bi", "-nobias", "-p64", "-var", "-even", "-first", "-resets",
@@ -186,7 +186,8 @@ PRESETS = {
 
 GATED = ("torch_cell", "torch_cell_autograd", "torch_lstm", "jax_scan", "jax_scan_vjp", "flax_nnx")
 """The implementations that are compared by default: eager loops, a hand-written backward, a fused kernel, scans."""
-GATED_PROBLEM, GATED_MODES = "t64-b16-i128-h128", ("forward", "train_step")
+GATED_PROBLEM = "t64-b16-i128-h128"
+GATED_MODES = ("forward", "train_step")
 """What a gate compares where nothing is named."""
 
 AGREE_PROBLEMS = (

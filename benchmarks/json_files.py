@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from impls.core.files import read_regular, write_text
-from impls.core.text import json_text
+from impls.core.text import json_text, one_line
 
 Content = TypeVar("Content")
 
@@ -21,11 +21,10 @@ def read(path: Path, kind: type[Content]) -> Content:
     """
     content = read_regular(path)
     try:
-        return msgspec.json.decode(
-            content, type=kind, dec_hook=lambda own, text: own(text)
-        )  # such as a GateKey
+        # the hook makes types of our own, such as a GateKey
+        return msgspec.json.decode(content, type=kind, dec_hook=lambda own, text: own(text))
     except msgspec.ValidationError as error:
-        raise ValueError(f"{path} is not what it should be: {located(error)}") from None
+        raise ValueError(f"{path} is not what it should be: {one_line(str(error))}") from None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not readable JSON ({error})") from None
 
@@ -33,10 +32,3 @@ def read(path: Path, kind: type[Content]) -> Content:
 def write(path: Path, content: Any) -> None:
     """Write a JSON file, whole or not at all."""
     write_text(path, json_text(content))
-
-
-def located(error: msgspec.ValidationError) -> str:
-    """Return one line that starts with the place in the file, such as `run.seed: Expected int | null, got str`."""
-    message, _, path = str(error).replace("`", "").partition(" - at ")
-    place = path.removeprefix("$").removeprefix(".").replace("[...]", ".*")
-    return f"{place or 'the whole file'}: {' '.join(message.split())}"

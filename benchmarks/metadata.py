@@ -6,10 +6,16 @@ default: "unknown" for a word, None for the rest.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
+from benchmarks import json_files
 from benchmarks.options import Options
 from benchmarks.processors import UNKNOWN, Machine
+
+ENVIRONMENT = "environment.json"
+"""The file of a run's folder that holds its Metadata."""
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,3 +39,16 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     matmul_precision: str = UNKNOWN
     run: Options
     rounds: tuple[str, ...] = ()
+
+
+def read_metadata(path: Path) -> Metadata:
+    """Read an environment.json; ValueError says in one line what is wrong with it.
+
+    In older files, the GPU's driver stands behind its name.
+    """
+    described = json_files.read(path, Metadata)
+    name, comma, driver = (described.machine.gpu or "").rpartition(", ")
+    if not comma:
+        return described
+    machine = msgspec.structs.replace(described.machine, gpu=name, gpu_driver=driver)
+    return msgspec.structs.replace(described, machine=machine)

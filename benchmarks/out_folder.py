@@ -63,14 +63,13 @@ def make_new(usual: Path) -> Path:
             return folder
 
 
-def claim(folder: Path) -> None:
-    """Lock a folder until this process ends. A UsageError where another has done so."""
-    file = os.open(folder, os.O_RDONLY)  # never closed: that would end the lock
+def claim(path: Path) -> None:
+    """Lock a folder or a file until this process ends. A UsageError where another has done so."""
+    # never closed: that would end the lock. NFS locks no folder, and only files that can be written to
+    file = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise click.UsageError(
-            f"{folder} is being used by another process; give another --out"
-        ) from None
-    except OSError:  # NFS cannot lock a folder
+        raise click.UsageError(f"{path} is being used by another process") from None
+    except OSError:
         pass

@@ -30,17 +30,19 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     cores: int | None = None
     memory_bytes: int | None = None
     gpu: str | None = None
+    gpu_driver: str | None = None
     system: str = UNKNOWN
 
+    @property
+    def gpu_with_driver(self) -> str:
+        """The GPU and its driver's version, such as `NVIDIA H100, 580.95`; empty where there is no GPU."""
+        return ", ".join(filter(None, (self.gpu, self.gpu_driver)))
 
-def name_and_driver(gpu: str | None) -> tuple[str, str]:
-    """Return the two parts of a Machine's gpu, which have a comma between; "" for what it lacks."""
-    name, comma, driver = (gpu or "").rpartition(", ")
-    return (name, driver) if comma else (driver, "")
 
-
-AMD, INTEL, ARM = "AuthenticAMD", "GenuineIntel", "0x41"
-RANGES = {
+AMD = "AuthenticAMD"
+INTEL = "GenuineIntel"
+ARM = "0x41"
+RANGES: dict[tuple[str | None, int | None], list[tuple[int, int, str]]] = {
     (AMD, 23): [(0x00, 0x2F, "Zen"), (0x50, 0x5F, "Zen"), (0x30, 0x4F, "Zen 2"), (0x60, 0x7F, "Zen 2"),
                 (0x90, 0xAF, "Zen 2")],
     (AMD, 25): [(0x00, 0x0F, "Zen 3"), (0x20, 0x5F, "Zen 3"), (0x10, 0x1F, "Zen 4"), (0x60, 0xAF, "Zen 4")],
@@ -63,7 +65,7 @@ NAMES = {
 }
 """The vector instructions that are recorded, wider ones later: Linux's flag, and the name that is shown."""
 NARROW = ("FMA", "AVX512_BF16")
-"""Those that go with others of the same width."""
+"""The instructions that go with others of the same width."""
 SLOWS = {
     **dict.fromkeys(("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "NPY_DISABLE_CPU_FEATURES"), "NumPy"),
     **dict.fromkeys(("MKL_DEBUG_CPU_TYPE", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR"), "PyTorch"),
@@ -75,34 +77,34 @@ SLOWS = {
     "CUDA_MODULE_LOADING": "the first call on a GPU",
 }
 """Variables by which a library takes other instructions, blocks or memory than it would, and who uses it."""
-XLA_FLAGS, MAX_ISA = "XLA_FLAGS", "xla_cpu_max_isa"
 
 
-def core(machine: Machine) -> str | None:
-    """Return the microarchitecture of a machine's processor; None where it is not known."""
-    model = -1 if machine.model is None else machine.model
-    known = RANGES.get((machine.vendor or "", machine.family or 0), [])
-    return next((name for first, last, name in known if first <= model <= last), None)
+def model_in_words(machine: Machine) -> str:
+    """Return a processor's microarchitecture in brackets, or the number of its model; empty where there is none."""
+    if machine.model is None:
+        return ""
+    for first, last, name in RANGES.get((machine.vendor, machine.family), ()):
+        if first <= machine.model <= last:
+            return f" ({name})"
+    return f" model {machine.model}"
 
 
 def words(machine: Machine) -> str:
-    """Return a processor in words, such as `AMD EPYC, family 26 (Zen 5), AVX-512`; what is not known is left out."""
+    """Return a processor in words, such as `AMD EPYC, family 26 (Zen 5), AVX-512`; what is unknown is left out."""
     if machine.family is None:
         return machine.cpu
-    known = core(machine)
-    number = (
-        f" ({known})" if known else f" model {machine.model}" if machine.model is not None else ""
-    )
-    widest = [name for name in machine.instructions if name not in NARROW][-1:]
-    return ", ".join([machine.cpu, f"family {machine.family}{number}", *widest])
+    parts = [machine.cpu, f"family {machine.family}{model_in_words(machine)}"]
+    parts += [name for name in machine.instructions if name not in NARROW][-1:]
+    return ", ".join(parts)
 
 
 def key(machine: Machine) -> str:
-    """Return what tells processors apart whose times must not be compared: all that is known of them, in words."""
+    """Return what tells processors apart whose times must not be compared: all their fields, in words."""
     parts = [words(machine)]
-    for name in ("model", "stepping"):
-        value = getattr(machine, name)
-        parts += [f"{name} {value}"] if value is not None else []
+    if machine.model is not None:
+        parts.append(f"model {machine.model}")
+    if machine.stepping is not None:
+        parts.append(f"stepping {machine.stepping}")
     parts += machine.instructions
     parts += [f"{name} {value}" for name, value in sorted(machine.caches.items())]
     return ", ".join(parts)
@@ -110,11 +112,8 @@ def key(machine: Machine) -> str:
 
 def slowed(variables: Mapping[str, str]) -> list[str]:
     """Return a line for each of these environment variables that can make a library slower."""
-    found = [
-        f"{name} is set: it can make {SLOWS[name]} slower"
-        for name in sorted(variables)
-        if name in SLOWS
-    ]
-    if MAX_ISA in variables.get(XLA_FLAGS, ""):
-        found.append(f"{XLA_FLAGS} sets {MAX_ISA}: it can make JAX slower")
-    return found
+    names = sorted(variables.keys() & SLOWS.keys())
+    lines = [f"{name} is set: it can make {SLOWS[name]} slower" for name in names]
+    if "xla_cpu_max_isa" in variables.get("XLA_FLAGS", ""):
+        lines.append("XLA_FLAGS sets xla_cpu_max_isa: it can make JAX slower")
+    return lines

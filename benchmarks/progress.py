@@ -75,8 +75,10 @@ class Left(ProgressColumn):
         """Return such as `about 1 min 30 s left`; empty where that is not known."""
         if self.latest_end is not None:
             return f"at most about {_minutes(max(0.0, self.latest_end - time.monotonic()))} left"
-        known = task.time_remaining and task.percentage >= 1  # what is slowest may come first
-        return f"about {_minutes(task.time_remaining or 0.0)} left" if known else ""
+        # what is slowest may come first
+        if not task.time_remaining or task.percentage < 1:
+            return ""
+        return f"about {_minutes(task.time_remaining)} left"
 
     def render(self, task: Task) -> Text:
         """Return the words for a terminal."""

@@ -21,8 +21,7 @@ A new column alone needs no new version: in older files it is null, and an older
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable, Sequence
-from operator import attrgetter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,10 +34,12 @@ from impls.core.files import read_regular, write_whole
 from impls.core.problem import Problem
 
 SCHEMA_VERSION = 10
+RESULTS = "results.parquet"
+"""The file of a run's folder that holds its records."""
 MOST_BYTES = 2**28
 """The largest file of records that is read."""
 UNTRUE = ("disagrees", "error")
-"""The statuses with which an arm's times at a benchmark are not shown, not even those of earlier replicates."""
+"""The statuses of a wrong result. They count before others, and not even the first call has a time then."""
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -101,38 +102,52 @@ class Record(msgspec.Struct, kw_only=True):
         """The id of its Benchmark, such as `t64-b16-i128-h128/sequence/forward`."""
         return f"{self.problem}/{self.workload}/{self.mode}"
 
+    @property
+    def is_peak(self) -> bool:
+        """Whether it is a row of this suite's peak, which computes no LSTM."""
+        return self.track == "peak"
+
+    def fail(self, status: str, reason: str | None) -> None:
+        """Make this the row of a failure. What failed has no time: nothing of what was measured stays."""
+        self.status = status
+        self.reason = reason
+        for name in MEASURED:
+            setattr(self, name, None)
+        if status in UNTRUE:
+            self.first_call_seconds = None
+
 
 MEASURED = Record.__struct_fields__[Record.__struct_fields__.index("warm_first_call_seconds") :]
 """The columns of what a replicate has measured: that one, and all after it."""
 
 
-def withdraw(rows: Sequence[Record]) -> None:
-    """Where an arm disagreed or went wrong in any replicate, give all its rows at that benchmark this failure.
-
-    None of them keeps what was measured.
-    """
-    key = attrgetter("side", "implementation", "benchmark")
-    failed = {key(row): row for row in reversed(rows) if row.status in UNTRUE}
+def withdraw(rows: Iterable[Record]) -> None:
+    """Give all rows of an arm the failure that it had at a benchmark in any replicate: see Record.fail."""
+    arms: dict[tuple[str | None, str, str], list[Record]] = {}
     for row in rows:
-        if key(row) in failed:
-            if row.status == "ok":
-                row.status, row.reason = failed[key(row)].status, failed[key(row)].reason
-            for name in MEASURED:
-                setattr(row, name, None)
+        arms.setdefault((row.side, row.implementation, row.benchmark), []).append(row)
+    for of_arm in arms.values():
+        failed = [row for row in of_arm if row.status != "ok"]
+        if failed:
+            first = max(failed, key=lambda row: row.status in UNTRUE)
+            for row in of_arm:
+                row.fail(first.status, first.reason)
+
+
+SIMPLE = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+"""The Arrow type of each simple type."""
 
 
 def _arrow(kind: Any) -> pa.DataType:
     """Return the Arrow type of an annotation. `| None` adds nothing: every column may be null."""
+    if kind in SIMPLE:
+        return SIMPLE[kind]
+    if kind is Turn:
+        return pa.struct(columns(Turn))
     if typing.get_origin(kind) is Annotated:
         return pa.type_for_alias(kind.__metadata__[0].extra["arrow"])
-    parts = [part for part in typing.get_args(kind) if part is not type(None)]
-    if typing.get_origin(kind) is list:
-        return pa.list_(_arrow(parts[0]))
-    if parts:
-        return _arrow(parts[0])
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return pa.struct(columns(kind))
-    return {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}[kind]
+    inner = _arrow(typing.get_args(kind)[0])
+    return pa.list_(inner) if typing.get_origin(kind) is list else inner
 
 
 def columns(kind: type[msgspec.Struct]) -> list[tuple[str, pa.DataType]]:
@@ -164,13 +179,14 @@ def write_records(path: Path, records: Iterable[Record], schema: pa.Schema = SCH
     """Write a Parquet file of records, whole or not at all; None becomes null. Each of its pages has a checksum."""
     rows = [msgspec.to_builtins(record) for record in records]
     table = pa.Table.from_pylist(rows, schema=schema)
-    smaller = {
+    options = {
+        "compression": "zstd",
         "compression_level": 9,
-        "use_dictionary": False,
+        "write_page_checksum": True,
+        "use_dictionary": False,  # smaller by a quarter without, and without statistics
         "write_statistics": False,
-    }  # by a quarter
-    how = {"compression": "zstd", "write_page_checksum": True, **smaller}
-    write_whole(path, lambda temporary: pq.write_table(table, temporary, **how))
+    }
+    write_whole(path, lambda temporary: pq.write_table(table, temporary, **options))
 
 
 def read_records(path: Path) -> list[Record]:

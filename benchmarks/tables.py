@@ -14,6 +14,8 @@ from rich.text import Text
 from benchmarks.words import markdown_cell
 from impls.core.text import one_line
 
+Cell = Callable[[Any], str]
+"""Gives the text of a row. A row is any object."""
 ALWAYS = 99
 
 
@@ -24,7 +26,7 @@ class Column:
     Attributes:
         key: its name in code and in the page's style sheet.
         name: its header.
-        cell: gives the text of a row. A row is any object.
+        cell: gives the text of a row.
         words: whether it holds words, which stand to the left; numbers stand to the right.
         priority: on a narrow terminal, the column of least priority is left out first, one of ALWAYS never.
         sort: the attribute of a row that holds the number to sort by; None sorts by the text.
@@ -35,12 +37,12 @@ class Column:
 
     key: str
     name: str
-    cell: Callable[[Any], str]
+    cell: Cell
     words: bool = False
     priority: int = ALWAYS
     sort: str | None = None
     breakable: bool = True
-    style: Callable[[Any], str] | None = None
+    style: Cell | None = None
     note: str = ""
 
 
@@ -62,8 +64,8 @@ class CleanConsole(Console):
 
 def output(width: int | None = None) -> CleanConsole:
     """Return standard output; where it is no terminal, it has this width."""
-    console = CleanConsole()
-    return console if console.is_terminal or width is None else CleanConsole(width=width)
+    is_terminal = CleanConsole().is_terminal
+    return CleanConsole(width=None if is_terminal else width)
 
 
 def fitting(
@@ -88,21 +90,14 @@ def all_fit(tables: Iterable[Table], console: Console) -> bool:
 
 
 def terminal(
-    columns: Sequence[Column],
-    rows: Iterable[Any],
-    title: str = "",
-    style: Callable[[Any], str] | None = None,
+    columns: Sequence[Column], rows: Iterable[Any], title: str = "", style: Cell | None = None
 ) -> Table:
     """Return rows as a table for a terminal; every value is shown as it is.
 
     A row of None leaves a line blank. `style` gives Rich's style of a row, empty for none.
     """
     table = Table(
-        title=escape(title),
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        header_style="dim",
+        title=escape(title), title_justify="left", title_style="bold", box=None, header_style="dim"
     )
     for column in columns:
         table.add_column(
@@ -113,16 +108,14 @@ def terminal(
     for row in rows:
         if row is None:
             table.add_row()
-        else:
-            cells = [_cell(column, row) for column in columns]
-            table.add_row(*cells, style=style(row) if style else "")
+            continue
+        cells = []
+        for column in columns:
+            cell = escape(column.cell(row))
+            own_style = column.style(row) if column.style else ""
+            cells.append(f"[{own_style}]{cell}[/]" if own_style else cell)
+        table.add_row(*cells, style=style(row) if style else "")
     return table
-
-
-def _cell(column: Column, row: Any) -> str:
-    text = escape(column.cell(row))
-    style = column.style(row) if column.style else ""
-    return f"[{style}]{text}[/]" if style else text
 
 
 def markdown(columns: Sequence[Column], rows: Iterable[Any]) -> str:

@@ -33,7 +33,9 @@ _MARKUP = re.compile(
 
 def count(number: int, word: str) -> str:
     """Return such as `1 block` or `3 blocks`."""
-    return f"{number} {word}{'' if number == 1 else 's'}"
+    if number == 1:
+        return f"1 {word}"
+    return f"{number} {word}s"
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:
@@ -77,12 +79,16 @@ def duration(seconds: float) -> str:
 
 def size(count: float) -> str:
     """Return a number of bytes in MiB."""
-    return "–" if math.isnan(count) else f"{count / 2**20:.0f} MiB"
+    if math.isnan(count):
+        return "–"
+    return f"{count / 2**20:.0f} MiB"
 
 
 def share(value: float) -> str:
     """Return a share of 1 in per cent, with two digits, such as `41 %` or `0.62 %`."""
-    return "–" if math.isnan(value) else f"{two_digits(100 * value)} %"
+    if math.isnan(value):
+        return "–"
+    return f"{two_digits(100 * value)} %"
 
 
 def signed(seconds: float) -> str:
@@ -116,4 +122,6 @@ def time_with_interval(value: float, low: float, high: float) -> str:
 
 def error(value: float) -> str:
     """Return a relative error, such as `7e-07`."""
-    return "–" if math.isnan(value) else f"{value:.0e}"
+    if math.isnan(value):
+        return "–"
+    return f"{value:.0e}"

@@ -56,7 +56,7 @@ def in_direction(suffix: str, array: Array, lengths: Array | None) -> Array:
 
 @dataclass
 class State:
-    """Weights and inputs in the problem's dtype, lengths where rows differ in them, what was kept, a stream's calls."""
+    """Weights and inputs in the problem's dtype, lengths where rows differ in them, the tapes, a stream's calls."""
 
     weights: dict[str, Array]
     inputs: dict[str, Array]
@@ -74,7 +74,9 @@ def layer_forward(state: State, k: int, suffix: str, x: Array, keep: bool) -> tu
     h = state.inputs["h0"][k]
     c = state.inputs["c0"][k]
     tape = Tape(x, [h], [c], [])
-    hidden = h.shape[1]
+    of_i_and_f = slice(2 * h.shape[1])
+    of_g = slice(2 * h.shape[1], 3 * h.shape[1])
+    of_o = slice(3 * h.shape[1], None)
     from_x = x @ state.weights[f"weight_ih_{suffix}"].T
     if f"bias_ih_{suffix}" in state.weights:
         from_x += state.weights[f"bias_ih_{suffix}"] + state.weights[f"bias_hh_{suffix}"]
@@ -84,9 +86,9 @@ def layer_forward(state: State, k: int, suffix: str, x: Array, keep: bool) -> tu
     lives = masks(len(x), state.lengths)
     for t in range(len(x)):
         z = from_x[t] + h @ recurrent
-        z[:, : 2 * hidden] = sigmoid(z[:, : 2 * hidden])
-        z[:, 2 * hidden : 3 * hidden] = np.tanh(z[:, 2 * hidden : 3 * hidden])
-        z[:, 3 * hidden :] = sigmoid(z[:, 3 * hidden :])
+        z[:, of_i_and_f] = sigmoid(z[:, of_i_and_f])
+        z[:, of_g] = np.tanh(z[:, of_g])
+        z[:, of_o] = sigmoid(z[:, of_o])
         i, f, g, o = np.split(z, 4, axis=1)
         next_c = f * c + i * g
         next_h = o * np.tanh(next_c)
@@ -170,7 +172,7 @@ def run_forward(problem: Problem, state: State, x: Array, keep: bool) -> tuple[d
 
 def run_backward(problem: Problem, state: State) -> dict[str, Array]:
     """Return grad_NAME of every weight, of x (T, B, I), h0 and c0 (L·D, B, H), from the tapes."""
-    results = {"grad_h0": np.empty_like(state.inputs["h0"]), "grad_c0": np.empty_like(state.inputs["c0"])}
+    results = {f"grad_{name}": np.empty_like(state.inputs[name]) for name in ("h0", "c0")}
     d_x: Any = state.inputs["d_output"]
     parts: list[Array] = []
     for k, (_, suffix, _) in reversed(list(enumerate(layers(problem)))):
@@ -207,12 +209,15 @@ def watching(events: list[tuple[str, Ran]]) -> type[Array]:
     return Watched
 
 
-def blas() -> str | None:
-    """Return NumPy's BLAS and the processor it takes this one for; None where that is not known."""
+def blas() -> str:
+    """Return NumPy's BLAS and the processor it takes this one for, in brackets; nothing where that is not clear."""
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     if len(pools) > 1:  # such as SciPy's own
         pools = [pool for pool in pools if "numpy" in pool["filepath"]]
-    return f"{pools[0]['internal_api']} {pools[0].get('architecture', '')}".strip() if len(pools) == 1 else None
+    if len(pools) != 1:
+        return ""
+    library = f"{pools[0]['internal_api']} {pools[0].get('architecture', '')}"
+    return f" ({library.strip()})"
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
@@ -258,8 +263,7 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         prepared.make_ready(mode, seen)
         events.clear()
         prepared.call(mode)(seen)
-        library = blas()
-        return longest(added(events)) + (f" ({library})" if library else "")
+        return longest(added(events)) + blas()
 
     if workload == "stream":
         prepared = Prepared(load, to_numpy, step, kernel=kernel)

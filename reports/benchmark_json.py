@@ -55,11 +55,11 @@ class File(msgspec.Struct):
     commit_info: Commit
     datetime: dt.datetime
 
-    def metadata(self, run: Options) -> Metadata:
-        """Return what the file says of the machine, and these options."""
+    def metadata(self) -> Metadata:
+        """Return what the file says of the machine."""
         machine = self.machine_info
         return Metadata(
-            run=run,
+            run=Options(),
             machine=Machine(
                 cpu=machine.cpu.get("brand_raw", UNKNOWN),
                 cores=machine.cpu.get("count"),
@@ -76,28 +76,26 @@ class File(msgspec.Struct):
         share a block, and so on.
         """
         began = self.datetime.astimezone(dt.UTC)
-        own = hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:8]
-        run_id = f"{began:%Y%m%dT%H%M%S}-{own}"
-        return pa.Table.from_pylist(
-            [_record(entry, run_id) for entry in self.benchmarks], schema=SCHEMA
-        )
-
-
-def _record(entry: Entry, run_id: str) -> dict[str, Any]:
-    benchmark = Benchmark.parse(entry.params.case)
-    times = entry.stats.data or [entry.stats.median]
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "run_id": run_id,
-        "implementation": entry.params.implementation,
-        "track": UNKNOWN,
-        "versions": UNKNOWN,
-        **problem_fields(benchmark.problem),
-        "workload": benchmark.workload,
-        "mode": benchmark.mode,
-        "device": entry.extra_info.get("device", UNKNOWN),
-        "replicate": 0,
-        "status": "ok",
-        "seconds": entry.stats.median,
-        "turns": [{"block": block, "seconds": seconds} for block, seconds in enumerate(times)],
-    }
+        digest = hashlib.sha256(msgspec.json.encode(self)).hexdigest()
+        run_id = f"{began:%Y%m%dT%H%M%S}-{digest[:8]}"
+        rows = []
+        for entry in self.benchmarks:
+            benchmark = Benchmark.parse(entry.params.case)
+            times = entry.stats.data or [entry.stats.median]
+            row = {
+                "schema_version": SCHEMA_VERSION,
+                "run_id": run_id,
+                "implementation": entry.params.implementation,
+                "track": UNKNOWN,
+                "versions": UNKNOWN,
+                **problem_fields(benchmark.problem),
+                "workload": benchmark.workload,
+                "mode": benchmark.mode,
+                "device": entry.extra_info.get("device", UNKNOWN),
+                "replicate": 0,
+                "status": "ok",
+                "seconds": entry.stats.median,
+                "turns": [{"block": block, "seconds": time} for block, time in enumerate(times)],
+            }
+            rows.append(row)
+        return pa.Table.from_pylist(rows, schema=SCHEMA)

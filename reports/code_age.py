@@ -24,13 +24,13 @@ def digests() -> Mapping[str, str]:
 
 def file_of(names: pd.Series) -> pd.Series:
     """Return the names of the files behind implementations: `jax_scan` of `jax_scan@jax==0.8.*`."""
-    return names.astype(str).str.split("@").str[0]
+    return names.str.split("@").str[0]
 
 
 def is_today(rows: pd.DataFrame) -> pd.Series:
     """Return which rows are of today's code: their digest is the file's. What is not of this suite is taken to be."""
     now = file_of(rows["implementation"]).map(digests())
-    return now.isna() | (now == rows["digest"].astype(str))
+    return now.isna() | (now == rows["digest"])
 
 
 def age(row: Any) -> str:
@@ -48,5 +48,5 @@ def in_order(runs: Iterable[Run]) -> list[Run]:
 
 def of_today(run: Run) -> int:
     """Return how many implementations of a run are of today's code."""
-    lstms = run.records[~run.records["track"].isin(LIMITS).to_numpy()]
+    lstms = run.records[~run.records["track"].isin(LIMITS)]
     return int(lstms.loc[is_today(lstms), "implementation"].nunique())

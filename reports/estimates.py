@@ -36,58 +36,58 @@ class Lasting(msgspec.Struct, frozen=True):
     of: str
 
 
-def lasting(run: Run) -> Lasting | None:
-    """Return what is known of rounds on the processor of a run; None for nothing, or where a GPU computed."""
+NOT_KNOWN = Lasting(ratio=0.0, time=0.0, rounds=0, of="")
+
+
+def lasting(run: Run) -> Lasting:
+    """Return what lasts for a round on the processor of a run; NOT_KNOWN also where a GPU computed."""
     if (run.records["device"] == "cuda").any():
-        return None
+        return NOT_KNOWN
     by_processor = json_files.read(PUBLISHED / "rounds.json", dict[str, Lasting])
-    return by_processor.get(processors.key(run.metadata.machine))
+    return by_processor.get(processors.key(run.metadata.machine), NOT_KNOWN)
 
 
-def intervals(rows: pd.DataFrame, by: list[str], name: str, lasts: float | None) -> pd.DataFrame:
+def intervals(rows: pd.DataFrame, by: list[str], name: str, lasts: float) -> pd.DataFrame:
     """Return a row for each group of logs, one log for each replicate: its mean over rounds, and where the next lies.
 
     Columns: `by`; NAME, NAME_low and NAME_high on the scale of the values; NAME_p of a value of 1; and NAME_n: the
-    rounds, or of one round the replicates. The variance of a group is moderated by those of the other groups. With one
+    rounds, or of one round the replicates. The variance of a group is moderated by the other groups. With one
     value the interval is infinite and p is 1.
 
     Args:
-        rows: with the columns log and round, and those that tell groups apart.
-        by: these.
+        rows: with the columns log and round, and `by`.
+        by: the columns that tell groups apart.
         name: what the values are.
-        lasts: the standard deviation of what lasts for a round, for logs of one round; None where it is not known.
+        lasts: the standard deviation of what lasts for a round, for logs of one round.
     """
     several = len(rows["round"].unique()) > 1
     if several:
         rows = rows.groupby([*by, "round"], as_index=False, sort=False).agg({"log": "mean"})
     groups = rows.groupby(by, sort=False)["log"]
     estimates = means([logs.to_numpy() for _, logs in groups])
-    estimates = (
-        mean_of_rounds(estimates) if several else mean_of_replicates(estimates, lasts or 0.0)
-    )
+    estimates = mean_of_rounds(estimates) if several else mean_of_replicates(estimates, lasts)
     low, high = t_interval(estimates)
-    table = rows[by].drop_duplicates(ignore_index=True)
-    table[name] = np.exp(estimates.mean)
-    table[f"{name}_low"] = np.exp(low)
-    table[f"{name}_high"] = np.exp(high)
-    table[f"{name}_p"] = p_values(estimates)
-    table[f"{name}_n"] = estimates.n
-    return table
+    columns = {
+        name: np.exp(estimates.mean),
+        f"{name}_low": np.exp(low),
+        f"{name}_high": np.exp(high),
+        f"{name}_p": p_values(estimates),
+        f"{name}_n": estimates.n,
+    }
+    return rows[by].drop_duplicates(ignore_index=True).assign(**columns)
 
 
 def times(run: Run) -> pd.DataFrame:
     """Return a row for each ARM that is ok in every replicate of a run: its seconds with _low, _high and _n."""
     records = sound(run.records)
     rows = records[ARM].assign(log=np.log(records["seconds"]), round=records["run_id"])
-    lasts = lasting(run)
-    times = intervals(rows, ARM, "seconds", lasts.time if lasts else None)
+    times = intervals(rows, ARM, "seconds", lasting(run).time)
     return times.drop(columns="seconds_p")
 
 
 def sound(records: pd.DataFrame) -> pd.DataFrame:
-    """Return the records of the arms that are ok in every replicate: earlier results of another may be as wrong."""
-    failed = (records["status"] != "ok").groupby([records[name] for name in ARM]).transform("any")
-    return records[~failed]
+    """Return the records that have a time."""
+    return records[records["status"] == "ok"]
 
 
 UNSTEADY = 0.2
@@ -112,14 +112,9 @@ class Noise:
     waited: float
 
     @property
-    def unsteady(self) -> bool:
-        """Whether the machine was busy or unsteady."""
-        return self.ratios > UNSTEADY or self.times > UNSTEADY or self.waited > busy.BUSY
-
-    @property
     def warning(self) -> str:
         """What to tell of a busy or unsteady machine; empty where it was neither."""
-        return busy.warning(self.waited, self.unsteady)
+        return busy.warning(self.waited, self.ratios > UNSTEADY or self.times > UNSTEADY)
 
     @property
     def words(self) -> str:
@@ -153,9 +148,7 @@ def waited(run: Run) -> pd.Series:
     """Return by round the share of the measured time in which a process waited for a processor: see busy.waited_of."""
     turns = run.turns[["record", "pressure_seconds", "outside_seconds"]].dropna()
     turns = turns.join(run.records[["run_id", "implementation"]], on="record")
-    sums = turns.groupby(["run_id", "implementation"])[
-        ["pressure_seconds", "outside_seconds"]
-    ].sum()
+    sums = turns.groupby(["run_id", "implementation"]).sum()
     shares = sums["pressure_seconds"] / sums["outside_seconds"]
     return shares.groupby("run_id").min()
 
@@ -171,7 +164,7 @@ def log_ratios(run: Run) -> pd.DataFrame:
 @functools.lru_cache(maxsize=1)
 def blocks_of(run: Run) -> Blocks:
     """Return the blocks of a run's sound records: what all its ratios are taken from."""
-    return Blocks(run.turns, sound(run.records), lasting(run))
+    return Blocks(run.turns, sound(run.records), lasting(run).ratio)
 
 
 class Blocks:
@@ -182,13 +175,11 @@ class Blocks:
     Args:
         turns: with the columns record, block and seconds.
         records: those of which ratios are taken.
-        lasts: what lasts for a round, where that is known.
+        lasts: the standard deviation of what lasts for a round in a log ratio.
     """
 
-    def __init__(
-        self, turns: pd.DataFrame, records: pd.DataFrame, lasts: Lasting | None = None
-    ) -> None:
-        self.lasts = lasts.ratio if lasts else None
+    def __init__(self, turns: pd.DataFrame, records: pd.DataFrame, lasts: float = 0.0) -> None:
+        self.lasts = lasts
         self.logs = ratios.block_logs(
             turns["seconds"].to_numpy(), turns["record"].to_numpy(), turns["block"].to_numpy()
         )
@@ -217,21 +208,23 @@ class Blocks:
         )
         return both.loc[both["log"].notna(), ["pair", "round", "log"]]
 
-    def ratios(self, numerators: pd.DataFrame, denominators: pd.DataFrame) -> pd.DataFrame:
-        """Return the ratio of the times of each pair, with _low, _high, _p and _n; NaN where no block has both.
+    def ratios(self, arms: pd.DataFrame, rivals: str | pd.Series) -> pd.DataFrame:
+        """Return the ratio of the time of each ARM to its rival's, with _low, _high, _p and _n; NaN without a block.
 
-        Variances are moderated over all pairs of the call. The index is that of the numerators.
+        Variances are moderated over all ARMs of the call. The index is theirs.
+
+        Args:
+            arms: with the columns ARM.
+            rivals: the implementations that they are compared with, at the same benchmarks.
         """
-        logs = self.replicate_log_ratios(numerators, denominators)
+        logs = self.replicate_log_ratios(arms, arms.assign(implementation=rivals))
         estimates = intervals(logs, ["pair"], "ratio", self.lasts).set_index("pair")
-        return estimates.reindex(range(len(numerators))).set_axis(numerators.index)
+        return estimates.reindex(range(len(arms))).set_axis(arms.index)
+
+    def with_ratios(self, arms: pd.DataFrame, rivals: str | pd.Series) -> pd.DataFrame:
+        """Return the ARMs that have a block with their rivals, with the columns of `ratios`."""
+        return arms.join(self.ratios(arms, rivals)).dropna(subset="ratio")
 
     def others(self, name: str) -> pd.DataFrame:
         """Return the ARMs of all implementations but this one."""
         return self.arms[self.arms["implementation"] != name].reset_index(drop=True)
-
-    def ratios_to(self, name: str) -> pd.DataFrame:
-        """Return a row for each ARM that has a block with that implementation, and its ratio to it, as in `ratios`."""
-        others = self.others(name)
-        ratios = self.ratios(others, others.assign(implementation=name))
-        return others.join(ratios[ratios["ratio"].notna()], how="inner")

@@ -17,7 +17,6 @@ import pandas as pd
 from benchmarks import processors, tables
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import TWIN
-from benchmarks.processors import name_and_driver
 from benchmarks.record import harmless
 from benchmarks.statistics import nodes as statistics
 from benchmarks.statistics.intervals import holm, means, p_values
@@ -50,7 +49,7 @@ class Node:
         """What kind a machine it is: its processor, how many cores it has, and its GPU."""
         machine = self.run.metadata.machine
         cores = count(machine.cores, "core") if machine.cores else ""
-        parts = processors.words(machine), cores, name_and_driver(machine.gpu)[0]
+        parts = (processors.words(machine), cores, machine.gpu)
         return ", ".join(filter(None, parts))
 
     @property
@@ -239,7 +238,7 @@ def sentences(fleet: Together) -> list[str]:
     lines += [f"left out: {reason}" for reason in fleet.odd.values()]
     lines += fleet.missing
     for node in fleet.good:
-        if noise(node.run).unsteady:
+        if noise(node.run).warning:
             lines.append(f"{node.words}: {noise(node.run).words}: {noise(node.run).warning}")
     for node in fleet.without:
         why = f"{fleet.baseline} has no times there, or there is a single replicate"

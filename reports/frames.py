@@ -6,19 +6,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks import json_files, processors
-from benchmarks.bench.rounds import ENVIRONMENT, RESULTS
-from benchmarks.metadata import Metadata
+from benchmarks.metadata import ENVIRONMENT, Metadata, read_metadata
 from benchmarks.options import Options
-from benchmarks.processors import UNKNOWN, name_and_driver
-from benchmarks.record import SCHEMA, SCHEMA_VERSION, TURN
+from benchmarks.processors import UNKNOWN
+from benchmarks.record import MEASURED, MOST_BYTES, RESULTS, SCHEMA, SCHEMA_VERSION, TURN, UNTRUE
 from benchmarks.words import count, listed
 from impls.core.command_line import describe
+from impls.core.files import read_regular
 from impls.core.precision import TF32
 from impls.core.text import one_line
 from reports import benchmark_json
@@ -33,22 +35,12 @@ FULL = [*KEY, "schema_version", "track", "versions", "dtype", "status"]
 NEEDED = {*FULL, "reason", "seconds", "turns"}
 """The columns without which a file holds no records of benchmarks."""
 RECORDS = SCHEMA.remove(SCHEMA.get_field_index("turns"))
-TURNS = pa.schema([
-    TURN.field(name)
-    for name in (
-        "block", "started", "seconds", "p99_seconds", "largest_seconds", "pressure_seconds", "outside_seconds",
-        "gpu_hertz", "gpu_throttled", "gpu_others",
-    )
-])  # fmt: skip
-"""The fields of a turn that tables and charts need."""
+TURNS = pa.schema(list(TURN))
 USUAL_BASELINE = "torch_lstm"
 
 
 class Unreadable(ValueError):
     """A run that can't be read. The message says in one line what is wrong."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(one_line(message, 1000))
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +71,9 @@ class Run:
         if self.metadata.run.baseline:
             return self.metadata.run.baseline
         names = self.records["implementation"].tolist()
-        return USUAL_BASELINE if USUAL_BASELINE in names else names[0]
+        if USUAL_BASELINE in names:
+            return USUAL_BASELINE
+        return str(names[0])
 
 
 def read_run(path: Path) -> Run:
@@ -87,33 +81,34 @@ def read_run(path: Path) -> Run:
     try:
         return _read(path)
     except (OSError, MemoryError, ValueError, OverflowError) as error:
-        raise Unreadable(describe(error)) from None
+        raise Unreadable(one_line(describe(error), 1000)) from None
 
 
 def _read(path: Path) -> Run:
+    metadata = Metadata(run=Options())
     if path.is_dir():
-        return _read_folder(path)
-    if path.suffix != ".json":
-        records, turns = _frames(path, _table(path))
-        return Run(path, records, turns, Metadata(run=_options(records, turns)))
-    if path.name == "results.json" and (path.parent / RESULTS).exists():
-        raise Unreadable(f"{path} is for other programs; give its folder, {path.parent}")
-    content = json_files.read(path, benchmark_json.File)
-    records, turns = _frames(path, content.records())
-    return Run(path, records, turns, content.metadata(_options(records, turns)))
-
-
-def _read_folder(path: Path) -> Run:
-    if not (path / ENVIRONMENT).exists():
-        raise Unreadable(f"{path} holds no finished run: it has no {ENVIRONMENT}")
-    records, turns = _frames(path, _table(path / RESULTS))
-    metadata = json_files.read(path / ENVIRONMENT, Metadata)
-    measured = sorted(set(records["run_id"]))
-    described = sorted(metadata.rounds or [metadata.run.run_id])
-    if measured != described:
-        raise Unreadable(
-            f"{path} mixes runs: its rows are of {listed(measured)}, and not of {listed(described)}"
-        )
+        if not (path / ENVIRONMENT).exists():
+            raise Unreadable(f"{path} holds no finished run: it has no {ENVIRONMENT}")
+        metadata = read_metadata(path / ENVIRONMENT)
+        table = _table(path / RESULTS)
+    elif path.suffix == ".json":
+        if path.name == "results.json" and (path.parent / RESULTS).exists():
+            raise Unreadable(f"{path} is for other programs; give its folder, {path.parent}")
+        file = json_files.read(path, benchmark_json.File)
+        metadata = file.metadata()
+        table = file.records()
+    else:
+        table = _table(path)
+    records, turns = _frames(path, table)
+    if path.is_dir():
+        measured = sorted(set(records["run_id"]))
+        described = sorted(metadata.rounds or [metadata.run.run_id])
+        if measured != described:
+            raise Unreadable(
+                f"{path} mixes runs: its rows are of {listed(measured)}, and not of {listed(described)}"
+            )
+    else:
+        metadata = msgspec.structs.replace(metadata, run=_options(records, turns))
     return Run(path, records, turns, metadata)
 
 
@@ -123,28 +118,27 @@ def folders(place: Path) -> list[Path]:
 
 
 def read_runs(paths: Iterable[Path]) -> tuple[list[Run], list[Unreadable]]:
-    """Read several runs: those that can be read, each run_id once, and for each other path why it can't be read."""
+    """Read several runs: each run_id once, and for each path that can't be read the reason."""
     runs: dict[str, Run] = {}
     errors = []
     for path in paths:
         try:
             run = read_run(path)
-            if run.run_id in runs:
-                raise Unreadable(
-                    f"{path} is the same run as {runs[run.run_id].folder}: {run.run_id}"
-                )
-            runs[run.run_id] = run
         except Unreadable as error:
             errors.append(error)
+            continue
+        same = runs.setdefault(run.run_id, run)
+        if same is not run:
+            message = f"{path} is the same run as {same.folder}: {run.run_id}"
+            errors.append(Unreadable(one_line(message)))
     return list(runs.values()), errors
 
 
 def _options(records: pd.DataFrame, turns: pd.DataFrame) -> Options:
     """Return what a run's records say of its options; the rest is unknown."""
-    threads = records["threads"].dropna()
     return Options(
         run_id=records["run_id"].iloc[0],
-        threads=int(threads.iloc[0]) if len(threads) else 0,
+        threads=int(records["threads"].fillna(0).max()),
         replicates=records["replicate"].nunique(),
         blocks=turns["block"].nunique(),
     )
@@ -152,10 +146,9 @@ def _options(records: pd.DataFrame, turns: pd.DataFrame) -> Options:
 
 def _table(path: Path) -> pa.Table:
     """Return the records of a Parquet file of any schema version."""
-    if not path.is_file():
-        raise Unreadable(f"{path} is not a file" if path.exists() else f"{path} does not exist")
+    content = pa.BufferReader(read_regular(path, MOST_BYTES))
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(content)
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = one_line(str(error), 120)
         raise Unreadable(f"{path} is not a readable Parquet file ({reason})") from None
@@ -180,12 +173,27 @@ def _frames(path: Path, table: pa.Table) -> tuple[pd.DataFrame, pd.DataFrame]:
         raise Unreadable(
             f"{path} has schema version {newest}; this version reads up to {SCHEMA_VERSION}"
         )
-    wrong = records[FULL].isna().any(axis=1) | records.duplicated(KEY)
-    wrong |= (records["status"] == "ok") & ~(records["seconds"] > 0)
-    if wrong.any():
-        first = "/".join(map(str, records.loc[wrong, KEY].iloc[0]))
+    untimed = (records["status"] == "ok") & ~(records["seconds"] > 0)
+    wrong = records[records[FULL].isna().any(axis=1) | records.duplicated(KEY) | untimed]
+    if len(wrong):
+        first = "/".join(map(str, wrong[KEY].iloc[0]))
         raise Unreadable(f"{path}: the record {first} lacks a value or its time, or is there twice")
-    return records, turns.assign(record=pc.list_parent_indices(lists).to_numpy())
+    records = withdrawn(records)
+    turns = turns.assign(record=pc.list_parent_indices(lists).to_numpy())
+    return records, turns[turns["record"].map(records["status"]) == "ok"]
+
+
+def withdrawn(records: pd.DataFrame) -> pd.DataFrame:
+    """Return the records as record.withdraw leaves them: older files hold times of what failed."""
+    failed = records[records["status"] != "ok"]
+    untrue_first = failed.iloc[np.argsort(~failed["status"].isin(UNTRUE), kind="stable")]
+    failures = untrue_first.drop_duplicates(ARM)[[*ARM, "status", "reason"]]
+    of_arm = records[ARM].merge(failures, on=ARM, how="left")
+    ok = of_arm["status"].isna()
+    changed = {name: records[name].where(ok, of_arm[name]) for name in ("status", "reason")}
+    changed |= {name: records[name].where(ok) for name in MEASURED if name != "turns"}
+    first_call = records["first_call_seconds"].mask(changed["status"].isin(UNTRUE))
+    return records.assign(**changed, first_call_seconds=first_call)
 
 
 def _fitted(table: pa.Table, schema: pa.Schema) -> pd.DataFrame:
@@ -203,11 +211,16 @@ def machine_label(metadata: Metadata) -> str:
     Times are compared only where all are equal. The GPU's driver is not among it: like a version, it may be what
     changed a time.
     """
-    machine, run = metadata.machine, metadata.run
-    gpu = f" + {name_and_driver(machine.gpu)[0]}" if machine.gpu else ""
-    gpu += ", TF32" if run.precision == TF32 else ""
-    threads = count(run.threads, "thread") if run.threads else f"{UNKNOWN} threads"
-    return f"{processors.key(machine)}{gpu}, {threads}"
+    machine = metadata.machine
+    run = metadata.run
+    label = processors.key(machine)
+    if machine.gpu:
+        label += f" + {machine.gpu}"
+    if run.precision == TF32:
+        label += ", TF32"
+    if not run.threads:
+        return f"{label}, {UNKNOWN} threads"
+    return f"{label}, {count(run.threads, 'thread')}"
 
 
 def began(run_id: str) -> str:

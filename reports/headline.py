@@ -68,7 +68,7 @@ def _machine(run: Run, device: str) -> str:
     """Return such as `2 cores (AMD EPYC, family 26 (Zen 5), AVX-512)`."""
     machine = run.metadata.machine
     if device == "cuda":
-        return machine.gpu or device
+        return machine.gpu_with_driver or device
     cores = run.metadata.run.threads or machine.cores
     words = processors.words(machine)
     return f"{count(cores, 'core')} ({words})" if cores else words

@@ -63,4 +63,4 @@ def processor_and_gpu(run: Run) -> str:
     """Return a run's processor, and the GPU if there is one."""
     machine = run.metadata.machine
     processor = processors.words(machine).replace("(R)", "").replace(" Processor", "")
-    return f"{processor}, {machine.gpu}" if machine.gpu else processor
+    return f"{processor}, {machine.gpu_with_driver}" if machine.gpu else processor

@@ -12,7 +12,7 @@ from impls.core.operations import operations, peak_operations, peak_side
 from impls.core.problem import Problem
 from impls.core.workloads import WORKLOADS
 from reports.estimates import Blocks
-from reports.frames import ARM, Run
+from reports.frames import Run
 from reports.tracks import PEAK
 
 BESIDE_ONE_THREAD = [name for name, workload in WORKLOADS.items() if workload.timed_by_call]
@@ -27,7 +27,7 @@ def shares(run: Run, rows: pd.DataFrame, blocks: Blocks) -> pd.DataFrame:
     """
     dtypes = dict(zip(run.records["problem"], run.records["dtype"], strict=True))
     shares = [_share(row, dtypes) for row in rows.itertuples()]
-    ratios = rows[ARM].merge(blocks.ratios_to(PEAK), on=ARM, how="left").set_index(rows.index)
+    ratios = blocks.ratios(rows, PEAK)
     return pd.DataFrame(
         {"peak_share": shares / ratios["ratio"], "peak_share_low": shares / ratios["ratio_high"]}
     )
@@ -47,16 +47,16 @@ def _share(row: Any, dtypes: Mapping[str, str]) -> float:
 def reached(run: Run) -> Iterator[str]:
     """Yield what the peak was in each dtype, or why it is not known; nothing where it was not measured."""
     records = run.records[(run.records["track"] == PEAK).to_numpy()]
-    known = records[(records["status"] == "ok") & (records["threads"] > 0)]
-    known = known[~known["workload"].isin(BESIDE_ONE_THREAD)]
-    for key, timed in known.groupby(["device", "dtype"], sort=False):
+    timed = records[(records["status"] == "ok") & (records["threads"] > 0)]
+    timed = timed[~timed["workload"].isin(BESIDE_ONE_THREAD)]
+    for key, rows in timed.groupby(["device", "dtype"], sort=False):
         device, dtype = map(str, key)
         work = "multiply-adds in registers"
         if device == "cuda":
             side = peak_side(dtype)
             work = f"a product of ({side}, {side}) matrices"
-        done = peak_operations(device, dtype, int(timed["threads"].iloc[0]))
-        speed = done / timed["seconds"].median()
+        done = peak_operations(device, dtype, int(rows["threads"].iloc[0]))
+        speed = done / rows["seconds"].median()
         yield f"{work} reached {speed / 1e9:.0f} GFLOP/s in {dtype}"
     for reason in sorted(records.loc[records["status"] != "ok", "reason"].unique()):
         yield f"% of peak is not known: {reason}"

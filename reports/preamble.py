@@ -39,7 +39,7 @@ def _machine(run: Run) -> str:
     if machine.memory_bytes:
         parts.append(f"{machine.memory_bytes / 2**30:.0f} GiB")
     if machine.gpu:
-        parts.append(machine.gpu)
+        parts.append(machine.gpu_with_driver)
     return f"{', '.join(parts)}; {machine.system}"
 
 
@@ -80,7 +80,7 @@ def about(run: Run) -> str:
     if len(run.rounds) > 1:
         return "95 % intervals: one more round on this machine lies within"
     lasts = estimates.lasting(run)
-    if lasts is None:
+    if not lasts.rounds:
         return "95 % intervals are about this run only: another run can lie outside (--rounds says how far)"
     return (
         "95 % intervals: the mean of other rounds on such a processor lies within. Rounds differ by"
@@ -115,7 +115,9 @@ def peak_and_noise(run: Run) -> list[str]:
         parts.append(f"noise: {noise.words} (the median standard deviations)")
     if noise.warning:
         parts.append(noise.warning)
-    return ["; ".join(parts)] if parts else []
+    if not parts:
+        return []
+    return ["; ".join(parts)]
 
 
 def card(run: Run) -> list[str]:

@@ -42,7 +42,7 @@ class Report:
     Attributes:
         name: the name of its folder.
         raw: the path from the page to the run's files, empty or ending in a slash.
-        raw_files: those of them that are raw data, each with a few words on what it is.
+        raw_files: the names of the files of raw data, each with a few words on what it is.
         shown: its charts and answers.
     """
 
@@ -67,7 +67,7 @@ class Report:
     def label(self) -> str:
         """Such as `2026-11-24-190533-quick · Intel(R) Xeon(R) Processor`."""
         machine = self.run.metadata.machine
-        return f"{self.name} · {machine.gpu or processors.words(machine)}"
+        return f"{self.name} · {machine.gpu_with_driver or processors.words(machine)}"
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -103,6 +103,4 @@ def pair_ratios(report: Report, compared: pd.DataFrame, other: str) -> pd.DataFr
 
     Rows whose other one has no time are left out.
     """
-    others = compared.assign(implementation=compared[other])
-    ratios = blocks_of(report.run).ratios(compared, others)
-    return pd.concat([compared, ratios], axis=1)[ratios["ratio"].notna()]
+    return blocks_of(report.run).with_ratios(compared, compared[other])

@@ -14,7 +14,7 @@ from impls.core.files import write_text, write_whole
 from reports import code_age, frames, parts, tables
 from reports.charts.drawing import Drawing, file_name, write
 from reports.frames import Run, Unreadable
-from reports.report import Report
+from reports.report import Answer, Report
 from reports.site import pages as site
 from reports.summary import summarise
 
@@ -47,12 +47,14 @@ def reports(
     """
     read, unreadable = frames.read_runs(paths)
     runs = code_age.in_order(read)
-    if runs and folder and not _is_free(page):
+    is_free = holds_a_report(page) or not page.is_dir() or not any(page.iterdir())
+    if runs and folder and not is_free:
         raise click.ClickException(f"{page} holds something else than a report; give another --out")
-    named = zip(runs, names(runs), strict=True)
-    return [
-        _write(run, name, folder / name if folder else page, page, links) for run, name in named
-    ], unreadable
+    written = [
+        _write(run, name, folder / name if folder else page, page, links)
+        for run, name in zip(runs, names(runs), strict=True)
+    ]
+    return written, unreadable
 
 
 def _write(run: Run, name: str, folder: Path, page: Path, links: site.Links) -> Report:
@@ -62,19 +64,22 @@ def _write(run: Run, name: str, folder: Path, page: Path, links: site.Links) -> 
     write_text(folder / "summary.csv", tables.csv(report.summary))
     write_text(folder / "table.md", tables.markdown(report))
     write_text(folder / "table.tex", tables.latex(report))
-    raw_files = {run.folder.name: "raw data"} if run.folder.is_file() else RAW
-    report = replace(
-        report,
-        shown=[
-            write(each, folder / "figures") if isinstance(each, Drawing) else each
-            for each in report.shown
-        ],
-        raw="" if folder == page else f"{folder.relative_to(page).as_posix()}/",
-        raw_files=[(file, what) for file, what in raw_files.items() if (folder / file).is_file()],
-    )
+    shown: list[Drawing | Answer] = []
+    for each in report.shown:
+        if isinstance(each, Drawing):
+            shown.append(write(each, folder / "figures"))
+        else:
+            shown.append(each)
+    raw_files = RAW
+    if run.folder.is_file():
+        raw_files = {run.folder.name: "raw data"}
+    present = [(file, what) for file, what in raw_files.items() if (folder / file).is_file()]
+    report = replace(report, shown=shown, raw_files=present)
     if links:
-        site.save(folder, [replace(report, raw="")], links)
-    return report
+        site.save(folder, [report], links)
+    if folder == page:
+        return report
+    return replace(report, raw=f"{folder.relative_to(page).as_posix()}/")
 
 
 def complete(run: Run, name: str = "") -> Report:
@@ -85,30 +90,30 @@ def complete(run: Run, name: str = "") -> Report:
 
 def copy_raw(run: Run, folder: Path) -> None:
     """Copy a run's raw files into a folder, unless it is the run's own."""
-    if run.folder.resolve() != folder.resolve():
-        for source in (
-            [run.folder] if run.folder.is_file() else [run.folder / file for file in COPIED]
-        ):
-            write_whole(folder / source.name, partial(shutil.copyfile, source))
+    if run.folder.resolve() == folder.resolve():
+        return
+    sources = [run.folder / file for file in COPIED]
+    if run.folder.is_file():
+        sources = [run.folder]
+    for source in sources:
+        write_whole(folder / source.name, partial(shutil.copyfile, source))
 
 
 def names(runs: Sequence[Run]) -> list[str]:
     """Return a name for each run, made of its folder's or file's name; no two are the same."""
-    taken: list[str] = []
+    taken = ["figures"]
     for run in runs:
         path = run.folder.resolve()
         name = file_name(path.name if path.is_dir() else path.stem) or "run"
-        taken.append(file_name(name, run.run_id) if name in (*taken, "figures") else name)
-    return taken
+        if name in taken:
+            name = file_name(name, run.run_id)
+        taken.append(name)
+    return taken[1:]
 
 
 def holds_a_report(path: Path) -> bool:
     """Return whether a folder is what was made of several runs: a page without raw files of its own."""
-    return (path / "index.html").is_file() and not any((path / name).exists() for name in RAW)
-
-
-def _is_free(folder: Path) -> bool:
-    """Return whether a folder is empty, or holds a report of this suite and no run."""
-    if not holds_a_report(folder):
-        return not folder.is_dir() or not any(folder.iterdir())
-    return TITLE in (folder / "index.html").read_bytes()
+    page = path / "index.html"
+    if not page.is_file() or any((path / name).exists() for name in RAW):
+        return False
+    return TITLE in page.read_bytes()

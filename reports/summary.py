@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from benchmarks.record import UNTRUE
 from reports import estimates, peak, verdict
 from reports.frames import ARM, BENCHMARK, Run
 from reports.tracks import LIMITS
@@ -31,37 +30,32 @@ Of peaks it is the least: what earlier benchmarks of a process left behind diffe
 def summarise(run: Run) -> pd.DataFrame:
     """Return a row for each ARM, the fastest first in its benchmark; a failed arm comes last, with its reason.
 
-    An arm that failed in any replicate has no estimate. One that disagrees or went wrong has no time at all.
+    An arm that failed in any replicate has no time: see frames.withdrawn.
 
     Columns: ARM, CONSTANT, OF_WORST, first_call_seconds, status, reason; seconds and ratio (to the baseline), each with
     _low, _high and _n; verdict, fastest (in its track), peak_share, peak_share_low, and OF_REPLICATES.
     """
     records = run.records
-    # an arm that failed in any replicate has no time: its earlier results may be as wrong
-    failed = records.loc[records["status"] != "ok", [*ARM, "status", "reason"]]
-    untrue = failed["status"].isin(UNTRUE)
-    failed = pd.concat([failed[untrue], failed[~untrue]]).drop_duplicates(ARM)
+    failed = records[records["status"] != "ok"].drop_duplicates(ARM)[[*ARM, "status", "reason"]]
     medians = estimates.sound(records).groupby(ARM).agg(OF_REPLICATES)
     blocks = estimates.blocks_of(run)
     rows = records.drop_duplicates(ARM)[[*ARM, *CONSTANT]]
-    # the order in which they were asked for
-    rows = rows.assign(position=rows.groupby(BENCHMARK, sort=False).ngroup())
     worst = records.sort_values("error", ascending=False, kind="stable").drop_duplicates(ARM)
     worst = worst[[*ARM, *OF_WORST]]
     first_calls = records.groupby(ARM)["first_call_seconds"].median()
     times = estimates.times(run)
-    ratios = blocks.ratios_to(run.baseline)
+    ratios = blocks.with_ratios(blocks.others(run.baseline), run.baseline)
     for columns in (worst, first_calls, times, medians, ratios, failed):
         rows = rows.merge(columns, on=ARM, how="left")
     rows = rows[~rows["track"].isin(LIMITS)].reset_index(drop=True)
     rows["status"] = rows["status"].fillna("ok")
     rows["reason"] = rows["reason"].fillna("")
-    rows.loc[rows["status"].isin(UNTRUE), "first_call_seconds"] = np.nan
     rows["verdict"] = verdict.verdicts(rows[rows["ratio"].notna()])
     is_baseline = (rows["implementation"] == run.baseline) & (rows["status"] == "ok")
     rows.loc[is_baseline, ["ratio", "ratio_low", "ratio_high"]] = 1.0
     rows.loc[is_baseline, "verdict"] = verdict.BASELINE
     rows["fastest"] = verdict.fastest(rows, blocks)
     rows = rows.join(peak.shares(run, rows, blocks))
-    rows = rows.sort_values(["position", "seconds"], kind="stable", ignore_index=True)
-    return rows.drop(columns="position")
+    # benchmarks are in the order in which they were asked for
+    position = rows.groupby(BENCHMARK, sort=False).ngroup()
+    return rows.iloc[np.lexsort((rows["seconds"], position))].reset_index(drop=True)

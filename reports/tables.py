@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from benchmarks import processors, tables
-from benchmarks.tables import Column
+from benchmarks.tables import Cell, Column
 from benchmarks.words import (
     duration,
     error,
@@ -32,28 +32,28 @@ def is_ok(row: Any) -> bool:
     return bool(row.status == "ok")
 
 
-def where_ok(cell: Callable[[Any], str]) -> Callable[[Any], str]:
+def where_ok(cell: Cell) -> Cell:
     """Return a cell that is empty in the row of a failed arm."""
     return lambda row: cell(row) if is_ok(row) else ""
 
 
-def word(name: str) -> Callable[[Any], str]:
+def word(name: str) -> Cell:
     """Return a cell that shows an attribute of a row as it is; nothing known is a dash."""
     return lambda row: "–" if pd.isna(getattr(row, name)) else str(getattr(row, name))
 
 
-def words_of(name: str, header: str | None = None, **options: Any) -> Column:
+def words_of(name: str, header: str = "", **options: Any) -> Column:
     """Return the column of an attribute that holds words; its header is the name, where nothing else is given."""
-    return Column(name, name if header is None else header, word(name), words=True, **options)
+    return Column(name, header or name, word(name), words=True, **options)
 
 
 WHERE = tuple(map(words_of, ("problem", "mode", "device")))
 
 
-def ratio(name: str = "ratio") -> Callable[[Any], str]:
+def ratio(name: str = "ratio") -> Cell:
     """Return a cell that shows a ratio with its interval."""
-    low, high = f"{name}_low", f"{name}_high"
-    return lambda row: interval(getattr(row, name), getattr(row, low), getattr(row, high))
+    ends = (name, f"{name}_low", f"{name}_high")
+    return lambda row: interval(*(getattr(row, end) for end in ends))
 
 
 def _time(row: Any) -> str:
@@ -64,16 +64,21 @@ def _time(row: Any) -> str:
 
 
 def _ratio(row: Any) -> str:
-    return "1" if row.verdict == BASELINE else ratio()(row)
+    if row.verdict == BASELINE:
+        return "1"
+    return ratio()(row)
 
 
 def _cores(row: Any) -> str:
-    return "–" if pd.isna(row.cores_used) else f"{row.cores_used:.2f}"
+    if pd.isna(row.cores_used):
+        return "–"
+    return f"{row.cores_used:.2f}"
 
 
 def _gpu_busy(row: Any) -> str:
-    kernels = "" if pd.isna(row.gpu_seconds) else f" ({row.gpu_kernels:.0f})"
-    return duration(row.gpu_seconds) + kernels
+    if pd.isna(row.gpu_seconds):
+        return "–"
+    return f"{duration(row.gpu_seconds)} ({row.gpu_kernels:.0f})"
 
 
 REASON = Column(
@@ -151,11 +156,11 @@ def of_summary(baseline: str) -> Sequence[Column]:
 
 def columns(report: Report) -> list[Column]:
     """Return the columns of a run's tables: those of which something is known, and the time, where statuses stand."""
-    known = report.summary.notna().any()
+    has_values = report.summary.notna().any()
     return [
-        each
-        for each in of_summary(report.baseline)
-        if each.key == "time" or known[each.sort or each.key]
+        column
+        for column in of_summary(report.baseline)
+        if column.key == "time" or has_values[column.sort or column.key]
     ]
 
 
@@ -184,14 +189,12 @@ class Section:
 def sections(report: Report) -> Iterator[Section]:
     """Yield a Section for each benchmark; its rows are in the order of the tracks, and then the fastest first."""
     shown = columns(report)
-    ranked = report.summary.assign(rank=report.summary["track"].astype(str).map(tracks.rank))
+    ranked = report.summary.assign(rank=report.summary["track"].map(tracks.rank))
     for benchmark, group in ranked.groupby(BENCHMARK, sort=False):
         rows = group.sort_values(["rank", "track", "ratio", "seconds"], kind="stable")
-        failed = (group["status"] != "ok").any()
+        reasons = [] if (rows["status"] == "ok").all() else [REASON]
         yield Section(
-            tuple(map(str, benchmark)),
-            [*shown, REASON] if failed else shown,
-            list(rows.itertuples(index=False)),
+            tuple(map(str, benchmark)), [*shown, *reasons], list(rows.itertuples(index=False))
         )
 
 
@@ -226,7 +229,7 @@ def csv_cell(value: object) -> object:
 
 def csv(summary: pd.DataFrame) -> str:
     """Return summary.csv."""
-    return summary.astype(object).map(csv_cell).to_csv(index=False, lineterminator="\n")
+    return summary.map(csv_cell).to_csv(index=False, lineterminator="\n")
 
 
 SIGNS = str.maketrans(

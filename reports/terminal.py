@@ -19,7 +19,7 @@ from reports.frames import BENCHMARK
 from reports.headline import answer, clearly_fastest, recommendations
 from reports.preamble import preamble
 from reports.report import Report
-from reports.tables import Section, ratio, sections, style, words_of
+from reports.tables import Section, ratio, sections, style, word, words_of
 from reports.tables import columns as columns_of
 from reports.verdict import BASELINE
 
@@ -79,12 +79,11 @@ def show(report: Report, console: CleanConsole, page: str) -> None:
             f"Columns left out, to fit the width: {names}. table.md has all of them.", "dim"
         )
     if len(report.sound):
-        words = (
-            f"unclear: we can't tell it from {report.baseline}. table.md explains the other words."
-        )
-        console.say(words, "dim")
-        trust = "A ratio is taken within blocks, so it can contradict the times: trust the ratio."
-        console.say(trust, "dim")
+        for line in (
+            f"unclear: we can't tell it from {report.baseline}. table.md explains the other words.",
+            "A ratio is taken within blocks, so it can contradict the times: trust the ratio.",
+        ):
+            console.say(line, "dim")
     console.print()
     _show_answer(report, console)
     rest = len(every) - len(seen)
@@ -130,7 +129,7 @@ def _show_answer(report: Report, console: CleanConsole) -> None:
     timed = about[about["status"] == "ok"]
     modes = best_others(timed).groupby(["workload", "mode"], sort=False)
     columns = (
-        words_of("where", ""),
+        Column("where", "", word("where"), words=True),
         Column("time", report.baseline, lambda row: duration(row.base_seconds), priority=0),
         words_of("implementation", "the best other"),
         Column("ratio", f"× {report.baseline} [95 %]", ratio()),

@@ -19,8 +19,7 @@ def rank(track: str) -> int:
 
 def in_order(rows: pd.DataFrame, number: str) -> list[str]:
     """Return the implementations of rows by track, then by the mean log of a number; those without one come last."""
-    known = rows.assign(
-        log=np.log(rows[number].astype(float)), rank=rows["track"].astype(str).map(rank)
-    )
-    of_name = known.groupby(rows["implementation"].astype(str), sort=False)[["rank", "log"]].mean()
-    return list(of_name.sort_values(["rank", "log"], kind="stable").index)
+    logs = np.log(rows[number])
+    ranked = rows.assign(log=logs, rank=rows["track"].map(rank))
+    means = ranked.groupby("implementation", sort=False)[["rank", "log"]].mean()
+    return list(means.sort_values(["rank", "log"], kind="stable").index)

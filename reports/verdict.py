@@ -1,10 +1,9 @@
-"""Faster, slower or unclear, and the fastest of a track: what many ratios together may be said to show."""
+"""Faster, slower or unclear, and the fastest of a track: what many ratios show together."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from benchmarks.statistics.intervals import holm
@@ -32,8 +31,8 @@ def fastest(summary: pd.DataFrame, blocks: Blocks) -> pd.Series:
     """Return for each row of a summary whether it is the fastest in its track.
 
     `yes`: it takes the least time, and every other arm of the track is slower. `unclear`: it takes the least time or
-    can't be told from the arm of least time; then no arm is `yes`. Empty: it is not the fastest, or nothing can be
-    said: the track has one arm, there is one replicate, or an arm has no block with the arm of least time.
+    can't be told from the arm of least time; then no arm is `yes`. Empty: it is not the fastest, or it can't be
+    ranked: the track has one arm, there is one replicate, or an arm has no block with the arm of least time.
 
     Every arm is compared with the arm of least time block by block, with Holm's correction over all such pairs of the
     run. A pair that holds the baseline has the verdict of the table.
@@ -43,13 +42,15 @@ def fastest(summary: pd.DataFrame, blocks: Blocks) -> pd.Series:
     contests: dict[Any, pd.DataFrame] = {}
     for _, rows in running.groupby([*BENCHMARK, "track"], sort=False):
         if len(rows) > 1:
-            number = "ratio" if rows["ratio"].notna().all() else "seconds"
-            best = rows[number].idxmin()
-            contests[best] = rows.drop(best)
+            numbers = rows["ratio"]
+            if numbers.isna().any():
+                numbers = rows["seconds"]
+            best: Any = numbers.idxmin()
+            contests[best] = rows.drop(best).assign(rival=rows.loc[best, "implementation"])
     if not contests:
         return words
-    bests = np.repeat(list(contests), list(map(len, contests.values())))
-    compared = blocks.ratios(pd.concat(contests.values()), summary.loc[bests])
+    rivals = pd.concat(contests.values())
+    compared = blocks.ratios(rivals, rivals["rival"])
     slower = (compared["ratio"] > 1) & (holm(compared["ratio_p"].to_numpy()) < ALPHA)
     for best, others in contests.items():
         if not (compared.loc[others.index, "ratio_n"] > 1).all():

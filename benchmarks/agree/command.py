@@ -121,7 +121,7 @@ def _where(options: AgreeOptions, dtypes: Sequence[str]) -> list[str]:
         for name, version in described.versions.items()
         if version and name != "python"
     ]
-    on = f"on {described.machine.gpu}" if options.device == "cuda" else "on the CPU"
+    on = f"on {described.machine.gpu_with_driver}" if options.device == "cuda" else "on the CPU"
     if "float32" in dtypes:
         on += f"; {described.matmul_precision}"
     common = f"the common environment: {', '.join(versions)}"

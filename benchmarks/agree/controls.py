@@ -19,11 +19,11 @@ import numpy as np
 
 from benchmarks.judge import agreement, extremes
 from impls.core import adam, reference
+from impls.core.constants import DEFAULT_DTYPES
 from impls.core.contract import Prepared
 from impls.core.precision import IEEE, current
 from impls.core.problem import FORMATS, Problem
 from impls.core.reference import Results, run_model, sigmoid, sigmoid_slope
-from impls.core.registry import DEFAULT_DTYPES
 from impls.core.weights import Array, Inputs, Weights, make_weights
 
 PROBLEM = Problem.parse("t5-b4-i8-h8")

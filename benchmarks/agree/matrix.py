@@ -14,7 +14,7 @@ import msgspec
 
 from benchmarks.cases import AGREE_PART_PROBLEMS, Benchmark
 from benchmarks.judge import extremes
-from benchmarks.machine import gpu_model
+from benchmarks.machine import gpu_name
 from benchmarks.options import Options
 from benchmarks.progress import Advance
 from benchmarks.record import Record, harmless
@@ -87,7 +87,7 @@ class Matrix:
     @property
     def good(self) -> bool:
         """Whether something agrees, and nothing should have been compared and does not agree."""
-        return "ok" in self.statuses and not set(self.statuses).difference(harmless(gpu_model()))
+        return "ok" in self.statuses and not set(self.statuses).difference(harmless(gpu_name()))
 
     def line(self, refused: int, controls: int) -> str:
         """Return the result in one line, with how many of the negative controls were refused."""

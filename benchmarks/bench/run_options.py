@@ -5,10 +5,8 @@ Where they cannot be used, every function raises a UsageError.
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Iterator, Mapping, Set
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +17,7 @@ from benchmarks import ROOT, choices, hardware, json_files, machine, out_folder,
 from benchmarks.cases import PRESETS, Benchmark, pairs_of
 from benchmarks.metadata import Commit
 from benchmarks.options import Flag, Options, given
+from benchmarks.runner.files_seen import difference
 from benchmarks.runner.sides import own_variables
 from benchmarks.worker.devices import LEAST_TURN
 from benchmarks.worker.used_files import digest
@@ -73,18 +72,18 @@ class RunOptions(Options, frozen=True, kw_only=True):
 
 def compared(options: RunOptions) -> tuple[list[Implementation], str]:
     """Return the implementations that a run's options name, and the name of the baseline."""
-    named = options.implementations or PRESETS[options.preset].implementations
+    names = options.implementations or PRESETS[options.preset].implementations
     try:
-        implementations = choices.implementations(named, options.peak)
+        implementations = choices.implementations(names, options.peak)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    names = [implementation.name for implementation in implementations if implementation.is_lstm]
-    if not names:
+    lstms = [implementation.name for implementation in implementations if implementation.is_lstm]
+    if not lstms:
         raise click.UsageError("nothing to time: the peak is no LSTM")
-    baseline = options.baseline or ("torch_lstm" if "torch_lstm" in names else names[0])
-    if baseline not in names:
+    baseline = options.baseline or ("torch_lstm" if "torch_lstm" in lstms else lstms[0])
+    if baseline not in lstms:
         raise click.UsageError(
-            f"--baseline {baseline} is not among {', '.join(names)}; add --impl {baseline}"
+            f"--baseline {baseline} is not among {', '.join(lstms)}; add --impl {baseline}"
         )
     return implementations, baseline
 
@@ -96,20 +95,19 @@ def code_used(implementations: list[Implementation], weights: str | None) -> dic
     worker tells.
     """
     paths = [ROOT / "impls" / name for name in registry.shared_files()]
-    paths += [*(ROOT / "benchmarks").rglob("*.py"), *([Path(weights)] if weights else [])]
-    paths += [each.path for each in implementations]
-    paths = [
-        path for path in paths if path.is_file() and os.access(path, os.R_OK)
-    ]  # no lock of an editor
-    digests = {
-        os.path.relpath(path, ROOT) if ROOT in path.parents else str(path): digest(str(path))
-        for path in paths
-    }
-    return digests | {
-        f"the version of {each.name}": versions_of(each)
-        for each in implementations
-        if not each.requires
-    }
+    paths += (ROOT / "benchmarks").rglob("*.py")
+    if weights:
+        paths.append(Path(weights))
+    used = {}
+    for implementation in implementations:
+        paths.append(implementation.path)
+        if not implementation.requires:
+            used[f"the version of {implementation.name}"] = versions_of(implementation)
+    for path in paths:
+        if path.is_file() and os.access(path, os.R_OK):  # an editor's lock is none
+            name = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+            used[str(name)] = digest(str(path))
+    return used
 
 
 def machine_used(device: str) -> dict[str, str]:
@@ -117,53 +115,37 @@ def machine_used(device: str) -> dict[str, str]:
 
     Not those that no worker gets as they are, and not which GPU of a machine it is: its model counts.
     """
-    gpu = {"the GPU": machine.gpu_model() or "none"} if device == "cuda" else {}
-    set_anyway = {
-        *own_variables(Options(device=device), 1, "float32", Path()),
-        *DROPPED,
-        "CUDA_VISIBLE_DEVICES",
-    }
-    read = {name: value for name, value in machine.variables().items() if name not in set_anyway}
-    variables = {f"the variable {name}": value for name, value in read.items()}
-    return {"the processor": processors.words(machine.machine()), **gpu, **variables}
+    used = {"the processor": processors.words(machine.machine())}
+    if device == "cuda":
+        used["the GPU"] = machine.machine_with_gpu().gpu_with_driver or "none"
+    set_anyway = own_variables(Options(device=device), 1, "float32", Path())
+    for name, value in machine.variables().items():
+        if name not in (*set_anyway, *DROPPED, "CUDA_VISIBLE_DEVICES"):
+            used[f"the variable {name}"] = value
+    return used
 
 
 def files_used(folder: Path) -> dict[str, str]:
-    """Return what workers of a run have told: a hash of each file that they have used, by path."""
-    return json_files.read(folder / FILES, dict[str, str]) if (folder / FILES).exists() else {}
+    """Return a hash of each file that the workers of a run have used, by path."""
+    path = folder / FILES
+    return json_files.read(path, dict[str, str]) if path.exists() else {}
 
 
-def difference(what: str, before: str, now: str) -> str:
-    """Return what to say of something that is not as it was when a run began."""
-    return f"{what} has changed since this run began: it was {before} and is {now}"
-
-
-def write_files_used(folder: Path, seen: Mapping[str, Set[str]]) -> str:
-    """Keep what workers have told, and return which file has not always been the same; nothing where all have."""
-    known = files_used(folder)
-    for path, digests in sorted(seen.items()):
-        first = known.setdefault(path, min(digests))
-        for other in digests - {first}:
-            return difference(path, first, other)
-    json_files.write(folder / FILES, known)
-    return ""
-
-
-def changed(options: RunOptions, used: Mapping[str, str] | None = None) -> str:
-    """Return what is no longer as it was when a run began; nothing where all is. `used`: see files_used."""
-    for path, before in (used or {}).items():
-        now = digest(path) or "missing"
-        if now != before:
-            return difference(path, before, now)
+def changed(options: RunOptions, files: Mapping[str, str] = {}) -> str:
+    """Return what is no longer as it was when a run began; nothing where all is. `files`: see files_used."""
     try:
         implementations = [registry.resolve(path) for path in options.implementations]
         here = code_used(implementations, options.weights) | machine_used(options.device)
     except ValueError as error:  # such as a file that is gone
         return str(error)
-    for name in sorted({*options.used, *here}):
-        before, now = options.used.get(name, "missing"), here.get(name, "missing")
-        if before != now:
-            return difference(name, before, now)
+    for path in files:
+        here[path] = digest(path) or "missing"
+    before = {**options.used, **files}
+    for name in sorted({*before, *here}):
+        was = before.get(name, "missing")
+        now = here.get(name, "missing")
+        if was != now:
+            return difference(name, was, now)
     return ""
 
 
@@ -177,11 +159,12 @@ def planned(options: RunOptions) -> RunOptions:
     pairs = preset.pairs
     if options.workloads or options.modes:
         pairs = pairs_of(options.workloads, options.modes)
+    benchmarks = [Benchmark(problem, *pair).id for problem in problems for pair in pairs]
     hardware.set_precision(options.precision, options.device)
     return msgspec.structs.replace(
         options,
-        implementations=tuple(each.text for each in implementations),
-        benchmarks=tuple(Benchmark(problem, *pair).id for problem in problems for pair in pairs),
+        implementations=tuple(implementation.text for implementation in implementations),
+        benchmarks=tuple(benchmarks),
         replicates=options.replicates or preset.replicates,
         blocks=options.blocks or preset.blocks,
         turn_seconds=max(TURN_SECONDS, LEAST_TURN[options.device]),
@@ -218,10 +201,11 @@ def resolved(options: RunOptions) -> tuple[RunOptions, Path]:
 def resumed(options: RunOptions) -> tuple[RunOptions, Path]:
     """Return the options of a run to resume, and its folder."""
     folder = Path(options.resume or "")
-    if others := [name for name in given(options) if name != "--resume"]:
-        raise click.UsageError(
-            f"--resume continues a run with its own options; leave out {others[0]}"
-        )
+    for name in given(options):
+        if name != "--resume":
+            raise click.UsageError(
+                f"--resume continues a run with its own options; leave out {name}"
+            )
     try:
         check_name(os.path.realpath(folder))
         began = json_files.read(folder / "run.json", RunOptions)
@@ -232,20 +216,8 @@ def resumed(options: RunOptions) -> tuple[RunOptions, Path]:
         raise click.UsageError(
             f"{folder} holds no run to resume (no readable run.json: {error})"
         ) from None
-    if what := changed(began, files_used(folder)):
-        raise click.UsageError(f"{what}; start a new run")
+    change = changed(began, files_used(folder))
+    if change:
+        raise click.UsageError(f"{change}; start a new run")
     hardware.set_precision(began.precision, began.device)
     return began, folder
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Lock a run's folder, so that two processes do not work on the same run."""
-    with (folder / "run.json").open(
-        "r+"
-    ) as file:  # on NFS, a lock needs a file that can be written
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise click.UsageError(f"{folder} is being worked on by another process") from None
-        yield

@@ -12,12 +12,12 @@ import click
 import msgspec
 
 from benchmarks import ROOT, out_folder
-from benchmarks.bench.rounds import RESULTS
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet import plan, slurm
 from benchmarks.fleet.folder import LOCAL, REGRESSION, RUN, SLURM, Fleet, Member
 from benchmarks.fleet.job import Job
 from benchmarks.fleet.verdict import NOTE, together
+from benchmarks.record import RESULTS
 from benchmarks.regression import outcome, report
 from benchmarks.regression.command import to_summary
 from benchmarks.tables import output

@@ -21,6 +21,7 @@ from benchmarks.regression.comparison import split
 from benchmarks.regression.gate_options import GateOptions
 from benchmarks.regression.snapshots import resolve
 from impls.core import registry
+from impls.core.constants import Constants
 from impls.core.files import write_text
 from impls.core.registry import Implementation
 
@@ -68,7 +69,7 @@ def _copy_of(implementation: Implementation) -> str:
     """Return a file that is the same implementation: it loads the other from its place, with what that imports."""
     constants = [
         f"{name.upper()} = {getattr(implementation, name)!a}\n"
-        for name in registry.Constants.__struct_fields__
+        for name in Constants.__struct_fields__
     ]
     load = f"registry.load(registry.resolve({str(implementation.path)!a}))"
     return "".join([*constants, f"from impls.core import registry\nprepare = {load}.prepare\n"])

@@ -54,15 +54,14 @@ class Largest:
     tensor: str
 
 
-def error_of(got: Array, want: Array, least: float | Array = 0.0) -> float:
-    """Return max|got − want| / max|want|, or max|got − want| where want is all zero; not finite where got is not.
+def size_of(want: Array, usual: float = 0.0) -> float:
+    """Return what an error is relative to: max|want|, or its usual size where that is larger; 1 where both are 0."""
+    return max(_largest(want), usual) or 1.0
 
-    max|want| counts as at least `least`: where a problem has very few numbers, that is what `usual` says. Where `least`
-    is an array, each difference is divided by its own number of that.
-    """
-    if np.ndim(least):
-        return _largest((got - want) / least)
-    return _largest(got - want) / (max(_largest(want), float(least)) or 1.0)
+
+def error_of(got: Array, want: Array, size: float | Array | None = None) -> float:
+    """Return max(|got − want| / size), by default of size_of(want); not finite where got is not."""
+    return _largest((got - want) / (size_of(want) if size is None else size))
 
 
 def _largest(values: Array) -> float:
@@ -78,18 +77,17 @@ def compare(
     dtype: str,
     where: str = "",
     tolerance: float | None = None,
-    least: Mapping[str, float | Array] | None = None,
+    sizes: Results | None = None,
 ) -> Largest:
     """Compare every tensor of `want` with the tensor of that name in `got`, and return the largest error.
 
-    `least` has what max|want| counts as at least, by tensor, or what each difference is divided by.
+    `sizes` has what differences are relative to, by tensor, where that is not max|want|.
 
     Raises:
         Disagrees: where a tensor is missing, has another shape, or differs by more than the tolerance: by default that
             of the dtype.
     """
     tolerance = tolerance or tolerance_of(dtype)
-    sizes = least or {}
     prefix = f"{where}: " if where else ""
     largest = Largest(0.0, "")
     for name, wanted in want.items():
@@ -98,47 +96,42 @@ def compare(
         result = np.asarray(got[name], np.float64)
         if result.shape != wanted.shape:
             raise Disagrees(f"{prefix}{name} has shape {result.shape}, want {wanted.shape}")
-        size = sizes.get(name, 0.0)
+        size = (sizes or {}).get(name)
         error = error_of(result, wanted, size)
         if not error <= tolerance:  # so that NaN does not pass
+            is_usual = size is not None and np.ndim(size) == 0
+            relative = f" of a usual {size:.2g}" if is_usual else ""
             raise Disagrees(
                 f"{prefix}{name}{difference(result, wanted, size)}"
-                f" (error {error:.2g}{of_usual(wanted, size)}, tolerance {tolerance:.0e})"
+                f" (error {error:.2g}{relative}, tolerance {tolerance:.0e})"
             )
         if error >= largest.error:
             largest = Largest(error, name)
     return largest
 
 
-def difference(result: Array, wanted: Array, size: float | Array) -> str:
+def difference(result: Array, wanted: Array, size: Array | None) -> str:
     """Return the index where a result is off by most, and both numbers there, such as `[0, 1] is 0.5, want 1`."""
-    off = np.abs(result - wanted) / (size if np.ndim(size) else 1.0)
+    off = np.abs(result - wanted) / (1.0 if size is None else size)
     index = np.unravel_index(int(np.argmax(off)), wanted.shape)  # a NaN counts as the largest
     numbers = f" is {result[index]:.6g}, want {wanted[index]:.6g}"
     return f"[{', '.join(map(str, index))}]{numbers}" if index else numbers
 
 
-def of_usual(wanted: Array, size: float | Array) -> str:
-    """Return the usual size that an error is relative to, if it is that of a tensor and above the largest number."""
-    if np.ndim(size) or size <= _largest(wanted):
-        return ""
-    return f" of a usual {size:.2g}"
-
-
 FEW = 8
 """With fewer numbers in a tensor, all of them may be small by chance."""
-OTHERS, FIRST_OTHER = 32, 2**20
-"""How many other sets of inputs say how large a tensor usually is. Their seeds begin so far after the others."""
-USUAL = "usual"
-"""What stands before the name of a tensor in place of SET/STEPS, where its usual size is kept."""
+OTHERS = 32
+"""How many other sets of inputs say how large a tensor usually is."""
+FIRST_OTHER = 2**20
+"""How far their seeds are after the others."""
 SIZE = "size_"
-"""What stands before the name of a tensor after SET/STEPS, where what its differences are divided by is kept."""
+"""What stands before the name of a tensor after SET/STEPS, for what its differences are relative to."""
 ROUNDING = 1 / 512
 """A step may round a parameter off by 6e-8 of it in float32: so large a part of the tolerance."""
 
 
-def usual(problem: Problem, workload: str, weights: Weights, seed: int) -> dict[str, Array]:
-    """Return the usual size of each tensor of few numbers, by `usual/NAME`: half of its largest value for OTHERS.
+def usual(problem: Problem, workload: str, weights: Weights, seed: int) -> dict[str, float]:
+    """Return the usual size of each tensor of few numbers, by its name: half of its largest value for OTHERS.
 
     It is empty unless a state, a bias, the inputs or the outputs have fewer than FEW numbers. Terms that cancel can
     leave all of them small, and rounding is a large share of what is left: docs/decisions/0012-extreme-numbers.md. It
@@ -159,22 +152,13 @@ def usual(problem: Problem, workload: str, weights: Weights, seed: int) -> dict[
         for name, value in results.items():
             if name != "loss" and value.size < 2 * FEW:
                 sizes[name] = max(sizes.get(name, 0.0), _largest(value) / 2)
-    return {f"{USUAL}/{name}": np.array(size) for name, size in sizes.items()}
+    return sizes
 
 
-def least_of(want: Mapping[str, Array], prefix: str = "") -> dict[str, float | Array]:
-    """Return what max|want| counts as at least, by tensor, from what `expected` has returned.
-
-    With what the differences of some tensors are divided by under the prefix SET/STEPS.
-    """
-    least: dict[str, float | Array] = {}
-    for path, value in want.items():
-        folder, _, name = path.rpartition("/")
-        if folder == USUAL:
-            least[name] = float(value)
-        if folder == prefix and name.startswith(SIZE):
-            least[name.removeprefix(SIZE)] = value
-    return least
+def sizes_of(want: Results, prefix: str) -> dict[str, Array]:
+    """Return what the differences of some tensors are relative to under the prefix SET/STEPS, by their names."""
+    own = f"{prefix}/{SIZE}"
+    return {path.removeprefix(own): want[path] for path in want if path.startswith(own)}
 
 
 def expected(
@@ -187,29 +171,33 @@ def expected(
 ) -> dict[str, Array]:
     """Return the reference's results by `SET/STEPS/NAME`: set of inputs, calls (1 if each call is the same), tensor.
 
-    With what `usual` returns. `steps` are the numbers of calls; None for those of the admission.
+    With sizes for `compare`, by `SET/STEPS/size_NAME`. `steps` are the numbers of calls; None for the admission's.
     """
-    results = usual(problem, workload, weights, seed)
-    wanted = sorted(WORKLOADS[workload].compared_after if steps is None else steps)
+    results: dict[str, Array] = {}
+    usual_sizes = usual(problem, workload, weights, seed)
+    wanted = WORKLOADS[workload].compared_after if steps is None else tuple(steps)
     for k, zero in enumerate(zero_states):
         inputs = make_inputs(problem, seed + k, zero)
         for calls, tensors in reference.run(problem, weights, inputs, workload, wanted):
-            for name, value in with_rounding(tensors, calls).items():
+            for name, value in with_sizes(tensors, usual_sizes, calls).items():
                 results[f"{k}/{calls}/{name}"] = value
     return results
 
 
-def with_rounding(results: Results, steps: int) -> dict[str, Array]:
-    """Return results of `training` whose sizes also hold what rounding adds in so many steps: none is 0."""
-    rounded = dict(results)
+def with_sizes(results: Results, usual_sizes: Mapping[str, float], steps: int) -> dict[str, Array]:
+    """Return results with usual sizes that are above max|want|; Adam's hold what rounding adds in so many steps too."""
+    sized = dict(results)
     for name, value in results.items():
+        size = usual_sizes.get(name, 0.0)
+        if size > _largest(value):
+            sized[f"{SIZE}{name}"] = np.array(size)
         if f"{SIZE}{name}" in results:
             rounding = steps * ROUNDING * np.abs(value) + np.finfo(float).tiny
-            rounded[f"{SIZE}{name}"] = results[f"{SIZE}{name}"] + rounding
-    return rounded
+            sized[f"{SIZE}{name}"] = results[f"{SIZE}{name}"] + rounding
+    return sized
 
 
-def part_of(want: Mapping[str, Array], prefix: str, workload: str, mode: str) -> dict[str, Array]:
+def part_of(want: Results, prefix: str, workload: str, mode: str) -> dict[str, Array]:
     """Return the tensors under SET/STEPS that a mode must return, by their names."""
     tensors: dict[str, Array] = {}
     for path, value in want.items():
@@ -226,7 +214,7 @@ def check(
     problem: Problem,
     workload: str,
     mode: str,
-    want: Mapping[str, Array],
+    want: Results,
     seed: int = 11,
 ) -> Largest:
     """Compare a timed callable with the reference on two sets of inputs, then on the first set again.
@@ -257,9 +245,9 @@ def check(
             if changes:
                 where += f", after {calls} steps"
             part = part_of(want, f"{k}/{calls}", workload, mode)
-            least = least_of(want, f"{k}/{calls}")
+            sizes = sizes_of(want, f"{k}/{calls}")
             got = prepared.to_numpy(mode, result)
-            errors.append(compare(got, part, problem.dtype, where, tolerance, least))
+            errors.append(compare(got, part, problem.dtype, where, tolerance, sizes))
     if problem.dropout and not inference:
         check_drops(prepared, problem, mode, seed)
     return max(errors, key=lambda largest: largest.error)

@@ -26,7 +26,7 @@ def key_of(benchmark: Benchmark) -> Key:
 
 
 def weights_of(benchmark: Benchmark, seed: int, path: str | None) -> Weights:
-    """Return a benchmark's weights: random ones of a seed, and those that a file has."""
+    """Return a benchmark's weights: random ones of a seed, but for what a file has."""
     if benchmark.extreme:
         return extremes.weights_of(benchmark.problem.dtype, seed)
     given: Weights = {}
@@ -47,11 +47,11 @@ def write_expected(
     """Write the reference's results of every problem and workload to files.
 
     Args:
-        benchmarks: those with the same key share a file.
+        benchmarks: with the same key, they share a file.
         seed, weights_path: of the weights: see `weights_of`.
         folder: where the files are written. Those of an earlier call are replaced.
         inputs, zero_states: the seed of the inputs, and of each set of them, whether its h0 and c0 are zero.
-        steps: by key, the numbers of calls to compute where each changes the state; None for those of the admission.
+        steps: by key, the numbers of calls to compute where each changes the state; None for the admission's.
     """
     files: Expected = {}
     for benchmark in benchmarks:

@@ -1,7 +1,7 @@
 """Extreme numbers: gates that are shut or open, and huge, tiny and denormal inputs. New kernels often fail there first.
 
 All of them are one small problem with its own weights, so that an implementation is prepared only once. The tolerances
-are those of agreement, with one exception: docs/decisions/0012-extreme-numbers.md says why.
+are agreement's, with one exception: docs/decisions/0012-extreme-numbers.md says why.
 """
 
 from __future__ import annotations

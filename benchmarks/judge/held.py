@@ -20,7 +20,7 @@ ARRAYS = ("numpy", "torch", "jax", "jaxlib")
 class Held:
     """What a result holds.
 
-    numbers: those of its arrays, in float32.
+    numbers: of its arrays, in float32.
     unseen: whether it has an object of another package, such as an array of TensorFlow.
     """
 
@@ -31,40 +31,37 @@ class Held:
     def of(cls, result: Any) -> Held:
         """Look into a result: its containers, and the attributes of objects whose class no package has defined."""
         held = cls()
-        left, seen = [result], set[int]()
-        while left:
-            value = left.pop()
+        waiting = [result]
+        seen = set[int]()
+        while waiting:
+            value = waiting.pop()
             if id(value) in seen or isinstance(value, str | type):
                 continue
             seen.add(id(value))
             if isinstance(value, int | float):
                 held.numbers.append(np.array([value], np.float32))
             elif isinstance(value, dict):
-                left += value.values()
+                waiting += value.values()
             elif isinstance(value, list | tuple | set):
-                left += value
+                waiting += value
             elif package_of(type(value)) in ARRAYS:
                 try:
                     held.numbers += _numbers(value)
-                except (
-                    TypeError,
-                    ValueError,
-                    RuntimeError,
-                ):  # such as a key of JAX, or an array that was donated
+                except (TypeError, ValueError, RuntimeError):  # a key of JAX, a donated array
                     held.unseen = True
             elif package_of(type(value)):
                 held.unseen = True
             else:
                 held.numbers += _raw_numbers(value)
-                left += getattr(value, "__dict__", {}).values()
-                left += [getattr(value, name, None) for name in getattr(value, "__slots__", ())]
+                waiting += getattr(value, "__dict__", {}).values()
+                waiting += [getattr(value, name, None) for name in getattr(value, "__slots__", ())]
         return held
 
     def share_of(self, arrays: Iterable[Array]) -> float:
         """Return the share of the numbers of some arrays that are among these."""
         wanted = np.concatenate([np.ravel(array).astype(np.float32) for array in arrays])
-        known = np.unique(np.concatenate([np.zeros(0, np.float32), *self.numbers]))
-        return float(np.isin(wanted, known).mean())
+        held = np.concatenate([np.zeros(0, np.float32), *self.numbers])
+        return float(np.isin(wanted, held).mean())
 
 
 def package_of(kind: type) -> str:

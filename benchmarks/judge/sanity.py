@@ -92,7 +92,7 @@ def lost(wall: float, processor: float, waits: float) -> float:
     bounds them: all seconds are in seconds of processor time, divided by the processors, or lost.
 
     Args:
-        wall, processor: the seconds of that time, and those of all threads on processors.
+        wall, processor: the seconds of that time, and of all threads on processors.
         waits: the seconds in which threads were ready and had no processor, all of them together.
     """
     cores = len(os.sched_getaffinity(0))
@@ -100,7 +100,7 @@ def lost(wall: float, processor: float, waits: float) -> float:
 
 
 def undisturbed(call: Callable[[Any], Any], argument: Any) -> tuple[float, Any]:
-    """Return the seconds of a call without those that were lost, and its result."""
+    """Return the seconds of a call without what was lost, and its result."""
     waits = waited()
     processor = process_time()
     seconds, result = sample(call, argument)
@@ -117,7 +117,8 @@ def _look(
     would go on unseen. So between the call and the reading this thread's alone are asked for.
     """
     with no_collector(), Path("/proc/thread-self/schedstat").open("rb", buffering=0) as mine:
-        before, own = waited(), waited(mine)
+        before = waited()
+        own = waited(mine)
         seconds, result = sample(call, state)
         processor = process_time()
         own = waited(mine) - own
@@ -153,14 +154,16 @@ def check_left(
         return
     # A disturbance makes an honest reading long now and then, and lets a thread finish its work unseen now and then.
     # A disturbance that lasts makes the calls long too.
-    found = []
+    longer_readings = []
+    honest = 0
     for _ in range(ATTEMPTS):
         call(state)  # and its result is not read: as in a turn, a call follows a call
         longer, seconds = _look(call, state, finish, limit.pause_seconds)
-        found.append((longer, max(call_seconds, seconds)))
-        if sum(not limit.exceeded(*longer_and_call) for longer_and_call in found) >= ATTEMPTS / 2:
+        longer_readings.append(longer)
+        honest += not limit.exceeded(longer, max(call_seconds, seconds))
+        if honest >= ATTEMPTS / 2:
             return
-    left = statistics.median(longer for longer, _ in found)
+    left = statistics.median(longer_readings)
     raise Suspicious(limit.reason.format(call_seconds * 1e6, left * 1e6))
 
 
@@ -183,7 +186,8 @@ def check_reading(result: Any, finish: Callable[[Any], Any], call_seconds: float
         copied, _ = sample(
             lambda read: [np.array(array, np.float32) for array in read.values()], arrays
         )
-        reading, copying = min(reading, seconds), min(copying, copied)
+        reading = min(reading, seconds)
+        copying = min(copying, copied)
         if reading <= more + COPIES * copying + READ_SECONDS * len(arrays):
             return
     if held.share_of(arrays.values()) >= HELD:
@@ -219,6 +223,11 @@ def first_and_repeated(call: Callable[[Any], Any], fresh: Callable[[], Any]) -> 
         return first, min(sample(call, states[-1])[0] for _ in range(3))
 
 
+def longer_first(pairs: list[tuple[float, float]]) -> float:
+    """Return by how many seconds a first call is longer than a repeated one, from pairs of them."""
+    return statistics.median(first - repeated for first, repeated in pairs)
+
+
 def check_not_remembered(
     call: Callable[[Any], Any],
     fresh: Callable[[], Any],
@@ -229,18 +238,16 @@ def check_not_remembered(
     `other` is a mode of another amount of work, and makes its states. To set up a new state takes as long there, and is
     no fault; what is remembered does not.
     """
-    first, repeated, longer = math.inf, math.inf, []
+    pairs = []
     for _ in range(ATTEMPTS):
-        once, again = first_and_repeated(call, fresh)
-        first, repeated = min(first, once), min(repeated, again)
-        longer.append(once - again)
+        pairs.append(first_and_repeated(call, fresh))
+        first = min(once for once, _ in pairs)
+        repeated = min(again for _, again in pairs)
         if not remembers(first, repeated):
             return
     if other is not None:
-        there = (first_and_repeated(*other) for _ in range(ATTEMPTS))
-        less, more = sorted(
-            (statistics.median(longer), statistics.median(once - again for once, again in there))
-        )
+        others = [first_and_repeated(*other) for _ in range(ATTEMPTS)]
+        less, more = sorted(map(longer_first, (pairs, others)))
         if more < REMEMBERED * less:
             return
     raise Suspicious(

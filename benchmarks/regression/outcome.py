@@ -14,7 +14,7 @@ from benchmarks import json_files
 from benchmarks.cases import Benchmark
 from benchmarks.judge.agreement import TOLERANCES
 from benchmarks.progress import Stage
-from benchmarks.record import Record, withdraw
+from benchmarks.record import Record
 from benchmarks.regression import decision, log_ratios
 from benchmarks.regression.decision import UNCLEAR, Finding, GateKey, LogRatios, Rule, Sampling
 from benchmarks.regression.slowdowns import Slowdown
@@ -283,9 +283,7 @@ def measure_and_decide(
             stage = Stage.COMPARING
             of_all = min(decision.FEWEST, replicates)
         result.records += session.replicate(replicate, blocks, wanted, stage=stage, of_all=of_all)
-        # a benchmark that failed while it was measured has no verdict, whatever was measured before
-        whole = [row for row in result.records if session.ok(row.implementation, row.benchmark)]
-        measured = log_ratios.of_records(whole, rules)
+        measured = log_ratios.of_records(result.records, rules)
         unsettled = sampling.unsettled(measured)
     for key in keys:
         base = "base", key.implementation, key.benchmark
@@ -297,5 +295,4 @@ def measure_and_decide(
         if standing:
             result.standings.append(standing)
     result.findings = decision.verdicts(measured, sampling)
-    withdraw(result.records)
     return result

@@ -6,22 +6,25 @@ Where a worker does not start, cannot do what is asked, dies, or does not answer
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import select
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import msgspec
 import psutil
 
 from benchmarks import ROOT
 from benchmarks.options import GIB, Options
-from benchmarks.runner import outside
+from benchmarks.runner import process_tree
 from benchmarks.runner.sides import ArmFailed, Version, make_home, shared_folders, worker_variables
 from benchmarks.worker import protocol, requests
 from benchmarks.worker.protocol import Answer
@@ -59,66 +62,71 @@ class Arm:
         self.cores = cores
         self.dtype = dtype
         self.folder = folder / self.name
+        self.log = self.folder / "log.txt"
         self.process: subprocess.Popen[bytes] | None = None
-        self.ready: protocol.Ready | None = None
+        self.versions: str | None = None
+        self.failure: ArmFailed | None = None  # why it could not be started
 
     def start(self, cores: tuple[int, ...] | None = None) -> None:
         """Start the worker on `cores` and return at once; `wait_ready` moves it to the arm's own processors."""
         make_home(self.folder)
-        ours, theirs = socket.socketpair()
-        self.log = self.folder / "log.txt"
-        python, device = self.version.python, self.options.device
-        if device == "cuda":
+        if self.options.device == "cuda":
             self.share_choices()
+        ours, theirs = socket.socketpair()
         with theirs, self.log.open("ab") as log:
             try:
-                self.process = subprocess.Popen(
-                    [python, "-P", "-m", "benchmarks.worker", str(theirs.fileno())],
-                    process_group=0,  # of this session: where this process is killed, what is stopped gets SIGHUP
-                    pass_fds=[theirs.fileno()],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd=ROOT,
-                    env=worker_variables(
-                        self.version, self.options, len(self.cores), self.dtype, self.folder
-                    ),
-                )
+                self.process = self._spawn(theirs.fileno(), log)
             except OSError as error:
                 ours.close()
-                raise ArmFailed(
-                    "not_installed", f"{python} can't be started: {error.strerror}"
-                ) from None
-        with contextlib.suppress(
-            OSError
-        ):  # if memory runs out, the kernel should kill this process first
+                why = f"{self.version.python} can't be started: {error.strerror}"
+                raise ArmFailed("not_installed", why) from None
+        with contextlib.suppress(OSError):
+            # if memory runs out, the kernel should kill this process first
             Path(f"/proc/{self.pid}/oom_score_adj").write_text("1000")
         self.channel = ours
         self.buffer = b""
-        path, requires = str(self.implementation.path), self.implementation.requires
-        impls = str(self.version.root / "impls")
         origin = self.version.origin
         if origin is None and not self.implementation.own:
             origin = Origin(str(project_of(self.implementation.path)))
-        shared = shared_folders(self.folder)
         start = protocol.Start(
-            path, requires, impls, origin, shared, device, cores or self.cores, os.getpid()
+            path=str(self.implementation.path),
+            requires=self.implementation.requires,
+            impls=str(self.version.root / "impls"),
+            origin=origin,
+            shared=shared_folders(self.folder),
+            device=self.options.device,
+            cores=cores or self.cores,
+            runner=os.getpid(),
         )
         self._send(protocol.line(start))
 
+    def _spawn(self, channel: int, log: BinaryIO) -> subprocess.Popen[bytes]:
+        """Start the process of a worker that answers on a file descriptor, and writes to a log."""
+        threads = len(self.cores)
+        return subprocess.Popen(
+            [self.version.python, "-P", "-m", "benchmarks.worker", str(channel)],
+            process_group=0,  # of this session: where this process is killed, what is stopped gets SIGHUP
+            pass_fds=[channel],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=ROOT,
+            env=worker_variables(self.version, self.options, threads, self.dtype, self.folder),
+        )
+
     def wait_ready(self) -> None:
         """Wait until the worker has imported its implementation, then stop it. Where it can't, it is ended."""
+        seconds = max(START_SECONDS, self.options.call_seconds)
         try:
-            self.ready = self._receive(
-                protocol.Ready, max(START_SECONDS, self.options.call_seconds)
-            )
-            if self.ready.digest != self.implementation.digest:
-                raise ArmFailed(
-                    "error", f"{self.implementation.path.name} has changed since it was checked"
-                )
+            ready = self._receive(protocol.Ready, seconds)
         except ArmFailed:
             self.kill()
             raise
+        if ready.digest != self.implementation.digest:
+            self.kill()
+            name = self.implementation.path.name
+            raise ArmFailed("error", f"{name} has changed since it was checked")
+        self.versions = ready.versions
         self.bind()
 
     def share_choices(self) -> None:
@@ -132,16 +140,26 @@ class Arm:
 
     def bind(self) -> None:
         """Bind every thread of the worker, and of what it has started, to the arm's processors."""
-        for thread in outside.threads((self.pid, *outside.descendants(self.pid))):
+        for thread in process_tree.threads((self.pid, *process_tree.descendants(self.pid))):
             with contextlib.suppress(ProcessLookupError):  # it has just ended
                 os.sched_setaffinity(thread, self.cores)
 
     def ensure_running(self, cores: tuple[int, ...] | None = None) -> None:
-        """Start the worker (see `start`) and wait for it, where it does not run yet or no longer."""
-        if not self.alive:
-            self.kill()
-            self.start(cores)
-            self.wait_ready()
+        """Start the worker (see `start`) and wait for it, where it does not run yet or no longer.
+
+        Where it could not be started once, it is not tried again.
+        """
+        if self.alive:
+            return
+        self.kill()
+        if self.failure is None:
+            try:
+                self.start(cores)
+                self.wait_ready()
+            except ArmFailed as failure:
+                self.failure = failure
+        if self.failure is not None:
+            raise self.failure
 
     @property
     def pid(self) -> int:
@@ -165,30 +183,26 @@ class Arm:
 
     def kill(self) -> None:
         """Kill the worker and all processes that it has started."""
-        worker, self.process = (
-            self.process,
-            None,
-        )  # first: in `agree`, the thread of another arm may be ending it too
+        worker = self.process
+        self.process = None  # first: in `agree`, the thread of another arm may be ending it too
         if worker is None:
             return
-        started = outside.descendants(worker.pid)
+        started = process_tree.descendants(worker.pid)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(worker.pid, signal.SIGKILL)
-        with contextlib.suppress(
-            subprocess.TimeoutExpired
-        ):  # one that hangs in a driver dies when the driver lets it
-            worker.wait(GONE_SECONDS)
-        outside.end(started)
+        _wait_for_end(worker)
+        process_tree.end(started)
         self.channel.close()
 
     def check_from_outside(self, pools: Sequence[int] = ()) -> None:
-        """Look whether the worker took more than it was given, or left a process behind (see outside.trouble).
+        """Look whether the worker took more than it was given, or left a process behind: see process_tree.trouble.
 
         Where it did, it is ended, since what it does next would not be true either: its other benchmarks get a new one.
         """
-        if reason := outside.trouble(self.pid, self.cores, pools):
+        trouble = process_tree.trouble(self.pid, self.cores, pools)
+        if trouble:
             self.kill()
-            raise ArmFailed("error", reason)
+            raise ArmFailed("error", trouble)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -200,22 +214,20 @@ class Arm:
 
     def _receive(self, kind: type[Answer], seconds: float) -> Answer:
         line = self._receive_line(seconds)
+        kinds: Any = protocol.Reply[kind] | protocol.Failed  # type: ignore[valid-type]
         try:
-            kinds: Any = protocol.Reply[kind] | protocol.Failed  # type: ignore[valid-type]
             reply: protocol.Reply[Answer] | protocol.Failed = msgspec.json.decode(line, type=kinds)
-        except (
-            ValueError
-        ):  # such as msgspec's: the implementation has written to a file that it did not open
+        except ValueError:  # the implementation has written to a file that it did not open
             self.kill()
             raise ArmFailed("error", "it wrote to the socket on which its worker answers") from None
         if self.alive:  # threads that go on spinning would take processor time from the next arm
             self._signal(signal.SIGSTOP)
             os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-        if isinstance(reply, protocol.Failed):
-            if reply.ends:  # its other benchmarks get a new process
-                self.kill()
-            raise ArmFailed(reply.status, reply.reason)
-        return reply.answer
+        if isinstance(reply, protocol.Reply):
+            return reply.answer
+        if reply.ends:  # its other benchmarks get a new process
+            self.kill()
+        raise ArmFailed(reply.status, reply.reason)
 
     def _receive_line(self, seconds: float) -> bytes:
         waited = 0.0
@@ -244,25 +256,21 @@ class Arm:
             resident = psutil.Process(self.pid).memory_info().rss
         except psutil.Error:
             return
-        memory, reason = psutil.virtual_memory(), ""
+        memory = psutil.virtual_memory()
         most = self.options.memory_bytes or SHARE * memory.total
         if resident > most:
             reason = f"; the limit is {most / GIB:.2f} GiB"
-        elif (
-            memory.available < EXHAUSTED * memory.total
-        ):  # soon the whole machine would stand still
+        elif memory.available < EXHAUSTED * memory.total:  # soon the machine would stand still
             reason = f", and the machine has {memory.available / GIB:.2f} GiB left"
-        if reason:
-            self.kill()
-            raise ArmFailed("out_of_memory", f"{resident / GIB:.2f} GiB resident{reason}")
+        else:
+            return
+        self.kill()
+        raise ArmFailed("out_of_memory", f"{resident / GIB:.2f} GiB resident{reason}")
 
     def _died(self) -> NoReturn:
         worker = self.process
         assert worker is not None
-        with contextlib.suppress(
-            subprocess.TimeoutExpired
-        ):  # the implementation has closed a file not its own
-            worker.wait(GONE_SECONDS)
+        _wait_for_end(worker)  # the implementation may have closed a file that is not its own
         self.kill()
         how = how_it_ended(worker.returncode or 0)
         raise ArmFailed("crashed", f"the process {how}{self._last_words()}")
@@ -274,23 +282,48 @@ class Arm:
         return f"; its last line: {one_line(lines[-1], 150)}" if lines else ""
 
 
+def _wait_for_end(worker: subprocess.Popen[bytes]) -> None:
+    """Wait until a process has ended. One that hangs in a driver dies when the driver lets it."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        worker.wait(GONE_SECONDS)
+
+
 def how_it_ended(code: int) -> str:
     """Return what a return code of subprocess says of a process."""
     if code >= 0:
         return f"exited with code {code}"
-    names = {number.value: number.name for number in signal.Signals}
-    return f"killed by {names.get(-code, f'signal {-code}')}"  # most real-time signals have no name
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:  # most real-time signals have no name
+        return f"killed by signal {-code}"
 
 
 def start_all(arms: Sequence[Arm]) -> None:
-    """Start workers, two for each processor at a time, spread over them. A worker that cannot start is left dead."""
+    """Start workers, two for each processor at a time, spread over them. A worker that cannot start is left dead.
+
+    This thread starts them all, and no pool of threads: the kernel kills a worker when the thread ends that started it.
+    """
     usable = sorted(os.sched_getaffinity(0))
     most = 2 * len(usable)  # more take more processor time: docs/decisions/0027-start.md
-    for k in range(len(arms) + most):
+    next_core = itertools.cycle(usable)
+    starting: deque[Arm] = deque()
+    for arm in arms:
+        if len(starting) == most:
+            _wait_ready(starting.popleft())
+        cores = tuple(next(next_core) for _ in arm.cores)
         with contextlib.suppress(ArmFailed):
-            if k >= most and arms[k - most].process is not None:
-                arms[k - most].wait_ready()
-        with contextlib.suppress(ArmFailed):
-            if k < len(arms):
-                n = len(arms[k].cores)
-                arms[k].start(tuple(usable[(k * n + j) % len(usable)] for j in range(n)))
+            arm.start(cores)
+            starting.append(arm)
+    for arm in starting:
+        _wait_ready(arm)
+
+
+def kill_all(arms: Iterable[Arm]) -> None:
+    """Kill workers, all at once: the kernel takes a while to take back the memory of each."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda arm: arm.kill(), arms))
+
+
+def _wait_ready(arm: Arm) -> None:
+    with contextlib.suppress(ArmFailed):
+        arm.wait_ready()

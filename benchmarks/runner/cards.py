@@ -6,7 +6,6 @@ NVML is the module pynvml of the package nvidia-ml-py. Where it is not installed
 from __future__ import annotations
 
 import importlib
-from collections.abc import Collection
 from typing import Any
 
 from benchmarks.worker.devices import Gpu
@@ -35,26 +34,25 @@ class Card:
         bits = self._ask(self.nvml.nvmlDeviceGetCurrentClocksEventReasons, self.handle)
         return None if bits is None else bits & sum(THROTTLED)
 
-    def note(self, turn: Turn, before: int | None, own: Collection[int]) -> None:
+    def note(self, turn: Turn, before: int | None, own: set[int]) -> None:
         """Write to a turn that has just ended what the card did meanwhile.
 
         `before` is what `throttled` returned before it, and `own` has the process ids of the suite.
         """
-        nvml, handle = self.nvml, self.handle
-        megahertz = self._ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_SM)
-        turn.gpu_hertz = None if megahertz is None else 1e6 * megahertz
-        turn.gpu_celsius = self._ask(
-            nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU
-        )
+        nvml = self.nvml
+        megahertz = self._ask(nvml.nvmlDeviceGetClockInfo, self.handle, nvml.NVML_CLOCK_SM)
+        if megahertz is not None:
+            turn.gpu_hertz = 1e6 * megahertz
+        sensor = nvml.NVML_TEMPERATURE_GPU
+        turn.gpu_celsius = self._ask(nvml.nvmlDeviceGetTemperature, self.handle, sensor)
         after = self.throttled()
-        turn.gpu_throttled = None if before is None or after is None else before | after
-        users = {
-            user.pid for user in self._ask(nvml.nvmlDeviceGetComputeRunningProcesses, handle) or ()
-        }
-        if users & set(
-            own
-        ):  # otherwise it is not known: in a container, these may be the host's process ids
-            turn.gpu_others = len(users - set(own))
+        if before is not None and after is not None:
+            turn.gpu_throttled = before | after
+        processes = self._ask(nvml.nvmlDeviceGetComputeRunningProcesses, self.handle)
+        users = {process.pid for process in processes or ()}
+        # without its own, the suite knows of no others: in a container, these may be the host's process ids
+        if users & own:
+            turn.gpu_others = len(users - own)
 
     def _ask(self, function: Any, *arguments: Any) -> Any:
         """Return what NVML says; None where this card or driver does not support the question."""

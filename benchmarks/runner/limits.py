@@ -11,12 +11,13 @@ from benchmarks.runner.arm import Arm
 from benchmarks.runner.sides import ArmFailed
 from benchmarks.statistics.intervals import means, t_interval
 from benchmarks.worker import requests
+from impls.core.constants import DEFAULT_DTYPES
 from impls.core.operations import operations, peak_operations
-from impls.core.registry import DEFAULT_DTYPES
 from impls.core.workloads import WORKLOADS
 
 MOST_OPERATIONS = 4e12
 """So many operations in a second are more than any core of 2026 does, where the peak could not be measured."""
+TOO_SHORT = "it does its work before it is called, or not at all"
 PEAK_SECONDS = 0.1
 """For so long the peak is called before anything else is: the shortest call counts."""
 
@@ -35,12 +36,10 @@ class Limits:
     def measure(self, peak: Arm, benchmarks: Iterable[Benchmark]) -> None:
         """Measure the peak in an arm of its own, in each dtype of some benchmarks that it can compute in."""
         self.peak = peak
-        of_dtype: dict[str, Benchmark] = {}
-        for benchmark in benchmarks:
-            of_dtype.setdefault(benchmark.problem.dtype, benchmark)
-        for dtype, benchmark in of_dtype.items():
-            if dtype in DEFAULT_DTYPES:
-                self.measure_again(benchmark)
+        of_dtype = {benchmark.problem.dtype: benchmark for benchmark in benchmarks}
+        for dtype in DEFAULT_DTYPES:
+            if dtype in of_dtype:
+                self.measure_again(of_dtype[dtype])
 
     def measure_again(self, benchmark: Benchmark) -> None:
         """Measure the peak once more, in a benchmark's dtype. A single measurement may have been disturbed."""
@@ -76,61 +75,56 @@ class Limits:
 
     def check(self, benchmark: Benchmark, seconds: float) -> None:
         """Refuse an arm (ArmFailed) whose calls are too short for their products."""
-        if seconds < self.least_seconds(benchmark):
-            self.measure_again(benchmark)
+        if seconds >= self.least_seconds(benchmark):
+            return
+        self.measure_again(benchmark)
         least = self.least_seconds(benchmark)
         if seconds < least:
-            at = (
-                "at the peak that was measured here"
-                if benchmark.problem.dtype in self.rates
-                else "on any processor"
-            )
-            reason = f"a call takes {1e6 * seconds:.1f} µs, and its products at least {1e6 * least:.1f} µs {at}"
-            raise ArmFailed(
-                "error", f"it does its work before it is called, or not at all: {reason}"
-            )
+            measured = benchmark.problem.dtype in self.rates
+            at = "at the peak that was measured here" if measured else "on any processor"
+            times = f"a call takes {1e6 * seconds:.1f} µs, and its products at least {1e6 * least:.1f} µs"
+            raise ArmFailed("error", f"{TOO_SHORT}: {times} {at}")
 
-    def refuse_by_interval(self, rows: Sequence[Record], peaks: Collection[str]) -> None:
-        """Refuse what is above the peak by the interval over all replicates of a run. `peaks`: the names of peaks.
+    def refuse_by_interval(self, rows: Sequence[Record]) -> None:
+        """Refuse what is above the peak by the interval over all replicates of a run.
 
         The peak counts as it was in the same replicate, at its usual speed.
         """
-        groups = self._log_shares(rows, peaks)
-        if not groups:
+        log_shares = self._log_shares(rows)
+        if not log_shares:
             return
-        lows, _ = t_interval(means([*groups.values()]))
-        above = {
-            key: math.exp(low) for key, low in zip(groups, lows.tolist(), strict=True) if low > 0
-        }
+        lows, _ = t_interval(means([*log_shares.values()]))
+        low_of = dict(zip(log_shares, lows.tolist(), strict=True))
         for row in rows:
-            if low := above.get((row.implementation, row.benchmark)):
-                row.status = "error"
-                row.reason = f"it does its work before it is called, or not at all: {low:.0%} of the peak, at least"
+            low = low_of.get((row.implementation, row.benchmark), 0.0)
+            if low > 0:
+                row.fail("error", f"{TOO_SHORT}: {math.exp(low):.0%} of the peak, at least")
 
-    def _log_shares(
-        self, rows: Sequence[Record], peaks: Collection[str]
-    ) -> dict[tuple[str, str], list[float]]:
+    def _log_shares(self, rows: Sequence[Record]) -> dict[tuple[str, str], list[float]]:
         """Return the logs of the shares of the peak that each implementation reached at a benchmark, by replicate."""
-        usual = {(row.replicate, row.benchmark): row for row in rows if row.implementation in peaks}
-        groups: dict[tuple[str, str], list[float]] = {}
+        peaks = {(row.replicate, row.benchmark): row.seconds for row in rows if row.is_peak}
+        log_shares: dict[tuple[str, str], list[float]] = {}
         for row in rows:
-            peak = usual.get((row.replicate, row.benchmark))
-            if row.implementation in peaks or WORKLOADS[row.workload].timed_by_call or peak is None:
+            peak_seconds = peaks.get((row.replicate, row.benchmark))
+            if row.is_peak or WORKLOADS[row.workload].timed_by_call:
                 continue
-            if row.status == "ok" and peak.status == "ok" and row.seconds and peak.seconds:
+            if row.seconds and peak_seconds:
                 benchmark = Benchmark.parse(row.benchmark)
                 needed = operations(benchmark.problem, benchmark.workload, benchmark.mode)
                 done = peak_operations("cpu", benchmark.problem.dtype, self.cores)
-                share = needed / row.seconds / (done / peak.seconds)
-                groups.setdefault((row.implementation, row.benchmark), []).append(math.log(share))
-        return groups
+                share = needed / row.seconds / (done / peak_seconds)
+                key = (row.implementation, row.benchmark)
+                log_shares.setdefault(key, []).append(math.log(share))
+        return log_shares
 
-    def refuse(self, rows: Iterable[Record]) -> None:
-        """Refuse the rows of a replicate whose calls are too short for their products."""
+    def refuse(self, rows: Collection[Record]) -> None:
+        """Refuse the rows of a replicate whose calls are too short for their products. Its peak is added first."""
         for row in rows:
-            if row.status == "ok" and row.seconds is not None:
+            if row.is_peak:
+                self.add_row(row)
+        for row in rows:
+            if row.seconds is not None and not row.is_peak:
                 try:
                     self.check(Benchmark.parse(row.benchmark), row.seconds)
                 except ArmFailed as failure:
-                    row.status = failure.status
-                    row.reason = f"{failure.reason} (in replicate {row.replicate + 1})"
+                    row.fail(failure.status, f"{failure.reason} (in replicate {row.replicate + 1})")

@@ -9,10 +9,7 @@ from __future__ import annotations
 import itertools
 import random
 import statistics
-import threading
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,20 +21,20 @@ from benchmarks.judge import agreement
 from benchmarks.judge.expected import Expected, key_of, write_expected
 from benchmarks.options import Options
 from benchmarks.progress import Advance, Stage
-from benchmarks.record import Record
-from benchmarks.runner import admission, cards
-from benchmarks.runner.arm import Arm, start_all
-from benchmarks.runner.blocks import ArmKey, Entry, Job, Replicate
+from benchmarks.record import Record, withdraw
+from benchmarks.runner import cards
+from benchmarks.runner.admission import Admission, Check
+from benchmarks.runner.arm import Arm, kill_all, start_all
+from benchmarks.runner.blocks import Entry, Job, Replicate
+from benchmarks.runner.files_seen import FilesSeen
 from benchmarks.runner.limits import Limits
-from benchmarks.runner.sides import ArmFailed, Side
+from benchmarks.runner.sides import ArmFailed, ArmKey, Key, Side, Version
 from benchmarks.worker import requests
 from benchmarks.worker.devices import LEAST_TURN, WARM_UP
 from benchmarks.worker.timing import Plan, plan
+from impls.core import registry
 from impls.core.weights import draw_seed
 from impls.core.workloads import WORKLOADS
-
-Key = tuple[str, str, str]
-"""The label of a side, the name of an implementation, the id of a benchmark."""
 
 
 class Session:
@@ -61,9 +58,7 @@ class Session:
         self.benchmarks = [Benchmark.parse(text) for text in options.benchmarks]
         self.names = list(dict.fromkeys(name for side in sides for name in side.names))
         self.cores = cores
-        self.rng = (
-            random.SystemRandom()
-        )  # which order comes next can't be foreseen, and no side is always favoured
+        self.rng = random.SystemRandom()  # so that no file can foresee an order
         self.admissions: dict[Key, Record] = {}
         self.records: list[Record] = []
         self.failures: dict[Key, ArmFailed] = {}
@@ -72,49 +67,12 @@ class Session:
         self.card = cards.card(machine.gpu() if options.device == "cuda" else None)
         self.inputs = 0  # the seed of the present inputs
         self.expected: Expected = {}  # the reference's results for them
-        self.stopping = threading.Event()
         self.limits = Limits(len(cores))
-        self.began = time.time()
-        self.used: dict[
-            str, set[str]
-        ] = {}  # by path, each hash that a worker has seen of a file that it used
-        self.built: dict[
-            str, set[str]
-        ] = {}  # by code that was made meanwhile, the implementations that use it
-
-    @property
-    def peaks(self) -> set[str]:
-        """The names of what measures the peak, and computes no LSTM."""
-        versions = [each for side in self.sides for each in side.versions.values()]
-        return {
-            version.implementation.name for version in versions if version.implementation.is_peak
-        }
-
-    def note_files(self, arm: Arm) -> None:
-        """Note the files that an arm has used; ArmFailed where it used one that is not its own."""
-        used = arm.ask(requests.UsedFiles())
-        for path, digest in used.hashes.items():
-            self.used.setdefault(path, set()).add(digest)
-        for path in (*used.hashes, *used.made):
-            is_code = path.endswith(".py") or ".so" in Path(path).suffixes
-            if is_code and Path(path).exists() and Path(path).stat().st_mtime > self.began:
-                self.built.setdefault(path, set()).add(arm.name)
-
-    def _refuse_shared(self, rows: Iterable[Record]) -> None:
-        """Refuse implementations that use a library or module which was made meanwhile: it has the code of one."""
-        for path, names in self.built.items():
-            for row in rows:
-                if len(names) > 1 and row.implementation in names and row.status == "ok":
-                    others = ", ".join(sorted(names - {row.implementation}))
-                    row.status = "error"
-                    row.reason = f"it uses {path}, which was made meanwhile, as {others} does: whose code is in it?"
+        self.files = FilesSeen()
 
     def close(self) -> None:
         """End every worker."""
-        with (
-            ThreadPoolExecutor() as pool
-        ):  # the kernel takes a while to take back a worker's memory
-            list(pool.map(lambda arm: arm.kill(), self.arms.values()))
+        kill_all(self.arms.values())
         self.arms = {}
 
     def __enter__(self) -> Session:
@@ -123,7 +81,7 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def admit(self, check: admission.Check | None = None) -> None:
+    def admit(self, check: Check | None = None) -> None:
         """Admit or refuse every arm at every benchmark: `admissions` gets the row of each, without turns.
 
         The workers go on running. The next replicate uses them, or close() ends them.
@@ -137,16 +95,29 @@ class Session:
             self.benchmarks, options.seed, options.weights, self.scratch, self.inputs
         )
         self.make_arms(self.names)
-        admission.admit(self, check)
-        self._refuse_shared(self.admissions.values())
+        if check is not None:
+            self.admission().all_at_once(check)
+        else:
+            peak = Version(registry.resolve("peak"))
+            folder = self.scratch / "limits"
+            self.admission().one_by_one(Arm(peak, options, self.cores, "float32", folder))
+        self.files.refuse_shared(self.admissions.values())
 
-    def benchmarks_of(self, side: Side) -> list[Benchmark]:
-        """Return the benchmarks of a side: all of them, or those in its dtype."""
-        return [
-            benchmark
-            for benchmark in self.benchmarks
-            if side.dtype in (None, benchmark.problem.dtype)
-        ]
+    def admission(self) -> Admission:
+        """Return what admits the present arms."""
+        return Admission(
+            self.options,
+            self.sides,
+            self.benchmarks,
+            self.arms,
+            self.cores,
+            self.opening,
+            self.expected_of,
+            self.limits,
+            self.files,
+            self.advance,
+            self.admissions,
+        )
 
     def opening(self, benchmark: Benchmark) -> requests.Open:
         """Return the request that opens a benchmark with the present inputs."""
@@ -156,37 +127,36 @@ class Session:
         """Return the file with the reference's results of a benchmark for the present inputs."""
         return str(self.expected[key_of(benchmark)])
 
-    # replicates
-
     def make_arms(self, names: Sequence[str]) -> None:
         """Replace all arms by new arms that are not started. Which side gets which alias is random."""
         self.close()
         for name in names:
-            having = [side for side in self.sides if name in side.versions]
-            self.rng.shuffle(having)
-            for k, side in enumerate(having):
+            sides = [side for side in self.sides if name in side.versions]
+            for number, side in enumerate(self.rng.sample(sides, len(sides))):
                 version = side.versions[name]
-                if (
-                    len(self.sides) > 1
-                ):  # by an alias, so that the paths of all sides are equally long
-                    root = self.scratch / f"{name}-{k}"
-                    root.unlink(missing_ok=True)
-                    root.symlink_to(version.root)
-                    version = replace(version, root=root)
-                dtypes = {benchmark.problem.dtype for benchmark in self.benchmarks_of(side)}
-                dtype = (
-                    "float64" if "float64" in dtypes else "float32"
-                )  # JAX must know of float64 when it starts
+                if len(self.sides) > 1:
+                    version = self._aliased(version, f"{name}-{number}")
+                dtypes = {each.problem.dtype for each in side.benchmarks_of(self.benchmarks)}
+                # JAX must know of float64 when it starts
+                dtype = "float64" if "float64" in dtypes else "float32"
                 folder = self.scratch / side.label
                 self.arms[side.label, name] = Arm(version, self.options, self.cores, dtype, folder)
 
+    def _aliased(self, version: Version, alias: str) -> Version:
+        """Return a version by an alias of its folder, so that the paths of all sides are equally long."""
+        root = self.scratch / alias
+        root.unlink(missing_ok=True)
+        root.symlink_to(version.root)
+        return replace(version, root=root)
+
     def ok(self, name: str, benchmark_id: str) -> bool:
         """Whether every side of an implementation has been admitted to a benchmark, and none has failed since."""
-        keys = [(side.label, name, benchmark_id) for side in self.sides]
-        admitted = all(
-            key in self.admissions and self.admissions[key].status == "ok" for key in keys
-        )
-        return admitted and not any(key in self.failures for key in keys)
+        for side in self.sides:
+            key = (side.label, name, benchmark_id)
+            admission = self.admissions.get(key)
+            if admission is None or admission.status != "ok" or key in self.failures:
+                return False
+        return True
 
     def replicate(
         self,
@@ -211,103 +181,87 @@ class Session:
         Returns:
             A row for every arm and benchmark that was measured or has failed.
         """
-        wanted = dict.fromkeys(self.names, self.benchmarks) if wanted is None else wanted
+        if wanted is None:
+            wanted = dict.fromkeys(self.names, self.benchmarks)
+        on_cpu = self.options.device == "cpu"
         self.inputs = draw_seed()
-        todo = {
-            name: timed
-            for name, benchmarks in wanted.items()
-            if (timed := [benchmark for benchmark in benchmarks if self.ok(name, benchmark.id)])
-        }
         if not any(arm.alive for arm in self.arms.values()):
-            self.make_arms(self.rng.sample(list(todo), len(todo)))
-        rows = {
-            key: self._row(key, number)
-            for name, benchmarks in wanted.items()
-            for benchmark in benchmarks
-            for side in self.sides
-            if name in side.versions and (key := (side.label, name, benchmark.id))
-            if self.ok(name, benchmark.id)
-            or key in self.failures
-            or self.admissions[key].status != "ok"
-        }
+            self.make_arms(self.rng.sample(list(wanted), len(wanted)))
+        jobs, rows = self._jobs(wanted, number)
+        entries = list(itertools.chain(*jobs))
         label = f"{number + 1} of {of_all}"
         self.advance(stage, label, number, of_all)
         with self:
-            keys = [key for key in self.arms if key[1] in todo]
-            start_all(
-                [
-                    self.arms[key]
-                    for key in self.rng.sample(keys, len(keys))
-                    if not self.arms[key].alive
-                ]
-            )
-            self._write_expected(todo)
-            jobs = self._jobs(todo, rows)
-            replicate = Replicate(jobs, self.opening, count, self.rng, self.card)
+            arms = list({entry.arm for entry in entries if not entry.arm.alive})
+            start_all(self.rng.sample(arms, len(arms)))
+            self._write_expected(entries)
+            replicate = Replicate(jobs, self.opening, self.expected_of, count, self.rng, self.card)
             replicate.measure(
                 lambda share: self.advance(stage, label, number + share, of_all),
-                pipelined=self.options.device == "cuda" and len(self.sides) == 1,
+                pipelined=not on_cpu and len(self.sides) == 1,
             )
-            self._note_all_files(rows)
-            self._refuse_impossible(rows)
-        for row, failure in replicate.failed:
-            row.status, row.reason = failure.status, f"{failure.reason} (in replicate {number + 1})"
-        self.learn(rows.values())
-        return list(rows.values())
+            self._note_files(entries)
+            if on_cpu:  # a GPU's peak is not known
+                self.limits.refuse(rows)
+        self.learn(rows)
+        return rows
 
-    def _refuse_impossible(self, rows: Mapping[Key, Record]) -> None:
-        """Refuse the rows of a replicate that no code could have: on a GPU that is not known."""
-        if self.options.device != "cpu":
-            return
-        peaks = self.peaks
-        for row in rows.values():
-            if row.implementation in peaks:
-                self.limits.add_row(row)
-        self.limits.refuse(row for row in rows.values() if row.implementation not in peaks)
+    def _jobs(
+        self, wanted: Mapping[str, Sequence[Benchmark]], number: int
+    ) -> tuple[list[Job], list[Record]]:
+        """Return what takes turns in a replicate, and the rows of that and of what has failed before.
 
-    def _note_all_files(self, rows: Mapping[Key, Record]) -> None:
-        """Note the files that each arm has used in a replicate. Where it may not use one, its rows fail."""
-        for (label, name), arm in self.arms.items():
-            try:
-                if arm.alive:
-                    self.note_files(arm)
-            except ArmFailed as failure:
-                for key, row in rows.items():
-                    if key[:2] == (label, name) and row.status == "ok":
-                        row.status, row.reason = failure.status, failure.reason
-        self._refuse_shared(rows.values())
+        With a single side all implementations take turns with each other, otherwise the sides of each.
+        """
+        jobs: dict[tuple[str, str], Job] = {}
+        rows = []
+        for name, benchmarks in wanted.items():
+            sides = [side for side in self.sides if name in side.versions]
+            for benchmark, side in itertools.product(benchmarks, sides):
+                key = (side.label, name, benchmark.id)
+                row = msgspec.structs.replace(
+                    self.admissions[key], replicate=number, input_seed=self.inputs, seconds=None
+                )
+                failure = self.failures.get(key)
+                if failure is not None:
+                    row.fail(failure.status, failure.reason)
+                if self.ok(name, benchmark.id):
+                    arm = self.arms[side.label, name]
+                    entry = Entry(benchmark, arm, self.plan(name, benchmark), row)
+                    together = name if len(self.sides) > 1 else ""
+                    jobs.setdefault((benchmark.id, together), []).append(entry)
+                elif row.status == "ok":  # another side has failed
+                    continue
+                rows.append(row)
+        return self.rng.sample(list(jobs.values()), len(jobs)), rows
 
-    def _write_expected(self, todo: Mapping[str, Sequence[Benchmark]]) -> None:
+    def _write_expected(self, entries: Iterable[Entry]) -> None:
         """Write the reference's results for a replicate; where calls change the state, after as many as a turn has."""
         steps: dict[tuple[str, str, bool], set[int]] = {}
-        for name in todo.keys() - self.peaks:  # nothing of the peak is compared
-            for benchmark in todo[name]:
-                if benchmark.changes_state:
-                    steps.setdefault(key_of(benchmark), set()).add(self.plan(name, benchmark).calls)
-        wanted, options = dict.fromkeys(itertools.chain(*todo.values())), self.options
+        for entry in entries:
+            # nothing of the peak is compared
+            if entry.benchmark.changes_state and not entry.arm.implementation.is_peak:
+                steps.setdefault(key_of(entry.benchmark), set()).add(entry.plan.calls)
         self.expected = write_expected(
-            wanted,
-            options.seed,
-            options.weights,
+            dict.fromkeys(entry.benchmark for entry in entries),
+            self.options.seed,
+            self.options.weights,
             self.scratch,
             self.inputs,
             agreement.REPLICATE,
             steps,
         )
 
-    def _jobs(
-        self, todo: Mapping[str, Sequence[Benchmark]], rows: Mapping[Key, Record]
-    ) -> list[Job]:
-        """Group the arms that take turns: with a single side all implementations, otherwise the sides of each."""
-        jobs: dict[tuple[Benchmark, str], dict[ArmKey, Entry]] = {}
-        for (label, name), arm in self.arms.items():
-            for benchmark in todo.get(name, ()):
-                row, expected = rows[label, name, benchmark.id], self.expected_of(benchmark)
-                entry = Entry(benchmark, arm, self.plan(name, benchmark), row, expected)
-                jobs.setdefault((benchmark, name if len(self.sides) > 1 else ""), {})[
-                    label, name
-                ] = entry
-        return self.rng.sample(list(jobs.values()), len(jobs))
+    def _note_files(self, entries: Sequence[Entry]) -> None:
+        """Note the files that each arm has used in a replicate. Where it may not use one, its rows fail."""
+        for arm in {entry.arm for entry in entries if entry.arm.alive}:
+            try:
+                self.files.note(arm)
+            except ArmFailed as failure:
+                for entry in entries:
+                    if entry.arm is arm and entry.row.status == "ok":
+                        entry.row.fail(failure.status, failure.reason)
+        self.files.refuse_shared(entry.row for entry in entries)
 
     def plan(self, name: str, benchmark: Benchmark) -> Plan:
         """Return how the arms of an implementation fill their turns at a benchmark; all sides have the same plan.
@@ -331,17 +285,9 @@ class Session:
         """Keep rows, and what later replicates need: what has failed is not tried again; times give later plans."""
         for row in rows:
             self.records.append(row)
-            key = row.side or self.sides[0].label, row.implementation, row.benchmark
-            if row.status == "ok" and row.seconds is not None:
+            key = (row.side or self.sides[0].label, row.implementation, row.benchmark)
+            if row.seconds is not None:
                 self.seconds_seen.setdefault(key, []).append(row.seconds)
             elif self.admissions[key].status == "ok":
                 self.failures.setdefault(key, ArmFailed(row.status, row.reason or ""))
-
-    def _row(self, key: Key, number: int) -> Record:
-        """Return a row with everything that is known before it is measured."""
-        row = msgspec.structs.replace(
-            self.admissions[key], replicate=number, input_seed=self.inputs, seconds=None
-        )
-        if failure := self.failures.get(key):
-            row.status, row.reason = failure.status, failure.reason
-        return row
+        withdraw(self.records)

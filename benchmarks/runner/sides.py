@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import site
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import ROOT
+from benchmarks.cases import Benchmark
 from benchmarks.options import Options
 from benchmarks.worker.used_files import Origin
 from impls.core import environments
@@ -18,6 +19,11 @@ from impls.core.precision import DROPPED, framework_variables
 from impls.core.registry import Implementation
 from impls.core.text import one_line
 from impls.native import compiling
+
+ArmKey = tuple[str, str]
+"""The label of a side, and the name of an implementation."""
+Key = tuple[str, str, str]
+"""The label of a side, the name of an implementation, the id of a benchmark."""
 
 
 class ArmFailed(Exception):
@@ -52,13 +58,11 @@ def version_of(
 ) -> Version:
     """Return a Version that runs in the implementation's own environment, or in `present` where it needs none."""
     try:
-        return Version(
-            implementation, root, environments.python_for(implementation, present), origin=origin
-        )
+        python = environments.python_for(implementation, present)
     except environments.NotBuilt as error:
-        return Version(
-            implementation, root, failure=ArmFailed("not_installed", one_line(str(error), 300))
-        )
+        failure = ArmFailed("not_installed", one_line(str(error), 300))
+        return Version(implementation, root, failure=failure)
+    return Version(implementation, root, python, origin=origin)
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,10 @@ class Side:
     unreadable: Mapping[str, str] = field(default_factory=dict)
     dtype: str | None = None
 
+    def benchmarks_of(self, benchmarks: Iterable[Benchmark]) -> list[Benchmark]:
+        """Return the benchmarks of a session that its arms compute: all of them, or those in its dtype."""
+        return [each for each in benchmarks if self.dtype in (None, each.problem.dtype)]
+
     @property
     def names(self) -> list[str]:
         """The names of all implementations, including those that cannot be read."""
@@ -84,16 +92,15 @@ def make_home(folder: Path) -> None:
 
     The suite's own C++ is compiled once for all: its cache knows sources by their content.
     """
-    caches = folder / "home" / ".cache"
-    caches.mkdir(parents=True, exist_ok=True)
-    (folder / "tmp").mkdir(exist_ok=True)
-    link = caches / compiling.cache().name
+    compiled = compiling.cache()
+    link = folder / FOLDERS["XDG_CACHE_HOME"] / compiled.name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    (folder / FOLDERS["TMPDIR"]).mkdir(exist_ok=True)
     if not link.is_symlink():
-        with suppress(
-            OSError
-        ):  # a home that can't be written to: each worker then compiles for itself
-            compiling.cache().mkdir(parents=True, exist_ok=True)
-            link.symlink_to(compiling.cache())
+        # a user's home may be one that can't be written to: each worker then compiles for itself
+        with suppress(OSError):
+            compiled.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(compiled)
 
 
 def shared_folders(folder: Path) -> tuple[str, ...]:
@@ -102,7 +109,7 @@ def shared_folders(folder: Path) -> tuple[str, ...]:
 
 
 def worker_variables(
-    version: Version, options: Options, threads: int, dtype: str, cache: Path
+    version: Version, options: Options, threads: int, dtype: str, folder: Path
 ) -> dict[str, str]:
     """Return a worker's environment variables: number of threads, precision, its own home and compile caches.
 
@@ -113,37 +120,39 @@ def worker_variables(
         "PYTHONUSERBASE": site.getuserbase(),
         **{name: value for name, value in os.environ.items() if name not in DROPPED},
         **version.implementation.environment,
-        **own_variables(options, threads, dtype, cache),  # which count more
+        **own_variables(options, threads, dtype, folder),  # which count more
         "PYTHONPATH": environments.import_path(version.python),
     }
 
 
-def own_variables(options: Options, threads: int, dtype: str, cache: Path) -> dict[str, str]:
+FOLDERS = {
+    "HOME": "home",
+    "XDG_CACHE_HOME": "home/.cache",
+    "TMPDIR": "tmp",
+    "TORCH_EXTENSIONS_DIR": "extensions",
+    "NUMBA_CACHE_DIR": "numba",
+    "JAX_COMPILATION_CACHE_DIR": "jax",
+    "TORCHINDUCTOR_CACHE_DIR": "inductor",
+    "TRITON_CACHE_DIR": "triton",
+    "CACHEDB": "tinygrad.db",  # by default in the user's home, where a first call is not cold
+    "KERAS_HOME": "keras",  # otherwise Keras reads and writes a file in the user's home
+}
+"""By variable, what each worker has for itself in its folder."""
+LIBRARIES = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
+"""Libraries whose variable NAME_NUM_THREADS is the number of their threads."""
+
+
+def own_variables(options: Options, threads: int, dtype: str, folder: Path) -> dict[str, str]:
     """Return the variables of a worker that the suite sets, whatever the user's are."""
-    home = cache / "home"
-    libraries = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
     return {
-        **{f"{library}_NUM_THREADS": str(threads) for library in libraries},
-        "HOME": str(home),
-        "XDG_CACHE_HOME": str(home / ".cache"),
-        "TMPDIR": str(cache / "tmp"),
-        "TORCH_EXTENSIONS_DIR": str(cache / "extensions"),
-        "NUMBA_CACHE_DIR": str(cache / "numba"),
-        "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
+        **{f"{library}_NUM_THREADS": str(threads) for library in LIBRARIES},
+        **{variable: str(folder / name) for variable, name in FOLDERS.items()},
         # by default JAX caches only what takes over a second to compile
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
-        "TRITON_CACHE_DIR": str(cache / "triton"),
-        "CACHEDB": str(
-            cache / "tinygrad.db"
-        ),  # by default one in the user's home, in which a first call is not cold
         # as many compilers as a user's; for a GPU in this process, since a pool of workers would go on running
         "TORCHINDUCTOR_COMPILE_THREADS": str(threads) if options.device == "cpu" else "1",
         "TORCH_WARM_POOL": "0",
-        "KERAS_HOME": str(
-            cache / "keras"
-        ),  # otherwise Keras reads and writes a file in the user's home
         "PYTHONDONTWRITEBYTECODE": "1",
         **framework_variables(options.device, dtype, options.precision),
     }

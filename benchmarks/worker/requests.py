@@ -293,8 +293,8 @@ class Compare(Request[None]):
             arrays = opened.finish(call(opened.fresh(replace(inputs, dropout=0.0))))
         where = f"{workload}/{mode}, the last timed call"
         tolerance = agreement.tolerance_of(problem.dtype, workload)
-        least = agreement.least_of(want, self.prefix)
-        agreement.compare(arrays, part, problem.dtype, where, tolerance, least)
+        sizes = agreement.sizes_of(want, self.prefix)
+        agreement.compare(arrays, part, problem.dtype, where, tolerance, sizes)
         sanity.check_left(call, state, opened.finish, seconds, longer)
         sanity.check_left(call, state, worker.wait, seconds, waited, sanity.OF_DEVICE)
 

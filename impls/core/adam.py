@@ -19,10 +19,11 @@ class Adam:
     """
 
     def __init__(self, weights: Weights) -> None:
+        zeros = {name: np.zeros_like(value) for name, value in weights.items()}
         self.steps = 0
-        self.m, self.v, self.sizes = (
-            {name: np.zeros_like(value) for name, value in weights.items()} for _ in range(3)
-        )
+        self.m = dict(zeros)
+        self.v = dict(zeros)
+        self.sizes = dict(zeros)
         self.largest = dict.fromkeys(weights, 0.0)
 
     def moves(self, grads: Mapping[str, Array]) -> dict[str, Array]:
@@ -35,9 +36,8 @@ class Adam:
             root = root_of(self.v[name] / correction(BETAS[1], self.steps))
             share = self.m[name] / correction(BETAS[0], self.steps) / root
             self.largest[name] = max(self.largest[name], np.abs(grad).max())
-            self.sizes[name] = (
-                self.sizes[name] + ADAM_RATE * (1 + np.abs(share)) * self.largest[name] / root
-            )
+            growth = ADAM_RATE * (1 + np.abs(share)) * self.largest[name] / root
+            self.sizes[name] = self.sizes[name] + growth
             moves[name] = ADAM_RATE * share
         return moves
 

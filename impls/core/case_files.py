@@ -175,7 +175,7 @@ def check_range(path: Path, arrays: Mapping[str, Array], dtype: str) -> None:
 
 
 def read_weights(path: Path) -> tuple[Problem, Weights]:
-    """Read the weights of a case.npz or checkpoint, and the problem that they fit. T and B are those of x, else 1.
+    """Read the weights of a case.npz or checkpoint, and the problem that they fit. T and B are as in x, else 1.
 
     The file may also hold fc.weight and fc.bias.
 

@@ -8,7 +8,7 @@ An implementation is a Python file. It has constants, which are read without run
     DTYPES = ("float32", "float64", "bfloat16")       # optional; float32 and float64 where absent; float16 too
     WORKLOADS = ("cell", "sequence")                  # optional; cell, sequence and model where absent
     VARIANTS = ("lengths", "proj_size")               # optional: what else it can do: see VARIANTS in problem.py
-    LIMITS = {"x-huge": "why"}                        # optional: extremes of `agree` that it is known to get wrong
+    LIMITS = {"x-huge": "why"}                        # optional: extremes of `agree` that it gets wrong
     OPTIONAL = True                                   # optional: it runs only where it is named, or with all
     REQUIRES = ("keras>=3.12", "jax>=0.8")            # optional: an environment with these and what a worker needs
     ENVIRONMENT = {"KERAS_BACKEND": "jax"}            # optional: variables that are set before Python starts
@@ -36,7 +36,9 @@ TRACKS = ("default", "tuned", "peak", "reference")
 DEVICES = ("cpu", "cuda")
 LEARNING_RATE = 0.01
 """The learning rate of the `model` workload's plain SGD."""
-ADAM_RATE, BETAS, EPSILON = 1e-3, (0.9, 0.999), 1e-8
+ADAM_RATE = 1e-3
+BETAS = (0.9, 0.999)
+EPSILON = 1e-8
 """Of the `train` workload's Adam: what torch.optim.Adam and optax.adam have by default."""
 MAX_NORM = 1.0
 """The `train` workload's gradients, all together, are scaled down to this norm where theirs is larger."""
@@ -64,7 +66,7 @@ class Prepared:
 
     forward         output, h_n, c_n; for `model` the prediction. Keeps nothing.
     forward_train   the same, and for `model` the loss too; keeps in the state what backward needs.
-    backward        the gradients, from what the last forward_train on this state kept. May be called again.
+    backward        the gradients, from what the last forward_train left in this state. May be called again.
     train_step      outputs and gradients in one call; for `model` the loss, and the SGD update of the state.
 
     The workload `train` has `train_step` alone: as `model`, but Adam in place of SGD, with gradients whose global norm
@@ -81,7 +83,7 @@ class Prepared:
     uses, or loading has; 0 when it is called again. They are added to the first call that the tables show.
 
     The workload `stream` has `forward` alone. Each call takes the next step of x, after the last one the first again,
-    and goes on from the h and c that the call before left in the state: those of the inputs at first. T is then 1.
+    and goes on from the h and c that the call before left in the state; the first from h0 and c0. T is then 1.
 
     `to_numpy(mode, result)` is never timed. It gives canonical arrays: output (T, B, D·H), h_n and c_n
     (L·D, B, H), grad_NAME for every weight, x, h0 and c0; for `model` prediction (B, O), loss (),
@@ -136,10 +138,8 @@ def result_names(workload: str, mode: str, weights: Iterable[str]) -> list[str]:
             "backward": [f"grad_{name}" for name in weights],
             "train_step": ["loss", *(f"param_{name}" for name in weights)],
         }[mode]
-    outputs, gradients = (
-        ["output", "h_n", "c_n"],
-        [f"grad_{name}" for name in (*weights, "x", "h0", "c0")],
-    )
+    outputs = ["output", "h_n", "c_n"]
+    gradients = [f"grad_{name}" for name in (*weights, "x", "h0", "c0")]
     return {
         "forward": outputs,
         "forward_train": outputs,

@@ -15,20 +15,22 @@ def operations(problem: Problem, workload: str, mode: str) -> int:
     """Return the floating-point operations of the matrix products that every LSTM does for that benchmark.
 
     A product of (m, k) and (k, n) counts 2·m·k·n. Forward: x @ W_ih.T and h @ W_hh.T of each step, and h @ W_hr.T where
-    h is projected. Backward: two products for each of those. MODELS need no gradient of x. Of rows with different
-    lengths, only their own steps count.
+    h is projected. Backward: two products for each of those. MODELS need no gradient of x. Of rows with
+    different lengths, only their own steps count.
     """
     kind = WORKLOADS[workload]
     steps = kind.steps_of(problem.seq_len)
-    rows = int(lengths(problem).sum()) if problem.lengths and steps > 1 else steps * problem.batch
-    per_column = 2 * rows * 4 * problem.hidden_size
-    widths = [(layer, width) for layer, _, width in layers(problem)]
-    projected = problem.proj_size / 4  # per column of the gates
-    forward = round(
-        sum(per_column * (width + problem.state_size + projected) for _, width in widths)
-    )
-    spared = sum(per_column * width for layer, width in widths if kind.is_model and layer == 0)
-    backward = 2 * forward - spared
+    rows = steps * problem.batch
+    if problem.lengths and steps > 1:
+        rows = int(lengths(problem).sum())
+    units = 2 * rows * problem.hidden_size
+    forward = 0
+    of_x = 0
+    for layer, _, width in layers(problem):
+        forward += units * (4 * (width + problem.state_size) + problem.proj_size)
+        if layer == 0:
+            of_x += units * 4 * width
+    backward = 2 * forward - (of_x if kind.is_model else 0)
     return {
         "forward": forward,
         "forward_train": forward,

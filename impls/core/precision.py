@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
-IEEE, TF32 = PRECISIONS = ("ieee", "tf32")
+IEEE = "ieee"
+TF32 = "tf32"
+PRECISIONS = (IEEE, TF32)
 """Products of float32: in full, or on a GPU with the 10 bits of TF32, as some libraries compute by default."""
 VARIABLE = "LSTM_BENCH_PRECISION"
 """An environment variable of a process that computes: one of PRECISIONS."""
@@ -25,26 +27,24 @@ def framework_variables(device: str, dtype: str, precision: str = IEEE) -> dict[
     it there too. Products of other types stay as they are. It is not proven on a card, and a product too small for a
     library may be in full float32.
     """
-    full = precision == IEEE
     variables = {
         VARIABLE: precision,
         "JAX_ENABLE_X64": "1" if dtype == "float64" else "0",
-        "JAX_DEFAULT_MATMUL_PRECISION": "float32"
-        if full
-        else "default",  # words that JAX 0.4 knows too
-        **({OVERRIDE: "0"} if full else {}),
+        "JAX_DEFAULT_MATMUL_PRECISION": "default",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "JAX_PLATFORMS": "cpu",
+        "CUDA_VISIBLE_DEVICES": "",
     }
-    if device == "cpu":
-        return variables | {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
-    return (
-        variables
-        | {
-            "JAX_PLATFORMS": "cuda,cpu",  # else a plugin that does not start leaves JAX silently on the CPU
-            "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0],
-            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # as nvidia-smi counts
-        }
-    )
+    if precision == IEEE:
+        variables["JAX_DEFAULT_MATMUL_PRECISION"] = "float32"  # a word that JAX 0.4 has too
+        variables[OVERRIDE] = "0"
+    if device == "cuda":
+        # without the CPU, a plugin that does not start leaves JAX silently on it
+        variables["JAX_PLATFORMS"] = "cuda,cpu"
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0")
+        variables["CUDA_VISIBLE_DEVICES"] = visible.partition(",")[0]
+        variables["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # as nvidia-smi counts
+    return variables
 
 
 def current() -> str:

@@ -32,7 +32,7 @@ def stored(dtype: str) -> str:
 
 
 def rounded(array: np.ndarray, dtype: str) -> np.ndarray:
-    """Return an array as float64 whose numbers are those of a dtype's format.
+    """Return an array as float64, rounded to the numbers of a dtype's format.
 
     It is rounded to the nearest, from the middle to the even one, and to infinity beyond the largest.
     bfloat16, which NumPy does not have, is rounded to by way of float32.
@@ -71,7 +71,7 @@ class Problem:
     """The sizes of an LSTM and of its input, in the words of torch.nn.LSTM.
 
     lengths: each row of the batch has a length of its own, up to seq_len: the output beyond it is zero, the final
-        states are those at it, and the reverse direction starts at it.
+        states are the states at it, and the reverse direction starts at it.
     even: with lengths, all of them are seq_len: what is packed has nothing to leave out.
     proj_size: where it is not 0, h is projected to so many numbers at each step.
     batch_first: an implementation is given x as (B, T, I), and returns output as (B, T, ·).

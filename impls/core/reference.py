@@ -182,25 +182,18 @@ def in_direction(suffix: str, array: Array, inside: Array) -> Array:
     return turned
 
 
-def forward(
-    problem: Problem,
-    weights: Weights,
-    x: Array,
-    h0: Array,
-    c0: Array,
-    lengths: Array | None = None,
-    resets: Array | None = None,
-) -> tuple[Results, list[Tape]]:
+def forward(problem: Problem, weights: Weights, inputs: Inputs) -> tuple[Results, list[Tape]]:
     """Return output (T, B, D·P), h_n (L·D, B, P) and c_n (L·D, B, H), and the tapes for `backward`."""
-    inside = inside_of(x, lengths)
-    anew = np.zeros_like(inside) if resets is None else resets[:, :, None]
+    x = inputs.x
+    inside = inside_of(x, inputs.lengths)
+    anew = np.zeros_like(inside) if inputs.resets is None else inputs.resets[:, :, None]
     tapes = []
     outputs: list[Array] = []
     for k, (_, suffix, _) in enumerate(layers(problem)):
         ending = f"_{suffix}"
         own = {n.removesuffix(ending): value for n, value in weights.items() if n.endswith(ending)}
         own_x = in_direction(suffix, x, inside)
-        output, tape = layer_forward(own, own_x, h0[k], c0[k], inside, anew)
+        output, tape = layer_forward(own, own_x, inputs.h0[k], inputs.c0[k], inside, anew)
         tapes.append(tape)
         outputs.append(in_direction(suffix, output, inside))
         if len(outputs) == problem.directions:
@@ -211,37 +204,32 @@ def forward(
     return {"output": x, "h_n": h_n, "c_n": c_n}, tapes
 
 
-def backward(
-    problem: Problem, tapes: list[Tape], d_output: Array, d_h_n: Array, d_c_n: Array
-) -> Results:
-    """Return grad_NAME of every weight, of x (T, B, I), h0 (L·D, B, P) and c0 (L·D, B, H)."""
-    results: Results = {"grad_h0": np.zeros_like(d_h_n), "grad_c0": np.zeros_like(d_c_n)}
+def backward(problem: Problem, tapes: list[Tape], inputs: Inputs) -> Results:
+    """Return grad_NAME of every weight, of x (T, B, I), h0 (L·D, B, P) and c0 (L·D, B, H), from the cotangents."""
+    results: Results = {}
+    results["grad_h0"] = np.zeros_like(inputs.h0)
+    results["grad_c0"] = np.zeros_like(inputs.c0)
     parts: list[Array] = []
-    d_x: Any = 0.0
+    d_x: Any = inputs.d_output
     for k, (_, suffix, _) in reversed(list(enumerate(layers(problem)))):
         if not parts:  # the last direction of a layer
-            parts = np.split(d_output, problem.directions, axis=2)
+            parts = np.split(d_x, problem.directions, axis=2)
             d_x = 0.0
         inside = tapes[k].inside
         part = in_direction(suffix, parts.pop(), inside)
-        gradients = layer_backward(tapes[k], part, d_h_n[k], d_c_n[k])
+        gradients = layer_backward(tapes[k], part, inputs.d_h_n[k], inputs.d_c_n[k])
         results["grad_h0"][k] = gradients.pop("h0")
         results["grad_c0"][k] = gradients.pop("c0")
         d_x = d_x + in_direction(suffix, gradients.pop("x"), inside)
         for name, gradient in gradients.items():
             results[f"grad_{name}_{suffix}"] = gradient
-        if not parts:
-            d_output = d_x
     return {**results, "grad_x": d_x}
 
 
 def run_sequence(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     """Return the outputs and every gradient of the `sequence` workload, or of `cell`, where T is 1."""
-    outputs, tapes = forward(
-        problem, weights, inputs.x, inputs.h0, inputs.c0, inputs.lengths, inputs.resets
-    )
-    gradients = backward(problem, tapes, inputs.d_output, inputs.d_h_n, inputs.d_c_n)
-    return {**outputs, **gradients}
+    outputs, tapes = forward(problem, weights, inputs)
+    return {**outputs, **backward(problem, tapes, inputs)}
 
 
 def run_model(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
@@ -249,7 +237,7 @@ def run_model(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     directions = problem.directions
     h0 = np.zeros_like(inputs.h0)
     c0 = np.zeros_like(inputs.c0)
-    outputs, tapes = forward(problem, weights, inputs.x, h0, c0, inputs.lengths, inputs.resets)
+    outputs, tapes = forward(problem, weights, replace(inputs, h0=h0, c0=c0))
     last = np.concatenate(list(outputs["h_n"][-directions:]), axis=1)
     prediction = last @ weights["fc.weight"].T + weights["fc.bias"]
     miss = prediction - inputs.target
@@ -258,7 +246,7 @@ def run_model(problem: Problem, weights: Weights, inputs: Inputs) -> Results:
     d_h_n = np.zeros_like(h0)
     d_h_n[-directions:] = np.split(d_last, directions, axis=1)
     d_output = np.zeros_like(outputs["output"])
-    grads = backward(problem, tapes, d_output, d_h_n, np.zeros_like(c0))
+    grads = backward(problem, tapes, replace(inputs, d_output=d_output, d_h_n=d_h_n, d_c_n=c0))
     grads["grad_fc.weight"] = d_prediction.T @ last
     grads["grad_fc.bias"] = d_prediction.sum(axis=0)
     results = {f"grad_{name}": grads[f"grad_{name}"] for name in weights}
@@ -270,12 +258,9 @@ def streaming(problem: Problem, weights: Weights, inputs: Inputs) -> Iterator[Re
 
     A call is a step. It takes the next x (B, I), after the last one the first again, and goes on from h and c.
     """
-    h = inputs.h0
-    c = inputs.c0
     for x in itertools.cycle(inputs.x):
-        results, _ = forward(problem, weights, x[None], h, c)
-        h = results["h_n"]
-        c = results["c_n"]
+        results, _ = forward(problem, weights, replace(inputs, x=x[None]))
+        inputs = replace(inputs, h0=results["h_n"], c0=results["c_n"])
         yield results
 
 
@@ -312,7 +297,7 @@ def run(
 ) -> Iterator[tuple[int, Results]]:
     """Yield numbers of calls, and all that any mode of a workload returns in the last of so many.
 
-    Modes that do not change the state are among the results of one call. `calls` are of those that do.
+    Modes that do not change the state are among the results of one call. `calls` are of modes that do.
     """
     kind = workloads.WORKLOADS[workload]
     if kind.carries_state:
@@ -348,9 +333,8 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
         return {"inputs": inputs, "weights": weights, "steps": steps, "calls": 0}
 
     def compute(state: dict[str, Any]) -> Results:
-        if kind.is_model:
-            return run_model(problem, state["weights"], state["inputs"])
-        return run_sequence(problem, state["weights"], state["inputs"])
+        of_kind = run_model if kind.is_model else run_sequence
+        return of_kind(problem, state["weights"], state["inputs"])
 
     def train_step(state: dict[str, Any]) -> Results:
         results: Results = next(state["steps"])
@@ -359,8 +343,8 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
 
     def step(state: dict[str, Any]) -> Results:
         inputs = state["inputs"]
-        at = state["calls"] % problem.seq_len
-        results, _ = forward(problem, weights, inputs.x[at : at + 1], inputs.h0, inputs.c0)
+        x = inputs.x[state["calls"] % problem.seq_len]
+        results = next(streaming(problem, weights, replace(inputs, x=x[None])))
         state["inputs"] = replace(inputs, h0=results["h_n"], c0=results["c_n"])
         state["calls"] += 1
         return results

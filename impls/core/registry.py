@@ -1,4 +1,4 @@
-"""Find implementations, read their constants without running them, and load them."""
+"""Find implementations by name or path, and load them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any
 
 import msgspec
 
 import impls
-from impls.core.contract import DEVICES, TRACKS
+from impls.core.constants import Constants, constants_of, name_set_by, run_on_import
 from impls.core.files import check_name, read_regular
 from impls.core.precision import TF32, current
-from impls.core.problem import DTYPES, VARIANTS, Problem
+from impls.core.problem import VARIANTS, Problem
 from impls.core.workloads import WORKLOADS
 
 FOLDER = Path(__file__).resolve().parent.parent
@@ -33,47 +31,10 @@ IMPORTED = re.compile(r"^\s*from impls\.(families(?:\.| import )\w+|native)", re
 CODE = (".py", ".h", ".cpp")
 NOT_MEASURED = re.compile(rb"^COMPILE_MINUTES = \d+ *(#.*)?\n", re.MULTILINE)
 """The line that says when a file runs. What is measured does not depend on it, so it is not in the digest."""
-SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 VERSION = re.compile(r"(.+\.py|[^@]+)@((?!.*\.py$).*)", re.DOTALL)
 """Such as `torch_lstm@torch==2.11.*`: the name or path of a file, and requirements."""
 ASKED = re.compile(r"\w[\w.-]*(\[[\w,-]+\])?(([=!~]=|[<>]=?)[\w.*+!]+(,(?=\W)|$))*", re.ASCII)
 """A requirement that such a name may have: no option, no address."""
-DEFAULT_DTYPES = ("float32", "float64")
-"""Those of an implementation that sets no DTYPES."""
-USUAL_WORKLOADS = tuple(name for name, workload in WORKLOADS.items() if workload.usual)
-"""Those of an implementation that sets no WORKLOADS."""
-
-
-def _one_of(names: Iterable[str]) -> msgspec.Meta:
-    return msgspec.Meta(pattern=rf"^({'|'.join(names)})$")
-
-
-Track = Annotated[str, _one_of(TRACKS)]
-Device = Annotated[str, _one_of(DEVICES)]
-DType = Annotated[str, _one_of(DTYPES)]
-Variant = Annotated[str, _one_of(VARIANTS)]
-WorkloadName = Annotated[str, _one_of(WORKLOADS)]
-SOME = msgspec.Meta(min_length=1)
-Requirement = Annotated[str, msgspec.Meta(pattern=r"^\s*[^-\s]")]  # no option of pip
-
-
-class Constants(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
-    """The constants of an implementation's file that are read without running it, with their defaults."""
-
-    framework: Annotated[str, msgspec.Meta(pattern=r"\S")]
-    track: Track
-    devices: Annotated[tuple[Device, ...], SOME] = DEVICES
-    dtypes: Annotated[tuple[DType, ...], SOME] = DEFAULT_DTYPES
-    workloads: Annotated[tuple[WorkloadName, ...], SOME] = USUAL_WORKLOADS
-    variants: tuple[Variant, ...] = ()
-    limits: dict[Annotated[str, msgspec.Meta(pattern="^[a-z-]+$")], str] = {}
-    optional: bool = False
-    compile_minutes: int = 0
-    requires: tuple[Requirement, ...] = ()
-    environment: dict[Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_]\w*$")], str] = {}
-
-
-NAMES = Constants.__struct_encode_fields__
 
 
 class Implementation(Constants, frozen=True, kw_only=True):
@@ -91,13 +52,13 @@ class Implementation(Constants, frozen=True, kw_only=True):
                 return f"no {variant}: {VARIANTS[variant]}"
         named = WORKLOADS[workload]
         dtypes = [dtype for dtype in self.dtypes if dtype in named.dtypes]
-        for kind, value, known in (
+        for kind, value, able in (
             ("device", device, self.devices),
             ("dtype", problem.dtype, dtypes),
             ("workload", workload, self.workloads),
         ):
-            if value not in known:
-                return f"only for {kind} {', '.join(known)}, not {value}"
+            if value not in able:
+                return f"only for {kind} {', '.join(able)}, not {value}"
         if problem.dtype == "int8" and not problem.bias:
             return "no int8 without a bias: PyTorch cannot quantize such an LSTM"
         if not named.in_tf32 and current() == TF32:
@@ -135,51 +96,6 @@ class Implementation(Constants, frozen=True, kw_only=True):
         return self.track not in BUILT_IN
 
 
-def _run_on_import(tree: ast.Module) -> Iterator[ast.AST]:
-    """Yield all that runs when a file is imported: not what is in functions and classes, nor a mere annotation."""
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.AnnAssign) and node.value is None:
-            continue
-        yield node
-        if not isinstance(node, SCOPES):
-            waiting += ast.iter_child_nodes(node)
-
-
-def _name_set_by(node: ast.AST) -> str | None:
-    """Return the name that an assignment, a definition or an import sets; None where it sets none."""
-    if isinstance(node, ast.Name):
-        return None if isinstance(node.ctx, ast.Load) else node.id
-    if isinstance(node, ast.alias):
-        return node.asname or node.name
-    return node.name if isinstance(node, SCOPES) else None
-
-
-def _constants(tree: ast.Module) -> dict[str, Any]:
-    """Return the constants of a file; ValueError where one is set in another way than `NAME = literal`, at the top."""
-    constants: dict[str, Any] = {}
-    names = [_name_set_by(node) for node in _run_on_import(tree)]
-    for statement in tree.body:
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                pass
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                pass
-            case _:
-                continue
-        if name in NAMES:
-            try:
-                constants[name] = ast.literal_eval(value)
-            except ValueError:
-                raise ValueError(f"{name} = {ast.unparse(value)}") from None
-            names.remove(name)
-    for name in NAMES:
-        if name in names:
-            raise ValueError(f"{name} is set in another way")
-    return constants
-
-
 def _digest(path: Path, source: bytes) -> str:
     """Return a hash of a file, and of what it imports from families/ and native/ beside it, with what that imports.
 
@@ -211,7 +127,7 @@ def read(path: Path) -> Implementation:
     source = read_regular(path)
     try:
         tree = ast.parse(source)
-        constants = _constants(tree)
+        constants = constants_of(tree)
         if "\\x00" in repr(constants):
             raise ValueError("it holds a NUL")
         msgspec.json.encode(constants)  # half a character is no text
@@ -222,7 +138,7 @@ def read(path: Path) -> Implementation:
         raise ValueError(f"{path}: an expression in it is too long for Python") from None
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: a constant that is not a plain literal ({error})") from None
-    if not any(_name_set_by(node) == "prepare" for node in _run_on_import(tree)):
+    if not any(name_set_by(node) == "prepare" for node in run_on_import(tree)):
         raise ValueError(f"{path} defines no prepare(problem, weights, device, workload)")
     constants |= {
         "NAME": path.stem,

@@ -1,6 +1,6 @@
 """Canonical arrays: the weights and inputs that every implementation loads.
 
-Names and shapes are those of torch.nn.LSTM's state_dict, rows in gate order i, f, g, o; x is
+Names and shapes are as in torch.nn.LSTM's state_dict, rows in gate order i, f, g, o; x is
 time-major. All arrays are float64 and read-only: an implementation converts, and copies.
 """
 

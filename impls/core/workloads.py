@@ -25,7 +25,7 @@ class Workload:
     compared_after: the numbers of calls on the same state after which a result is compared, for the modes whose calls
         change the state.
     least_tolerance: results may differ by so much in any dtype.
-    dtypes: those in which it is right.
+    dtypes: the dtypes in which it is right.
     in_tf32: whether it can be compared in TF32.
     excludes: the fields of a problem that it cannot have.
     """

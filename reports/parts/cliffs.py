@@ -84,11 +84,11 @@ def costs(report: Report) -> pd.DataFrame:
     base = without[without["implementation"] == report.baseline].drop(columns="implementation")
     base = base.rename(columns={"seconds_without": "seconds_base"})
     times = records.merge(rows[[*ARM, "same"]]).merge(without).merge(base, how="left")
-    known = lasting(report.run)
+    lasts = lasting(report.run)
     for name, other in (("cost", "seconds_without"), ("over", "seconds_base")):
         logs = times.assign(log=np.log(times["seconds"] / times[other]), round=times["run_id"])
         logs = logs.dropna(subset="log")
-        ratios = intervals(logs, ARM, name, known.ratio if known else None)
+        ratios = intervals(logs, ARM, name, lasts.ratio)
         rows = rows.merge(ratios, on=ARM, how="left")
     kernels = sound[[*ARM, "kernel"]].rename(columns={"problem": "same", "kernel": "without"})
     rows = rows.dropna(subset="cost").merge(kernels)

@@ -34,7 +34,7 @@ def tails(report: Report) -> pd.DataFrame:
     rows = records[arm].drop_duplicates()
     for name, field in TIMES.items():
         logs = records.assign(log=np.log(1e6 * records[field]), round=records["run_id"])
-        rows = rows.merge(intervals(logs, arm, name, lasts.time if lasts else None))
+        rows = rows.merge(intervals(logs, arm, name, lasts.time))
     return rows
 
 

@@ -116,8 +116,8 @@ def gathered(folders: Sequence[Path], place: Path) -> list[Path]:
     """
     if len(folders) < 2:
         return list(folders)
-    kinds: dict[Any, list[rounds.Read]] = {}
-    for run in sorted(map(rounds.Read.of, folders), key=lambda run: run.described.run.run_id):
+    kinds: dict[Any, list[rounds.SavedRun]] = {}
+    for run in sorted(map(rounds.SavedRun.read, folders), key=lambda run: run.described.run.run_id):
         kinds.setdefault(tuple(run.kind().items()), []).append(run)
     joined = []
     for runs in kinds.values():

@@ -61,7 +61,7 @@ def test_a_cell_is_the_worst_of_its_workloads():
     ],
 )
 def test_a_matrix_is_good_if_something_agrees_and_nothing_failed(statuses, gpu, good, monkeypatch):
-    monkeypatch.setattr(module, "gpu_model", lambda: gpu)
+    monkeypatch.setattr(module, "gpu_name", lambda: gpu)
     made = matrix_of({("float32", f"t{k}-b1-i1-h1"): failed(status) for k, status in enumerate(statuses, 1)})
     assert made.good is good
 

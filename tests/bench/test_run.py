@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from benchmarks import hardware, machine, out_folder, record
-from benchmarks.bench import command as run_module
 from benchmarks.bench import rounds
-from benchmarks.bench.command import Run, in_rounds
+from benchmarks.bench import run as run_module
+from benchmarks.bench.run import Run
 from benchmarks.bench.run_options import (
     RunOptions,
     changed,
@@ -22,26 +22,28 @@ from benchmarks.bench.run_options import (
     resolved,
     resumed,
 )
-from benchmarks.metadata import Commit, Metadata
+from benchmarks.metadata import ENVIRONMENT, Commit, Metadata
 from benchmarks.processors import Machine, words
-from benchmarks.record import read_records, write_records
+from benchmarks.record import RESULTS, read_records, write_records
 from benchmarks.runner.admission import BEFORE
+from benchmarks.runner.files_seen import FilesSeen
 from benchmarks.runner.limits import Limits
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import ArmFailed, Side, Version
+from benchmarks.worker.requests import UsedFiles
 from benchmarks.worker.timing import Turn
-from benchmarks.worker.used_files import digest
+from benchmarks.worker.used_files import Used, digest
 from impls.core import registry
 from impls.core.precision import TF32, VARIABLE
 from impls.core.problem import Problem
 from impls.core.text import json_text
 from impls.core.weights import make_weights
 from impls.core.workloads import MODES
-from tests.helpers.sessions import BENCHMARK, admission, row_of
+from tests.helpers.sessions import BENCHMARK, Answering, admission, row_of
 
 NAMES = ("numpy_lstm", "torch_cell")
 OPTIONS = RunOptions(
-    run_id="r", benchmarks=(BENCHMARK,), threads=1, turn_seconds=0.015, call_seconds=60, memory_bytes=2**30,
+    run_id="r", benchmarks=(BENCHMARK,), threads=1, turn_seconds=0.015, call_seconds=60,
     implementations=NAMES, replicates=2, blocks=1, baseline="numpy_lstm", commit=Commit(),
     used=code_used([registry.resolve(name) for name in NAMES], None) | {"the processor": words(machine.machine())},
 )  # fmt: skip
@@ -110,20 +112,20 @@ class Scripted(Session):
 def test_a_run_refuses_what_is_above_the_peak_by_its_interval(tmp_path, monkeypatch):
     """On a GPU no peak is a limit."""
     monkeypatch.setattr(run_module, "Session", Scripted)
-    monkeypatch.setattr(machine, "gpu_model", lambda: None)
+    monkeypatch.setattr(machine, "gpu_name", lambda: None)
     refused = []
-    monkeypatch.setattr(Limits, "refuse_by_interval", lambda self, rows, peaks: refused.append((len(rows), peaks)))
+    monkeypatch.setattr(Limits, "refuse_by_interval", lambda self, rows: refused.append(len(rows)))
     for device in ("cpu", "cuda"):
         options = msgspec.structs.replace(OPTIONS, device=device, used=OPTIONS.used | machine_used(device))
         Run(options, tmp_path / device).execute((0,), print)
-    assert refused == [(4, set())]
+    assert refused == [4]
 
 
 @pytest.mark.parametrize(("device", "closed"), [("cpu", []), ("cuda", ["close"])])
 def test_a_run_keeps_each_replicate_and_has_no_time_of_what_was_wrong(device, closed, tmp_path, monkeypatch):
     """On a GPU, the processes that a profiler has watched time nothing."""
     monkeypatch.setattr(run_module, "Session", Scripted)
-    monkeypatch.setattr(machine, "gpu_model", lambda: None)
+    monkeypatch.setattr(machine, "gpu_name", lambda: None)
     options = msgspec.structs.replace(OPTIONS, device=device, used=OPTIONS.used | machine_used(device), blocks=7)
     run = Run(options, tmp_path)
     session = run.execute((0,), print)
@@ -131,7 +133,8 @@ def test_a_run_keeps_each_replicate_and_has_no_time_of_what_was_wrong(device, cl
     assert session.advance is print
     kept = [read_records(tmp_path / "raw" / f"{name}.parquet") for name in ("admissions", "replicate-000")]
     assert [(row.replicate, row.seconds) for row in (*kept[0], *kept[1])] == [(BEFORE, 1.0)] * 2 + [(0, 1.0)] * 2
-    found = [(row.status, row.seconds) for row in read_records(tmp_path / rounds.RESULTS)]
+    rounds.SavedRun(tmp_path, session.records, Metadata(run=options)).write()
+    found = [(row.status, row.seconds) for row in read_records(tmp_path / RESULTS)]
     assert found == [("ok", 1.0), ("disagrees", None)] * 2
 
 
@@ -211,14 +214,18 @@ def test_a_run_whose_files_have_changed_neither_goes_on_nor_is_resumed(begun, fi
     helper = str(file.parent / "helper.py")
     run = Run(resumed(options)[0], tmp_path)
     run.raw.mkdir(exist_ok=True)
-    run._write(0, [], {helper: {digest(helper)}})  # a worker has imported it
+    files, arm = FilesSeen(), Answering({UsedFiles: lambda _: Used({helper: digest(helper)}, [])})
+    arm.name = "my_lstm"
+    files.note(arm)
+    run._write(0, [], files)
     (file.parent / "unrelated.py").write_text("after")
     with (file.parent / what).open("a") as appended:
         appended.write("# after")
     with pytest.raises(click.UsageError, match=f"{what} has changed"):
         resumed(options)
+    files.note(arm)
     with pytest.raises(click.UsageError, match="Undo that and resume"):
-        run._write(1, [], {helper: {digest(helper)}})
+        run._write(1, [], files)
     assert not run.file(1).exists()
 
 
@@ -242,11 +249,12 @@ def test_a_run_is_not_resumed_where_something_has_changed(begun, name, was):
 def test_a_run_is_not_resumed_on_another_gpu(begun, monkeypatch):
     monkeypatch.setenv(VARIABLE, "another")
     options = begun(device="cuda", precision=TF32, used=OPTIONS.used | {"the GPU": "NVIDIA H100, 580.95"})
-    for here in ("NVIDIA H200, 580.95", None):
-        monkeypatch.setattr(machine, "gpu_model", lambda here=here: here)
-        with pytest.raises(click.UsageError, match=f"it was NVIDIA H100, 580.95 and is {here or 'none'}"):
+    h200 = Machine(gpu="NVIDIA H200", gpu_driver="580.95")
+    for here, now in ((h200, "NVIDIA H200, 580.95"), (Machine(), "none")):
+        monkeypatch.setattr(machine, "machine_with_gpu", lambda here=here: here)
+        with pytest.raises(click.UsageError, match=f"it was NVIDIA H100, 580.95 and is {now}"):
             resumed(options)
-    monkeypatch.setattr(machine, "gpu_model", lambda: "NVIDIA H100, 580.95")
+    monkeypatch.setattr(machine, "machine_with_gpu", lambda: Machine(gpu="NVIDIA H100", gpu_driver="580.95"))
     assert resumed(options)[0].used["the GPU"] == "NVIDIA H100, 580.95"
     assert os.environ[VARIABLE] == TF32
     assert set(machine_used("cpu")) == {"the processor"}
@@ -256,7 +264,7 @@ def test_a_plan_names_files_by_their_whole_path(file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(VARIABLE, "another")
     monkeypatch.setattr(machine, "commit", Commit)
-    monkeypatch.setattr(machine, "gpu_model", lambda: None)
+    monkeypatch.setattr(machine, "gpu_name", lambda: None)
     np.savez("w.npz", **make_weights(Problem.parse("t1-b1-i8-h8")))
     whole = planned(
         RunOptions(
@@ -290,30 +298,29 @@ def test_of_two_runs_that_begin_in_a_folder_at_once_one_is_refused(tmp_path, mon
 def test_rounds_go_on_where_they_were_interrupted_and_are_joined(tmp_path, monkeypatch):
     begun, options = [], msgspec.structs.replace(OPTIONS, rounds=2)
 
-    def measured(mine, folder):
+    def measure(mine, folder):
         begun.append((folder.name, mine.run_id, mine.rounds))
         if len(begun) == 2:
             raise KeyboardInterrupt
         found = rows(0, float(len(begun)))
         for row in found:
             row.run_id = mine.run_id
-        (folder / rounds.ENVIRONMENT).write_text(json_text(Metadata(run=mine)))
-        write_records(folder / rounds.RESULTS, found)
+        rounds.SavedRun(folder, found, Metadata(run=mine)).write()
 
     monkeypatch.setattr(rounds, "PAUSE_SECONDS", 0)
-    monkeypatch.setattr(run_module, "measured", measured)
+    monkeypatch.setattr(run_module, "measure", measure)
     with pytest.raises(KeyboardInterrupt):
-        in_rounds(options, tmp_path)
-    records, described = in_rounds(options, tmp_path)
+        run_module.measure_rounds(options, tmp_path)
+    joined = run_module.measure_rounds(options, tmp_path)
     first, second, again = begun
     assert second == again
     assert [first[0], again[0], again[2]] == ["round-1", "round-2", 1]
-    assert {(row.run_id, row.seconds) for row in records} == {(first[1], 1.0), (again[1], 3.0)}
-    assert described.rounds == tuple(sorted([first[1], again[1]]))
-    assert rounds.Read.of(tmp_path) == rounds.Read(tmp_path, records, described)
-    for damaged in (rounds.ENVIRONMENT, rounds.RESULTS):  # from its raw/, such a round is made again
+    assert {(row.run_id, row.seconds) for row in joined.records} == {(first[1], 1.0), (again[1], 3.0)}
+    assert joined.described.rounds == tuple(sorted([first[1], again[1]]))
+    assert rounds.SavedRun.read(tmp_path) == joined
+    for damaged in (ENVIRONMENT, RESULTS):  # from its raw/, such a round is made again
         (tmp_path / "round-1" / damaged).write_text("")
-        in_rounds(options, tmp_path)
+        run_module.measure_rounds(options, tmp_path)
         assert begun.pop() == first
         assert len(begun) == 3
 
@@ -322,7 +329,7 @@ def test_what_differs_is_no_round_of_a_run():
     def read(name, **changes):
         machine_of = Machine(cpu=changes.pop("cpu", "a cpu"))
         mine = msgspec.structs.replace(OPTIONS, run_id=name, **changes)
-        return rounds.Read(Path(name), rows(0), Metadata(run=mine, machine=machine_of))
+        return rounds.SavedRun(Path(name), rows(0), Metadata(run=mine, machine=machine_of))
 
     for changes, what in (({"threads": 2}, "threads"), ({"cpu": "another"}, "processor")):
         with pytest.raises(ValueError, match=f"b is no round of the same run as a: the {what}"):

@@ -20,10 +20,10 @@ class Content(msgspec.Struct):
     [
         (b"", "is not readable JSON"),
         (b'{"names": ["\xff"]}', "is not readable JSON"),
-        (b'{"names": ' + b"[" * 100_000, "is not what it should be: names"),
+        (b'{"names": ' + b"[" * 100_000, "is not what it should be: Expected `str`"),
         (b'{"names": [], "else": ' + b"[" * 100_000, "is not readable JSON"),
-        (b"[]", "is not what it should be: the whole file: Expected object, got array"),
-        (b'{"names": ["a", 1]}', "names[1]: Expected str, got int"),
+        (b"[]", "is not what it should be: Expected `object`, got `array`"),
+        (b'{"names": ["a", 1]}', "Expected `str`, got `int` - at `$.names[1]`"),
     ],
 )
 def test_what_is_wrong_is_one_line_with_its_place(tmp_path, content, message):

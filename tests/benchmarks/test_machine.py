@@ -38,7 +38,7 @@ def files(tmp_path, monkeypatch):
     """An empty folder in the place of the kernel's files, and a function that writes one of them."""
     monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
     monkeypatch.setattr(machine, "CPUS", tmp_path / "cpu")
-    monkeypatch.setattr(machine, "gpu_model", lambda: None)
+    monkeypatch.setattr(machine, "gpu_name", lambda: None)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
 
     def write(name, text):

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import machine
 from benchmarks.bench.command import bench
-from benchmarks.bench.run_options import TURN_SECONDS, RunOptions, locked, planned, resolved, resumed
+from benchmarks.bench.run_options import TURN_SECONDS, RunOptions, planned, resolved, resumed
 from benchmarks.cases import PRESETS
 from benchmarks.metadata import Commit
 from benchmarks.options import given, parsed
@@ -58,12 +58,6 @@ def test_what_is_left_open_comes_from_the_preset_the_device_and_the_implementati
     assert (given.replicates, given.blocks, given.turn_seconds) == (3, 7, LEAST_TURN["cuda"])
     assert (given.baseline, {name.partition("/")[0] for name in given.benchmarks}) == ("numpy_lstm", {"t2-b1-i3-h2"})
     assert len(given.benchmarks) == len(PRESETS["quick"].pairs)
-
-
-def test_two_processes_do_not_work_on_one_run(tmp_path):
-    (tmp_path / "run.json").touch()
-    with locked(tmp_path), pytest.raises(click.UsageError, match="another process"), locked(tmp_path):
-        pass
 
 
 def test_what_differs_from_its_default_is_named():

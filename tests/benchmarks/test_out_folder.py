@@ -26,6 +26,13 @@ def test_a_folder_that_another_process_uses_is_refused_until_that_has_ended(tmp_
     assert out_folder.usable_out(tmp_path, "quick") == tmp_path
 
 
+def test_two_processes_do_not_work_on_one_run(tmp_path):
+    (tmp_path / "run.json").touch()
+    out_folder.claim(tmp_path / "run.json")
+    with pytest.raises(click.UsageError, match="used by another process"):
+        out_folder.claim(tmp_path / "run.json")
+
+
 def test_a_folder_with_a_hidden_file_of_a_user_is_not_usable(tmp_path):
     (tmp_path / ".mine").touch()
     with pytest.raises(click.UsageError, match="not an empty folder"):

@@ -7,16 +7,11 @@ import pytest
 from benchmarks.record import Record, withdraw
 from benchmarks.worker.timing import Turn
 
+SECONDS = ("seconds", "warm_first_call_seconds", "pipelined_seconds", "gpu_seconds")
 MEASURED = {
-    "turns": [Turn(seconds=1e-3)],
-    "seconds": 1e-3,
-    "cores_used": 1.0,
-    "peak_bytes": 2**20,
-    "warm_first_call_seconds": 0.1,
-    "pipelined_seconds": 1e-3,
-    "gpu_seconds": 1e-3,
+    **dict.fromkeys(SECONDS, 1e-3), "turns": [Turn(seconds=1e-3)], "cores_used": 1.0, "peak_bytes": 2**20,
     "gpu_kernels": 5.0,
-}
+}  # fmt: skip
 """What a row has of its replicate."""
 
 
@@ -38,14 +33,17 @@ def test_what_is_wrong_in_one_replicate_loses_the_times_of_all_and_the_first_fai
     others = [measured(0, "b", side="base"), measured(0, mode="n", side="base"), measured(0, side="head")]
     before = copy.deepcopy(others)
     withdraw([others[2], *rows, *others[:2]])
-    assert [(row.status, row.reason[-1]) for row in rows] == [(status, "1"), (status, "1"), ("error", "2")]
+    assert [(row.status, row.reason[-1]) for row in rows] == [(status, "1")] * 3
     assert all(getattr(row, name) is None for row in rows for name in MEASURED)
     assert others == before
 
 
 @pytest.mark.parametrize("status", ["crashed", "timed_out", "out_of_memory"])
-def test_what_was_measured_before_a_crash_is_kept(status):
-    rows = [measured(0), failing(1, status)]
-    before = copy.deepcopy(rows)
+def test_after_a_crash_only_the_first_call_keeps_its_time_and_a_wrong_result_counts_before_it(status):
+    rows = [measured(0, first_call_seconds=0.7), failing(1, status)]
     withdraw(rows)
-    assert rows == before
+    assert [(row.status, row.reason[-1], row.seconds) for row in rows] == [(status, "1", None)] * 2
+    assert rows[0].first_call_seconds == 0.7
+    rows.append(failing(2, "disagrees"))
+    withdraw(rows)
+    assert [(row.status, row.first_call_seconds) for row in rows] == [("disagrees", None)] * 3

@@ -89,8 +89,8 @@ def in_time(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def card(request: pytest.FixtureRequest, record_testsuite_property: Callable[[str, object], None]) -> str:
-    """The name and the driver of the card; without one, no test is reached."""
-    found = "cpu" if request.config.option.simulated else machine.gpu_model()
+    """The name of the card; without one, no test is reached."""
+    found = "cpu" if request.config.option.simulated else machine.gpu_name()
     if found is None:
         pytest.skip("CUDA's driver sees no card")
     if (gpu := machine.gpu()) and not gpu.shared:

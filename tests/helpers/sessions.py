@@ -25,9 +25,7 @@ def session_of(
     folder: Path, *sides: Side, benchmarks: Sequence[str] = (BENCHMARK,), kind: type[Session] = Session
 ) -> Session:
     """Make a session with one processor."""
-    options = Options(
-        run_id="r", benchmarks=tuple(benchmarks), threads=1, turn_seconds=0.015, call_seconds=60, memory_bytes=2**34
-    )
+    options = Options(run_id="r", benchmarks=tuple(benchmarks), threads=1, turn_seconds=0.015, call_seconds=60)
     return kind(options, sides, (min(os.sched_getaffinity(0)),), folder, lambda *_: None)
 
 
@@ -46,7 +44,7 @@ def admission(name: str, status: str = "ok", reason: str = "", **known: Any) -> 
 def arm_of(implementation: Implementation | Version, folder: Path) -> Arm:
     """Make an arm with one processor."""
     version = implementation if isinstance(implementation, Version) else version_of(implementation)
-    options = Options(call_seconds=60, memory_bytes=2**34)
+    options = Options(call_seconds=60)
     return Arm(version, options, (min(os.sched_getaffinity(0)),), "float32", folder)
 
 
@@ -60,7 +58,7 @@ class Answering:
     def __init__(self, answers: dict[type, Any] | None = None, versions: str = "numpy 2") -> None:
         self.implementation = SimpleNamespace(is_peak=False)
         self.pid = os.getpid()
-        self.ready = SimpleNamespace(versions=versions)
+        self.versions = versions
         self.cores, self.process, self.alive = (0,), None, True
         self.now = 0.0
         self.asked: list[Any] = []

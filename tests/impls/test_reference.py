@@ -14,7 +14,7 @@ from tests.helpers import fifty_digits
 
 def loss(problem, weights, inputs):
     """A scalar whose gradient is what backward gives from the cotangents."""
-    outputs, _ = reference.forward(problem, weights, inputs["x"], inputs["h0"], inputs["c0"], inputs.get("lengths"))
+    outputs, _ = reference.forward(problem, weights, Inputs(**inputs))
     pairs = (("output", "d_output"), ("h_n", "d_h_n"), ("c_n", "d_c_n"))
     return sum(float((outputs[name] * inputs[cotangent]).sum()) for name, cotangent in pairs)
 

@@ -139,21 +139,21 @@ def test_what_is_missing_misshapen_or_not_finite_disagrees(got, message):
 def test_where_want_is_unusually_small_the_error_is_that_of_a_usual_size():
     assert agreement.error_of(np.array([3e-6]), np.array([0.0])) == 3e-6
     assert str(agreement.error_of(np.zeros(1), np.zeros(1))) == "0.0", "and not -0.0"
-    assert agreement.error_of(np.array([1.5]), np.array([1.0]), least=2.0) == 0.25
-    assert agreement.error_of(np.array([2.5]), np.array([2.0]), least=1.0) == 0.25
+    assert agreement.error_of(np.array([1.5]), np.array([1.0]), np.array(2.0)) == 0.25
+    assert [agreement.size_of(np.array([-2.0]), usual) for usual in (1.0, 3.0)] == [2.0, 3.0]
     got, want = {"g": np.array([1e-3])}, {"g": np.array([0.0])}
-    assert agreement.compare(got, want, "float32", least={"g": 100.0}).error == pytest.approx(1e-5)
+    assert agreement.compare(got, want, "float32", sizes={"g": np.array(100.0)}).error == pytest.approx(1e-5)
     with pytest.raises(agreement.Disagrees, match=r"^g\[0\] is .* of a usual 1,"):
-        agreement.compare(got, want, "float32", least={"g": 1.0})
+        agreement.compare(got, want, "float32", sizes={"g": np.array(1.0)})
     with pytest.raises(agreement.Disagrees):
-        agreement.compare({"g": np.array([np.nan])}, want, "float32", least={"g": np.inf})
+        agreement.compare({"g": np.array([np.nan])}, want, "float32", sizes={"g": np.array(np.inf)})
 
 
 def test_a_usual_size_is_half_of_the_largest_value_for_other_inputs():
     problem = Problem.parse("t6-b2-i3-h1")
     weights = make_weights(problem)
     others = [reference.run_sequence(problem, weights, make_inputs(problem, 5 + 2**20 + k)) for k in range(32)]
-    for name, size in agreement.least_of(agreement.usual(problem, "sequence", weights, 5)).items():
+    for name, size in agreement.usual(problem, "sequence", weights, 5).items():
         assert size == max(np.abs(results[name]).max() for results in others) / 2
 
 
@@ -176,15 +176,18 @@ def test_only_problems_of_very_few_numbers_have_a_usual_size():
     assert set(map(len, usual.values())) == {0}
     for text, workload in itertools.product(TINY, ("sequence", "model")):
         problem = Problem.parse(text)
-        want = agreement.expected(problem, workload, make_weights(problem, workload))
-        least = agreement.least_of(want)
-        none = {name for name, value in least.items() if not value > 0}
+        weights = make_weights(problem, workload)
+        want = agreement.expected(problem, workload, weights)
+        sizes = agreement.usual(problem, workload, weights, 11)
+        none = {name for name, value in sizes.items() if not value > 0}
         assert none == ({"grad_weight_hh_l0"} if (text, workload) == ("t1-b1-i1-h1", "model") else set())  # from h0 = 0
-        first = {name.rpartition("/")[2]: value for name, value in want.items() if name.startswith("0/1/")}
+        first = {name[4:]: value for name, value in want.items() if name.startswith("0/1/") and "size_" not in name}
         few = {name for name, value in first.items() if value.size < 16 and not name.startswith("param_")}
-        assert set(least) == few - {"loss"}
+        assert set(sizes) == few - {"loss"}
+        larger = {name: size for name, size in sizes.items() if size > np.abs(first[name]).max()}
+        assert agreement.sizes_of(want, "0/1") == larger
     cell = Problem.parse("t1-b1-i1-h32")
-    assert {"grad_x"} <= set(agreement.least_of(agreement.usual(cell, "cell", make_weights(cell), 0)))
+    assert {"grad_x"} <= set(agreement.usual(cell, "cell", make_weights(cell), 0))
 
 
 @pytest.mark.process
@@ -198,7 +201,7 @@ def test_rounding_is_no_disagreement_where_a_problem_has_few_numbers(dtype, work
     for seed in range(25):
         want = agreement.expected(problem, workload, weights, seed)
         agreement.check(prepared, problem, workload, "backward", want, seed)
-        unknown = {name: value for name, value in want.items() if not name.startswith(agreement.USUAL)}
+        unknown = {name: value for name, value in want.items() if agreement.SIZE not in name}
         try:
             agreement.check(prepared, problem, workload, "backward", unknown, seed)
         except agreement.Disagrees:
@@ -270,7 +273,7 @@ def test_training_may_be_off_by_what_pytorch_adds_as_it_clips_and_by_the_roundin
         near = {"to_numpy": lambda _, result, by=by: {name: value * (1 + by) for name, value in result.items()}}
         with contextlib.nullcontext() if passes else pytest.raises(agreement.Disagrees, match="tolerance 1e-06"):
             agreement.check(dataclasses.replace(right, **near), problem, "train", "train_step", want)
-    sizes = agreement.with_rounding({"param_a": np.array([2.0]), "size_param_a": np.array([0.5])}, 3)
+    sizes = agreement.with_sizes({"param_a": np.array([2.0]), "size_param_a": np.array([0.5])}, {}, 3)
     assert {name: value.item() for name, value in sizes.items()} == {"param_a": 2.0, "size_param_a": 0.5 + 3 * 2 / 512}
 
 
@@ -311,11 +314,8 @@ RETURNED = {
         "grad_weight_ih_l0", "grad_weight_hh_l0", "grad_bias_ih_l0", "grad_bias_hh_l0", "grad_fc.weight",
         "grad_fc.bias",
     },
-    ("model", "train_step"): {
-        "param_weight_ih_l0", "param_weight_hh_l0", "param_bias_ih_l0", "param_bias_hh_l0", "param_fc.weight",
-        "param_fc.bias", "loss",
-    },
 }  # fmt: skip
+RETURNED["model", "train_step"] = {each.replace("grad", "param") for each in RETURNED["model", "backward"]} | {"loss"}
 RETURNED["train", "train_step"] = RETURNED["model", "train_step"]
 """The tensors that each mode of a workload must return."""
 

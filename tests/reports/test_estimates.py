@@ -34,7 +34,8 @@ def simulated(rng, replicates, blocks, ratio, noise=0.03, drift=0.2, between=0.0
 
 
 def ratios(run):
-    return Blocks(run.turns, run.records).ratios_to("base").reset_index(drop=True)
+    blocks = Blocks(run.turns, run.records)
+    return blocks.with_ratios(blocks.others("base"), "base")
 
 
 @pytest.mark.parametrize("replicates", [4, 10])
@@ -53,7 +54,7 @@ def test_noise_of_ratios_does_not_see_what_all_arms_share():
     found = estimates.noise(dataclasses.replace(run, records=run.records.assign(status="ok")))
     assert found.ratios == pytest.approx(0.03 * 2**0.5, rel=0.1)
     assert found.times > 2 * 0.03
-    assert not found.unsteady
+    assert not found.warning
     assert found.words == (
         f"ratios differ by {100 * found.ratios:.1f} % between replicates, times by {100 * found.times:.1f} %"
     )
@@ -77,20 +78,18 @@ def test_pairs_are_those_that_are_asked_for():
     blocks = Blocks(run.turns, run.records)
     first, second = blocks.arms.iloc[[0, 2]], blocks.arms.iloc[[1, 3]]  # base and other, at two problems
     numerators = pd.concat([second, first, second, first.assign(implementation="none")]).set_axis(range(10, 18))
-    denominators = pd.concat([first, second, second, first]).set_axis(range(8))
-    found = blocks.ratios(numerators, denominators)
+    denominators = pd.concat([first, second, second, first]).set_axis(range(10, 18))
+    found = blocks.ratios(numerators, denominators["implementation"])
     assert list(found.index) == list(range(10, 18))
     assert found["ratio"].iloc[:2].to_numpy() == pytest.approx(1 / found["ratio"].iloc[2:4].to_numpy())
     assert (found["ratio"].iloc[4:6] == 1).all()
     assert found["ratio"].iloc[6:].isna().all()
-    across = blocks.ratios(first.iloc[:1], second.iloc[1:])
-    assert across["ratio"].notna().all()  # the caller says what is compared
 
 
 def test_a_replicate_without_the_baseline_does_not_count():
     run = simulated(np.random.default_rng(12), 4, 5, 1.5)
     gone = (run.records["implementation"] == "base") & (run.records["replicate"] == 2)
-    found = Blocks(run.turns, run.records[~gone]).ratios_to("base")
+    found = ratios(dataclasses.replace(run, records=run.records[~gone]))
     assert found["ratio_n"].tolist() == [3]
     assert set(ARM) <= set(found.columns)
 
@@ -104,6 +103,6 @@ def test_of_several_rounds_the_round_is_the_value_and_of_one_what_lasts_is_added
     assert found["it_n"].tolist() == [2, 2]
     half = 12.706 * np.std([0.1, 0.3], ddof=1) * np.sqrt(1 + 1 / 2)
     assert np.log(found["it_high"]).to_numpy() == pytest.approx([0.2 + half, 1.0], rel=1e-3)
-    alone, widened = (estimates.intervals(logs[:3].assign(round="a"), ["of"], "it", lasts) for lasts in (None, 9.0))
+    alone, widened = (estimates.intervals(logs[:3].assign(round="a"), ["of"], "it", lasts) for lasts in (0.0, 9.0))
     width = [np.log(each["it_high"] / each["it"])[0] / 4.303 for each in (alone, widened)]
     assert width == pytest.approx([0.0882, np.hypot(0.0882, 9.0)], rel=1e-3)

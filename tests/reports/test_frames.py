@@ -31,7 +31,7 @@ def test_a_file_of_every_schema_version_reads(version):
 EPYC = Machine(cpu="AMD EPYC", family=26, model=2, stepping=1, instructions=("AVX-512",))
 
 
-@pytest.mark.parametrize("other", [{"family": 25}, {"gpu": "H100, 570.1"}])
+@pytest.mark.parametrize("other", [{"family": 25}, {"gpu": "H100", "gpu_driver": "570.1"}])
 def test_processors_of_one_name_are_two_machines(other):
     """Two were called "AMD EPYC": 211 GFLOP/s on one, 490 on the other."""
 
@@ -39,7 +39,7 @@ def test_processors_of_one_name_are_two_machines(other):
         return frames.machine_label(Metadata(machine=msgspec.structs.replace(EPYC, **machine), run=Options(threads=2)))
 
     assert label() == label(system="Linux 7") != label(**other)
-    assert label(gpu="H100, 570.1") == label(gpu="H100, 580.2")  # a driver is like a version
+    assert label(gpu="H100", gpu_driver="570.1") == label(gpu="H100", gpu_driver="580.2")  # a driver is like a version
 
 
 def test_a_newer_schema_is_refused(tmp_path):
@@ -99,7 +99,7 @@ def test_all_that_can_be_read_is_and_each_other_has_its_line(tmp_path):
         "nothing": "no environment.json",
         "missing": "does not exist",
         "missing.json": "does not exist",
-        "pipe.parquet": "is not a file",
+        "pipe.parquet": "is not a regular file",
         "pipe.json": "pipe.json is ",
         "x" * 300: "",
         "a\0b": "",

@@ -15,7 +15,7 @@ from tests.helpers.records import record, save, spread_out, trained
 def frame(groups):
     number = np.repeat(range(len(groups)), list(map(len, groups)))
     rows = pd.DataFrame({"number": number, "round": "a", "log": np.concatenate(groups)})
-    return estimates.intervals(rows, ["number"], "ratio", None)
+    return estimates.intervals(rows, ["number"], "ratio", 0.0)
 
 
 def test_runs_without_a_difference_raise_false_alarms_at_the_nominal_rate():

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.cases import Benchmark
 from benchmarks.judge.expected import key_of
-from benchmarks.runner import admission, limits
+from benchmarks.runner import limits
 from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker import profiles, requests
 from impls.core import registry
@@ -21,7 +21,7 @@ def admitted(arm, device="cpu"):
     row, session = sessions.admission("mine"), sessions.session_of(None, Side("run", {}))
     session.options = msgspec.structs.replace(session.options, device=device)
     session.expected = {key_of(Benchmark.parse(BENCHMARK)): "expected"}
-    admission.check_timed(session, arm, Benchmark.parse(BENCHMARK), row)
+    session.admission().check_timed(arm, Benchmark.parse(BENCHMARK), row)
     return row
 
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from benchmarks.options import Options
-from benchmarks.runner import blocks, outside
+from benchmarks.runner import blocks, process_tree
 from benchmarks.runner.arm import GONE_SECONDS, start_all
 from benchmarks.runner.sides import ArmFailed, Version, worker_variables
 from benchmarks.worker import protocol, requests
@@ -221,7 +221,7 @@ def test_a_worker_that_another_has_moved_is_moved_back_before_its_turn_and_not_a
     try:
         arm.ensure_running()
         arm.ask(requests.Open(benchmark, 0, None, 1))
-        for thread in outside.threads([arm.pid]):
+        for thread in process_tree.threads([arm.pid]):
             os.sched_setaffinity(thread, range(os.cpu_count()))
         blocks.take(arm, requests.TakeTurn(benchmark, Plan(1, 1)))
         assert os.sched_getaffinity(arm.pid) == set(arm.cores)

@@ -24,22 +24,19 @@ CRASH = ArmFailed("crashed", "exited with code 9")
 def entry_of(arm, benchmark=FORWARD, **known):
     """An arm at a benchmark, whose row knows this."""
     row = row_of("numpy_lstm", benchmark=benchmark, versions="numpy 2", **known)
-    return Entry(Benchmark.parse(benchmark), arm, Plan(3, 1), row, "expected")
-
-
-def opening(benchmark):
-    return requests.Open(benchmark.id, 0, None, 0)
+    return Entry(Benchmark.parse(benchmark), arm, Plan(3, 1), row)
 
 
 def replicate_of(*jobs, blocks=3):
-    return Replicate(jobs, opening, blocks, random.Random(1))
+    opened = (lambda benchmark: requests.Open(benchmark.id, 0, None, 0), lambda _: "expected")
+    return Replicate(jobs, *opened, blocks, random.Random(1))
 
 
 def measure(*jobs, blocks=3, pipelined=False):
     """Measure the jobs, and return the failures: benchmark, status and reason."""
-    replicate = replicate_of(*jobs, blocks=blocks)
-    replicate.measure(lambda share: None, pipelined)
-    return [(row.benchmark, failure.status, failure.reason) for row, failure in replicate.failed]
+    replicate_of(*jobs, blocks=blocks).measure(lambda share: None, pipelined)
+    rows = [entry.row for job in jobs for entry in job]
+    return [(row.benchmark, row.status, row.reason) for row in rows if row.status != "ok"]
 
 
 @pytest.fixture
@@ -54,8 +51,8 @@ def arms(monkeypatch):
 
 def test_the_first_and_the_last_turn_begin_with_different_inputs_and_are_checked():
     for updates in (False, True):
-        assert replicate_of().check_of(0, updates) == (0, True)
-        assert replicate_of().check_of(5, updates) == (1, True)
+        assert replicate_of().check_of(1, updates) == (0, True)
+        assert replicate_of().check_of(6, updates) == (1, True)
 
 
 def test_turns_between_are_checked_at_random_and_where_calls_update_parameters_on_new_inputs_only():
@@ -86,8 +83,7 @@ def test_a_replicate_visits_every_benchmark_in_each_block_and_mirrors_its_turns(
         arm.answers[requests.TakeTurn] = lambda request, name=name, usual=usual: (
             order.append((request.benchmark, name)) or usual(request)
         )
-    jobs = [{("run", name): entry_of(arm, benchmark) for name, arm in zip("ab", arms, strict=True)}
-            for benchmark in (FORWARD, LATER)]  # fmt: skip
+    jobs = [[entry_of(arm, benchmark) for arm in arms] for benchmark in (FORWARD, LATER)]
     assert measure(*jobs, blocks=20) == []
     visits = [order[start : start + 4] for start in range(0, len(order), 4)]
     assert len(visits) == 2 * 20
@@ -99,7 +95,7 @@ def test_a_replicate_visits_every_benchmark_in_each_block_and_mirrors_its_turns(
     assert all({firsts[k][0], firsts[k + 1][0]} == {FORWARD, LATER} for k in range(0, len(firsts), 2))
     assert len(set(firsts)) == 4, "who begins, and with what, is random"
     for job in jobs:
-        found = sorted((turn.block, turn.position) for entry in job.values() for turn in entry.row.turns)
+        found = sorted((turn.block, turn.position) for entry in job for turn in entry.row.turns)
         assert found == [(block, position) for block in range(20) for position in range(4)]
 
 
@@ -109,7 +105,7 @@ def test_a_row_gets_the_median_over_its_turns_and_what_opening_took(arms):
         Turn(seconds=next(seconds), samples=[0.8, 1.0, 1.0], cpu_seconds=1.5, wall_seconds=2.0), 1.0, []
     )
     entry = entry_of(arms[0])
-    assert measure({("run", "a"): entry}) == []
+    assert measure([entry]) == []
     row = entry.row
     assert (row.seconds, row.cores_used, row.calls_per_sample) == (1.0, 0.75, 1)
     assert (row.peak_bytes, row.warm_first_call_seconds) == (2**20, 2.0)
@@ -121,15 +117,15 @@ def test_a_row_gets_the_median_over_its_turns_and_what_opening_took(arms):
 def test_a_first_call_on_new_inputs_that_took_far_longer_is_looked_into(arms, first_seconds, asked):
     """A cache may begin after the admission."""
     arms[0].answers[requests.TakeTurn] = lambda _: requests.Taken(Turn(seconds=1.0, samples=[1.0]), first_seconds, [])
-    assert measure({("run", "a"): entry_of(arms[0], FORWARD)}) == []
+    assert measure([entry_of(arms[0], FORWARD)]) == []
     assert arms[0].kinds.count("CheckRemembered") == asked
 
 
 def test_a_row_whose_times_can_not_be_true_fails(arms, monkeypatch):
     """Its calls took two processors by the kernel."""
-    monkeypatch.setattr(blocks.outside, "cpu_seconds", lambda _: 2 * arms[0].now)
+    monkeypatch.setattr(blocks.process_tree, "cpu_seconds", lambda _: 2 * arms[0].now)
     entry = entry_of(arms[0])
-    ((_, status, reason),) = measure({("run", "a"): entry})
+    ((_, status, reason),) = measure([entry])
     assert (status, "2.00 processors" in reason, entry.is_open) == ("error", True, False)
 
 
@@ -142,11 +138,12 @@ def test_a_failure_in_a_turn_costs_its_own_benchmark_and_a_dead_process_is_repla
         return requests.Taken(Turn(seconds=1.0, samples=[1.0]), 1.0, [])
 
     arms[0].answers[requests.TakeTurn] = taken
-    jobs = [{("run", "a"): entry_of(arms[0], text), ("run", "b"): entry_of(arms[1], text)} for text in (FORWARD, LATER)]
+    jobs = [[entry_of(arms[0], text), entry_of(arms[1], text)] for text in (FORWARD, LATER)]
     ((benchmark, status, reason),) = measure(*jobs)
     assert (benchmark, status) == (FORWARD, "crashed")
     assert "exited with code 9 (in turn " in reason
-    assert [len(entry.row.turns) for entry in (*jobs[0].values(), *jobs[1].values())][1:] == [6, 6, 6]
+    turns = [entry.row.turns for job in jobs for entry in job]
+    assert [len(of_row or ()) for of_row in turns] == [0, 6, 6, 6], "what failed has no time"
     opened = [request.benchmark for request in arms[0].asked if isinstance(request, requests.Open)]
     assert sorted(opened) == sorted([FORWARD, LATER, *([LATER] if dies else [])])
     if dies:  # the new process has no inputs yet
@@ -157,7 +154,7 @@ def test_a_failure_in_a_turn_costs_its_own_benchmark_and_a_dead_process_is_repla
 def test_an_arm_with_other_versions_than_at_its_admission_is_not_measured():
     """Its environment may have been built anew in the meantime."""
     entry = entry_of(Answering(versions="numpy 3"))
-    ((_, status, reason),) = measure({("run", "a"): entry}, blocks=1)
+    ((_, status, reason),) = measure([entry], blocks=1)
     assert status == "error"
     assert "numpy 2" in reason
     assert "numpy 3" in reason
@@ -172,7 +169,7 @@ def test_benchmarks_that_do_not_fit_together_are_measured_in_groups(arms, monkey
     if of == "its GPU":
         arms[0].answers[requests.Open] = requests.Opened(2.0, 2**20, free=0.2)
     texts = (BENCHMARK, FORWARD, LATER)
-    assert measure(*({("run", "a"): entry_of(arms[0], text)} for text in texts)) == []
+    assert measure(*([entry_of(arms[0], text)] for text in texts)) == []
     told = [(type(request).__name__, request.benchmark) for request in arms[0].asked]
     assert [pair for pair in told if pair[0] in ("Open", "Close")] == [
         ("Open", BENCHMARK), ("Close", BENCHMARK), ("Open", FORWARD), ("Close", FORWARD), ("Open", LATER),
@@ -199,11 +196,10 @@ def test_calls_without_a_wait_go_on_for_a_moment(seconds, calls):
 
 def test_where_pipelining_fails_the_row_keeps_its_times_and_says_why():
     arm = Answering({requests.Pipeline: ArmFailed("disagrees", "output is missing")})
-    replicate, entry = replicate_of(), entry_of(arm, seconds=1e-3)
-    replicate.pipeline(entry)
+    entry = entry_of(arm, seconds=1e-3)
+    replicate_of().pipeline(entry)
     assert (entry.row.seconds, entry.row.pipelined_seconds, entry.row.status) == (1e-3, None, "ok")
     assert "output is missing" in entry.row.reason
-    assert replicate.failed == []
 
 
 @pytest.mark.parametrize("why", ["dead", "peak"])
@@ -214,7 +210,7 @@ def test_a_dead_arm_and_the_peak_are_asked_nothing_more(why):
     replicate_of().pipeline(entry)
     assert (entry.row.reason != "") == (why == "dead"), "why its row lacks a number"
     if why == "dead":
-        replicate_of().close([{("run", "a"): entry}])
+        replicate_of().close([[entry]])
     assert arm.asked == []
 
 
@@ -233,17 +229,12 @@ def test_more_processors_than_given_are_refused():
 REQUEST = requests.TakeTurn("b", Plan(3, 1))
 
 
-def test_a_turn_has_what_the_runner_saw_of_it(monkeypatch):
-    clock = iter((5.0, 6.5))
+def test_a_turn_has_what_the_runner_saw_of_it_and_then_the_sizes_of_thread_pools_are_looked_at(monkeypatch):
+    clock, arm, pools = iter((5.0, 6.5)), Answering(), []
     monkeypatch.setattr(blocks, "time", SimpleNamespace(perf_counter=lambda: next(clock), time=lambda: 0.0))
-    taken, _ = blocks.take(Answering(), REQUEST)
-    assert (taken.started, taken.outside_seconds) == (0.0, 1.5)
-    assert taken.outside_cpu_seconds > 0
-
-
-def test_the_sizes_of_thread_pools_are_looked_at_after_a_turn():
-    arm, seen = Answering(), []
-    arm.check_from_outside = seen.append
+    arm.check_from_outside = pools.append
     arm.answers[requests.TakeTurn] = lambda _: requests.Taken(Turn(seconds=1.0, samples=[1.0]), 1.0, [1, 8])
-    blocks.take(arm, REQUEST)
-    assert seen == [[1, 8]]
+    turn, _ = blocks.take(arm, REQUEST)
+    assert (turn.started, turn.outside_seconds) == (0.0, 1.5)
+    assert turn.outside_cpu_seconds > 0
+    assert pools == [[1, 8]]

@@ -45,7 +45,7 @@ def nvml_of(unsupported=None, **says):
     return nvml
 
 
-def noted(nvml, own=(7,)):
+def noted(nvml, own=frozenset({7})):
     """What a turn has of a card."""
     turn, card = Turn(seconds=1.0), Card(nvml, GPU.address)
     card.note(turn, card.throttled(), own)
@@ -67,8 +67,8 @@ def test_a_turn_says_why_the_card_held_itself_back_and_not_that_it_was_idle(bits
 
 
 def test_process_ids_of_another_namespace_are_no_others():
-    assert noted(nvml_of(), own=(1, 2))["gpu_others"] is None
-    assert noted(nvml_of(), own=(7, 8))["gpu_others"] == 0
+    assert noted(nvml_of(), own={1, 2})["gpu_others"] is None
+    assert noted(nvml_of(), own={7, 8})["gpu_others"] == 0
     assert noted(nvml_of(nvmlDeviceGetComputeRunningProcesses=[]))["gpu_others"] is None, "as in most containers"
 
 

@@ -241,8 +241,8 @@ SWITCHED_OFF = {
 }
 """By fault, lines that switch off in its worker the one check that finds it; "" where the runner makes that check."""
 RUNNER_OFF = """
-from benchmarks.runner import blocks, outside
-blocks.check_processors = outside.trouble = lambda *_: None
+from benchmarks.runner import blocks, process_tree
+blocks.check_processors = process_tree.trouble = lambda *_: None
 """
 """Lines that switch off all checks of the runner."""
 

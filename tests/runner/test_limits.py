@@ -1,7 +1,5 @@
 """No call is shorter than its matrix products at the peak of the processors."""
 
-from __future__ import annotations
-
 import pytest
 
 from benchmarks.cases import Benchmark
@@ -25,7 +23,7 @@ def rows_of(name, shares, peak=(SECONDS,) * 9):
     rows = []
     for replicate, (share, seconds) in enumerate(zip(shares, peak, strict=False)):
         turns = [Turn(seconds=seconds, samples=[1.1 * seconds, seconds, 3 * seconds])]
-        rows.append(row_of("peak", replicate, seconds=seconds, turns=turns, **known))
+        rows.append(row_of("peak", replicate, track="peak", seconds=seconds, turns=turns, **known))
         rows.append(row_of(name, replicate, seconds=LEAST / share, **known))
     return rows
 
@@ -33,10 +31,7 @@ def rows_of(name, shares, peak=(SECONDS,) * 9):
 def test_the_shortest_call_of_the_peak_is_the_limit_in_each_replicate():
     limits = Limits(2)
     rows = rows_of("quick", [0.9, 1.1, 0.9], peak=[SECONDS, 2 * SECONDS, SECONDS])
-    for row in rows:
-        if row.implementation == "peak":
-            limits.add_row(row)
-    limits.refuse(row for row in rows if row.implementation != "peak")
+    limits.refuse(rows)
     assert [row.status for row in rows if row.implementation == "quick"] == ["ok", "error", "ok"]
     assert "does its work before it is called" in rows[3].reason
 
@@ -52,7 +47,7 @@ def test_the_shortest_call_of_the_peak_is_the_limit_in_each_replicate():
 )
 def test_what_is_above_the_peak_by_more_than_its_interval_has_no_row(shares, status):
     rows = rows_of("quick", shares)
-    Limits(2).refuse_by_interval(rows, {"peak"})
+    Limits(2).refuse_by_interval(rows)
     assert {row.status for row in rows if row.implementation == "quick"} == {status}
     assert {row.status for row in rows if row.implementation == "peak"} == {"ok"}
 

@@ -1,7 +1,6 @@
 """A session: what a replicate teaches the next, what its rows have, and whole runs with their files."""
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -189,7 +188,9 @@ def test_the_reference_makes_as_many_steps_as_a_turn_has_calls_but_not_for_the_p
     for name, number in calls.items():
         session.admissions["run", name, text] = row_of(name, -1, text, seconds=0.015 / (number - 1))
         assert session.plan(name, session.benchmarks[0]).calls == number
-    session._write_expected(dict.fromkeys(calls, session.benchmarks))
+    session.make_arms(list(calls))
+    (job,), _ = session._jobs(dict.fromkeys(calls, session.benchmarks), 0)
+    session._write_expected(job)
     done = {name.split("/")[1] for name in saved(session.expected_of(session.benchmarks[0]))}
     assert str(calls["torch_cell"]) in done
     assert "61" not in done
@@ -247,26 +248,4 @@ def test_a_replicate_refuses_what_is_above_the_peak_and_notes_the_files_that_wer
     for used, status in ((Used({"helper.py": "hash"}, []), "ok"), (ArmFailed("error", "it uses helper.py"), "error")):
         session = admitted(tmp_path, "run")
         assert {row.status for row in measured(session, used=used).values()} == {status}
-        assert session.used == ({"helper.py": {"hash"}} if status == "ok" else {})
-
-
-def test_implementations_that_share_what_was_built_meanwhile_are_refused(tmp_path):
-    """As where two files build an extension into one folder, by one name: it holds the code of one of them."""
-    before, meanwhile, module = (tmp_path / name for name in ("before.so", "meanwhile.so.1", "meanwhile.py"))
-    before.touch()
-    os.utime(before, (1, 1))
-    session = session_of(tmp_path, Side("run", {}))
-    for path in (meanwhile, module):
-        path.touch()
-        os.utime(path, (session.began + 1, session.began + 1))
-    uses = {"one": [meanwhile, before], "two": [meanwhile], "three": [before], "four": [module], "five": [module]}
-    for name, used in uses.items():
-        made = [str(path) for path in used if path.name == "meanwhile.py"]
-        hashes = {str(path): "hash" for path in used if str(path) not in made}
-        arm = Answering({requests.UsedFiles: Used(hashes, made)})
-        arm.name = name
-        session.note_files(arm)
-    rows = [row_of(name) for name in uses]
-    session._refuse_shared(rows)
-    assert [row.status for row in rows] == ["error", "error", "ok", "error", "error"]
-    assert str(meanwhile) in rows[0].reason
+        assert session.files.hashes == ({"helper.py": "hash"} if status == "ok" else {})

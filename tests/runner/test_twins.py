@@ -18,7 +18,7 @@ COLUMNS = ["ratio", "ratio_low", "ratio_high", "verdict"]
 
 @pytest.mark.alone
 def test_a_copy_is_unclear_and_five_percent_more_work_is_slower(tmp_path, monkeypatch, python):
-    monkeypatch.setattr(estimates, "lasting", lambda run: None)  # what lasts for a round is not asked here: one run is
+    monkeypatch.setattr(estimates, "lasting", lambda run: estimates.NOT_KNOWN)  # what is asked here is about one run
     copy, heavier = tmp_path / "copy.py", tmp_path / "heavier.py"
     copy.write_text((ROOT / "impls" / "torch_lstm.py").read_text())
     heavier.write_text(inject(copy.read_text(), 0.05))

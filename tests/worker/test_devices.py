@@ -166,7 +166,7 @@ def test_an_error_of_a_kernel_that_ran_before_ends_the_process(driver, monkeypat
 @pytest.mark.process
 def test_the_gpu_is_the_one_that_cuda_gives_a_worker(driver, library, tmp_path):
     """On a part of a card (MIG), and in a container without nvidia-smi, its name is CUDA's."""
-    ask = "from benchmarks import machine; print(machine.gpu(), machine.gpu_model(), sep='|')"
+    ask = "from benchmarks import machine; print(machine.gpu(), machine.gpu_name(), sep='|')"
     path = {"LD_LIBRARY_PATH": str(library.parent)}
     said, _, model = python("-c", ask, **path).stdout.strip().partition("|")
     assert eval(said, {"Gpu": Gpu}) == Gpu("NVIDIA H100 80GB HBM3 MIG 1g.10gb", "0000:1a:00.0", False)

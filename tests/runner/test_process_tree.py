@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from benchmarks.runner import outside
+from benchmarks.runner import process_tree
 from benchmarks.runner.sides import ArmFailed
 from impls.core import registry
 from tests.helpers.processes import python, runs, wait_for
@@ -24,19 +24,19 @@ def test_processor_time_is_that_of_all_threads_and_of_all_children():
         while time.thread_time() < 0.2:
             pass
 
-    before = outside.cpu_seconds(os.getpid())
+    before = process_tree.cpu_seconds(os.getpid())
     thread = threading.Thread(target=burn)
     thread.start()
     thread.join()
-    between = outside.cpu_seconds(os.getpid())
+    between = process_tree.cpu_seconds(os.getpid())
     assert between - before >= 0.2
     with subprocess.Popen([sys.executable, "-c", BURN], stdout=subprocess.PIPE) as child:
         child.stdout.readline()
-        assert outside.cpu_seconds(os.getpid()) - between >= 0.2, "while it lives"
-        assert 0.2 <= outside.cpu_seconds(child.pid) < between, "its own, and not this process's"
+        assert process_tree.cpu_seconds(os.getpid()) - between >= 0.2, "while it lives"
+        assert 0.2 <= process_tree.cpu_seconds(child.pid) < between, "its own, and not this process's"
         child.kill()
-    assert outside.cpu_seconds(os.getpid()) - between >= 0.18, "once it has ended, in ticks of 10 ms"
-    assert outside.cpu_seconds(child.pid) == 0.0
+    assert process_tree.cpu_seconds(os.getpid()) - between >= 0.18, "once it has ended, in ticks of 10 ms"
+    assert process_tree.cpu_seconds(child.pid) == 0.0
 
 
 FIRST_THREAD_ENDS = """
@@ -62,13 +62,13 @@ def test_a_process_whose_first_thread_has_ended_counts_like_any_other_and_one_th
     try:
         child.stdout.readline()
         wait_for(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
-        assert bool(list(outside.escaped(os.getpid(), [child.pid]))) is goes_on
-        assert len(outside.descendants(child.pid)) == goes_on
-        assert outside.strayed([child.pid], ()) == os.sched_getaffinity(0)
+        assert bool(process_tree.escaped(os.getpid(), [child.pid])) is goes_on
+        assert len(process_tree.descendants(child.pid)) == goes_on
+        assert process_tree.strayed([child.pid], ()) == os.sched_getaffinity(0)
         if goes_on:
-            assert outside.cpu_seconds(child.pid) >= 0.2
+            assert process_tree.cpu_seconds(child.pid) >= 0.2
     finally:
-        outside.end([child.pid])
+        process_tree.end([child.pid])
         child.communicate()
 
 
@@ -131,15 +131,15 @@ def test_a_runner_that_is_killed_leaves_no_process_that_is_stopped(tmp_path):
     try:
         wait_for(lambda: not any(runs(each, "python") for each in started))
     finally:
-        outside.end(started)
+        process_tree.end(started)
 
 
 def test_more_threads_and_other_processors_than_were_given_are_told(monkeypatch):
-    monkeypatch.setattr(outside, "descendants", lambda _: [])  # what other tests have started
+    monkeypatch.setattr(process_tree, "descendants", lambda _: [])  # what other tests have started
     pid, cores = os.getpid(), tuple(os.sched_getaffinity(0))
-    assert outside.trouble(pid, cores, [1]) is None
-    assert "999 threads" in outside.trouble(pid, cores, [1, 999])
-    assert f"to processor {min(cores)}" in outside.trouble(pid, ())
+    assert process_tree.trouble(pid, cores, [1]) == ""
+    assert "999 threads" in process_tree.trouble(pid, cores, [1, 999])
+    assert f"to processor {min(cores)}" in process_tree.trouble(pid, ())
 
 
 @pytest.mark.parametrize(("nice", "scheduler", "found"), [(0, 0, False), (5, 0, False), (-5, 0, True), (0, 1, True)])
@@ -147,5 +147,5 @@ def test_a_thread_that_goes_before_others_is_found(nice, scheduler, found, monke
     """By a higher priority, or in real time. A lower priority harms itself only."""
     monkeypatch.setattr(os, "getpriority", lambda _, thread: nice if thread else 0)
     monkeypatch.setattr(os, "sched_getscheduler", lambda _: scheduler)
-    assert outside.favoured([os.getpid()]) == found
-    assert ("priority" in (outside.trouble(os.getpid(), os.sched_getaffinity(0)) or "")) == found
+    assert process_tree.favoured([os.getpid()]) == found
+    assert ("priority" in process_tree.trouble(os.getpid(), os.sched_getaffinity(0))) == found

@@ -1,0 +1,140 @@
+"""A run in its folder, and the rounds of one: what has been measured is read, and the rest is measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+import msgspec
+
+from benchmarks import hardware, json_files, machine
+from benchmarks.bench.rounds import SavedRun, joined, paced
+from benchmarks.bench.run_options import FILES, RunOptions, changed, files_used, resumed
+from benchmarks.options import new_run_id
+from benchmarks.progress import Advance, account, progress
+from benchmarks.record import Record, read_records, write_records
+from benchmarks.runner.admission import BEFORE
+from benchmarks.runner.files_seen import FilesSeen
+from benchmarks.runner.session import Session
+from benchmarks.runner.sides import Side, version_of
+from benchmarks.scratch import scratch
+from impls.core import command_line, registry
+
+SIDE = "run"
+
+
+class Run:
+    """A run in its folder: one side, and in raw/ a file for its admissions and for each replicate that has ended."""
+
+    def __init__(self, options: RunOptions, folder: Path) -> None:
+        self.options = options
+        self.folder = folder
+        self.raw = folder / "raw"
+        implementations = [registry.resolve(text) for text in options.implementations]
+        self.side = Side(SIDE, {each.name: version_of(each) for each in implementations})
+
+    def execute(self, cores: tuple[int, ...], advance: Advance) -> Session:
+        """Do what is left to do of the run, and return its session, which has all rows."""
+        self.raw.mkdir(parents=True, exist_ok=True)
+        replicates = self.options.replicates
+        with (
+            scratch() as folder,
+            Session(self.options, [self.side], cores, folder, advance) as session,
+        ):
+            session.files.hashes = files_used(self.folder)
+            self._admit(session)
+            for number in range(replicates):
+                rows = self.rows(number)
+                if rows is not None:
+                    session.learn(rows)
+                else:
+                    rows = session.replicate(number, self.options.blocks, of_all=replicates)
+                    self._write(number, rows, session.files)
+        if self.options.device == "cpu":
+            session.limits.refuse_by_interval(session.records)
+        return session
+
+    def _admit(self, session: Session) -> None:
+        """Admit or refuse every arm; in a resumed run, read the admissions."""
+        admissions = self.rows(BEFORE)
+        if admissions is None:
+            session.admit()
+            if self.options.device != "cpu":
+                # a GPU's profiler may go on slowing down the processes that it watched
+                session.close()
+            self._write(BEFORE, session.admissions.values(), session.files)
+            return
+        for row in admissions:
+            session.admissions[SIDE, row.implementation, row.benchmark] = row
+            failure = self.side.versions[row.implementation].failure
+            if row.status == "ok" and failure is not None:
+                raise click.UsageError(
+                    f"{row.implementation} can't be measured any more: {failure.reason}"
+                )
+
+    def _write(self, number: int, rows: Iterable[Record], files: FilesSeen) -> None:
+        """Write a replicate, or with BEFORE the admissions, if all that was used is as it was when the run began."""
+        change = changed(self.options) or files.change
+        if change:
+            raise click.UsageError(f"{change}. Undo that and resume, or start a new run")
+        json_files.write(self.folder / FILES, files.hashes)
+        write_records(self.file(number), rows)
+
+    def file(self, number: int) -> Path:
+        """Return the file of a replicate, or with BEFORE that of the admissions."""
+        if number == BEFORE:
+            return self.raw / "admissions.parquet"
+        return self.raw / f"replicate-{number:03}.parquet"
+
+    def rows(self, number: int) -> list[Record] | None:
+        """Return the rows of a replicate, or with BEFORE the admissions; None where they must be measured."""
+        path = self.file(number)
+        if not path.exists():
+            return None
+        try:
+            return read_records(path)
+        except ValueError as error:  # such as a damaged disk
+            raise click.UsageError(f"{error}; remove it, and it is measured again") from None
+
+
+def measure(options: RunOptions, folder: Path) -> SavedRun:
+    """Do what is left to do of a run, or of its rounds, and return what was measured; its folder has it too."""
+    if options.rounds > 1:
+        return measure_rounds(options, folder)
+    began = time.time()
+    run = Run(options, folder)
+    cores = hardware.choose_cores(options.threads, options.device)
+    with progress() as advance:
+        records = run.execute(cores, advance).records
+        saved = SavedRun(folder, records, machine.describe(options, at=options.commit))
+        saved.write()
+    command_line.say(account(began, records))
+    return saved
+
+
+def measure_rounds(options: RunOptions, folder: Path) -> SavedRun:
+    """Do the rounds that are left to do, each in a folder of its own, and join all."""
+    places = [folder / f"round-{number}" for number in range(1, options.rounds + 1)]
+    for place in paced(place for place in places if not is_whole(place)):
+        command_line.say(f"{place.name} of {options.rounds}", err=True)
+        place.mkdir(exist_ok=True)
+        if not (place / "run.json").exists():
+            of_round = msgspec.structs.replace(options, rounds=1, run_id=new_run_id())
+            json_files.write(place / "run.json", of_round)
+        of_round, _ = resumed(RunOptions(resume=str(place)))
+        measure(of_round, place)
+    try:
+        return joined(map(SavedRun.read, places), folder)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def is_whole(folder: Path) -> bool:
+    """Return whether a round has ended, and its files can be read."""
+    try:
+        SavedRun.read(folder)
+    except ValueError:
+        return False
+    return True
