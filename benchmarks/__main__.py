@@ -1,7 +1,5 @@
 """python -m benchmarks: time, check, compute, find regressions, test the gate, check a GPU, run on many nodes."""
 
-from __future__ import annotations
-
 import os
 import pkgutil
 

@@ -4,8 +4,6 @@ Here all frameworks share a process, and benchmarks run one after another. Use i
 work on it. To compare implementations, use `nox -s bench`: each has its own process, and they take turns.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Whether the machine was busy while something was measured, and the words for it."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Iterable

@@ -3,8 +3,6 @@
 What cannot be used is a UsageError, and a name or file of an implementation that cannot be read a ValueError.
 """
 
-from __future__ import annotations
-
 import itertools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """python -m benchmarks evaluate: compute a case with an implementation."""
 
-from __future__ import annotations
-
 import math
 import os
 import shutil

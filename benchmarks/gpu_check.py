@@ -1,7 +1,5 @@
 """python -m benchmarks gpu_check: the tests of tests/gpu, which check on a GPU that the suite measures correctly."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

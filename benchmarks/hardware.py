@@ -1,7 +1,5 @@
 """What implementations compute on: their processors, and the precision of a GPU, as the options say."""
 
-from __future__ import annotations
-
 import os
 
 import click

@@ -1,7 +1,5 @@
 """Read a JSON file into a type, and write one. What is wrong with one is one line: the file, and the place in it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, TypeVar
 

@@ -3,8 +3,6 @@
 It imports little: a list is there at once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import click

@@ -1,7 +1,5 @@
 """The machine, the versions and the settings that a run's numbers depend on."""
 
-from __future__ import annotations
-
 import ctypes
 import functools
 import os

@@ -4,8 +4,6 @@ The runner writes it, and a report reads it back. Where an older file does not s
 default: "unknown" for a word, None for the rest.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import msgspec

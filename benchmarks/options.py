@@ -4,8 +4,6 @@ A field with a Flag can be given on a command line. A command lists the fields t
 own kind of Options. A new option is a new field here, or in the kind of the only command that has it.
 """
 
-from __future__ import annotations
-
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence

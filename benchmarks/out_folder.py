@@ -1,7 +1,5 @@
 """The folder that a command writes to: new or empty, and of no other process. What can't be used is a UsageError."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import tempfile

@@ -4,8 +4,6 @@ The names of AMD's are those by which Linux tells them apart (bsp_init_amd in ar
 Intel's are in arch/x86/include/asm/intel-family.h, those of Arm's in arch/arm64/include/asm/cputype.h.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import msgspec

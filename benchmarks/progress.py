@@ -1,7 +1,5 @@
 """How far a command is, as a bar on a terminal, otherwise as a line each minute."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator

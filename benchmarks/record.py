@@ -18,8 +18,6 @@ Schema versions
 A new column alone needs no new version: in older files it is null, and an older reader leaves it out.
 """
 
-from __future__ import annotations
-
 import typing
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A folder for compile caches and logs while something is measured."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager

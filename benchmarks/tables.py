@@ -1,7 +1,5 @@
 """Tables from lists of columns, on a terminal and in GitHub's Markdown, and the terminal on which they are shown."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Words and quantities in tables and messages: counts, lists, seconds, intervals, bytes, shares, text in Markdown."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """python -m reports report: tables, charts and the page, from the raw files of runs and nothing else."""
 
-from __future__ import annotations
-
 import sys
 import tempfile
 from collections.abc import Sequence

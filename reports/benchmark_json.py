@@ -1,7 +1,5 @@
 """What `pytest benchmarks --benchmark-json FILE` writes, as the records of a run with one replicate."""
 
-from __future__ import annotations
-
 import datetime as dt
 import hashlib
 from typing import Any

@@ -1,7 +1,5 @@
 """Which rows are of today's code, and which run heads a page: the one that has most of them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any

@@ -1,7 +1,5 @@
 """A fleet's nodes together: does a ratio hold on all of them, which nodes are odd, and which jobs have no rows."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Records of one run or many as tidy DataFrames: one row a replicate, and one row a turn."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path

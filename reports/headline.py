@@ -1,7 +1,5 @@
 """Which LSTM to use: at each problem in a sentence, and on a machine in one sentence with its exceptions."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The machines of some runs: which runs of each stand on a page."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The packages that an implementation ran with, as its row of a summary says."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 

@@ -1,7 +1,5 @@
 """How far from possible: the share of the peak that each arm reaches, and what the peak was."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """The lines above a run's tables, which say how it was measured."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """A run together with its summary, what a page shows of it, and what its charts and answers share."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

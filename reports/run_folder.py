@@ -1,7 +1,5 @@
 """The folder of a run's report: its tables and charts, and copies of its raw files."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

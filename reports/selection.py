@@ -1,7 +1,5 @@
 """Which rows of several runs count: those with a time, one for each arm, of today's code where there is some."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 

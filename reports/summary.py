@@ -1,7 +1,5 @@
 """The summary behind every table: a row for each benchmark and implementation, with estimates, ratio and verdict."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """A run's tables, one for each benchmark: as Markdown, LaTeX and CSV."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """A run on a terminal: its tables, and below them the answer, the page, and how to see the rest."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from operator import attrgetter

@@ -1,7 +1,5 @@
 """The tracks, in the order in which tables and charts show them."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """Faster, slower or unclear, and the fastest of a track: what many ratios show together."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd

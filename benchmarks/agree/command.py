@@ -1,7 +1,5 @@
 """python -m benchmarks agree: is every implementation right?"""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated

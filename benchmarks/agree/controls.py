@@ -5,8 +5,6 @@ whose tolerance is large, a weight must be off by far more to be found: by 0.4 i
 faults in EXTREME are found on extreme numbers only, and must be refused in float64.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The agreement matrix: implementation × dtype × problem or extreme. It is a session that is admitted and not timed."""
 
-from __future__ import annotations
-
 import itertools
 import os
 from collections import Counter

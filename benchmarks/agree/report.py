@@ -1,7 +1,5 @@
 """The agreement matrix for a reader: tables for a terminal, and Markdown for a file."""
 
-from __future__ import annotations
-
 import collections
 import itertools
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """python -m benchmarks bench: check every implementation, time those that agree, and write tables to a folder."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

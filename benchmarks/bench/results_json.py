@@ -1,7 +1,5 @@
 """results.json: a run in the format of pytest-benchmark."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from importlib import metadata as distributions
 from typing import Any

@@ -1,7 +1,5 @@
 """A run in its folder, and the rounds of one: what has been measured is read, and the rest is measured."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable
 from pathlib import Path

@@ -3,8 +3,6 @@
 Where they cannot be used, every function raises a UsageError.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Whether what the bound on false alarms rests on holds in a pool, and what injected slowdowns measured."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

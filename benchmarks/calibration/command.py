@@ -1,7 +1,5 @@
 """python -m benchmarks calibrate: how often the gate gives a false alarm, and which slowdowns it finds."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 from typing import Annotated

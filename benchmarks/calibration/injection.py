@@ -6,8 +6,6 @@ slowdown is only called 2 %; the tables say what it measured. A fixed amount of 
 machine it does not get longer as the call does. A sleep would not do: it leaves the processor free.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from impls.core.workloads import MODES

@@ -1,7 +1,5 @@
 """What a calibration measures: rounds of a pool, and real gates."""
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Iterable, Iterator, Mapping

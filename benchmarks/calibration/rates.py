@@ -1,7 +1,5 @@
 """How often replayed gates raise a false alarm, with a bound, and how often they find a slowdown."""
 
-from __future__ import annotations
-
 import functools
 import math
 import multiprocessing

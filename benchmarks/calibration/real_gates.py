@@ -3,8 +3,6 @@
 measuring.py runs them. This file is also read where nothing can be measured, for the published tables.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path

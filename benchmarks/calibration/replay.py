@@ -1,7 +1,5 @@
 """Gates that are replayed on the replicates of a pool, by the decision that a real gate takes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

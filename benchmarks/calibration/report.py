@@ -1,7 +1,5 @@
 """The tables of a calibration, from the pool and the real gates."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """python -m benchmarks fleet: the same run or gate on many nodes, by Slurm, or one after the other on this machine."""
 
-from __future__ import annotations
-
 import importlib.util
 import subprocess
 import sys

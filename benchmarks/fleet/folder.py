@@ -1,7 +1,5 @@
 """The folder of a fleet: which jobs were submitted, and what became of each."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

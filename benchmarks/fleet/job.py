@@ -1,7 +1,5 @@
 """A job of a fleet: it begins a member's run or goes on with it, and leaves what became of it."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import platform

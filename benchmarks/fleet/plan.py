@@ -1,7 +1,5 @@
 """What each node of a fleet does: options that are checked once, and written to its folder before any job is."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path

@@ -3,8 +3,6 @@
 Where Slurm does not answer, it is a CommandFailed, and options that cannot be used are a UsageError.
 """
 
-from __future__ import annotations
-
 import itertools
 import os
 import shutil

@@ -4,8 +4,6 @@ A fleet of N gates gives each an N-th of that chance, before it measures. So wha
 a slowdown that only one kind of processor has is not lost in a mean.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 

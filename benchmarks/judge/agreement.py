@@ -1,7 +1,5 @@
 """Agreement: the results of the timed callables are compared with the reference. NaN never passes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The reference's results in files: the runner computes them once for each problem and workload; workers read them."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -4,8 +4,6 @@ All of them are one small problem with its own weights, so that an implementatio
 are agreement's, with one exception: docs/decisions/0012-extreme-numbers.md says why.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import numpy as np

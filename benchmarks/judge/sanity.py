@@ -7,8 +7,6 @@ suite's own process, and can rewrite it. So read a file before you trust it.
 Every check raises Suspicious where it finds what it looks for.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import statistics

@@ -1,7 +1,5 @@
 """python -m benchmarks regression: did it get slower?"""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterable

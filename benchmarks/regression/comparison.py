@@ -3,8 +3,6 @@
 Where a side cannot be made, it is a ValueError of one line.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections import Counter

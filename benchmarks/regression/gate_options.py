@@ -1,7 +1,5 @@
 """The options of a gate."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import click

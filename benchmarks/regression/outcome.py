@@ -1,7 +1,5 @@
 """The regression gate: admit, measure, decide, and say what could not be compared."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """The result of a gate: on the terminal, as Markdown for a pull request, as JUnit XML."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree

@@ -1,7 +1,5 @@
 """The Python environments of a regression's two sides whose requirements differ."""
 
-from __future__ import annotations
-
 import functools
 import json
 import tomllib

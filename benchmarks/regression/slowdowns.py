@@ -3,8 +3,6 @@
 Nothing here changes a verdict. Profiles are taken when all timing has ended, in workers of their own.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Where a side cannot be made, every function raises Unusable.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import os

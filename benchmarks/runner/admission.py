@@ -4,8 +4,6 @@ An arm is admitted to each benchmark separately. Where it fails, its row gets a 
 process has died, it is started again for its other benchmarks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

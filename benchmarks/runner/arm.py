@@ -3,8 +3,6 @@
 Where a worker does not start, cannot do what is asked, dies, or does not answer in time, ArmFailed says why.
 """
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import os

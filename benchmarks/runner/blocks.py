@@ -4,8 +4,6 @@ A disturbance of a shared machine lasts a second or two. Successive blocks of a 
 What the runner and the machine saw during a turn is noted, and so are the processors that an arm took.
 """
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import math

@@ -3,8 +3,6 @@
 NVML is the module pynvml of the package nvidia-ml-py. Where it is not installed, none of this is known.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The files that the workers of a session have used, and which of them two implementations must not share."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """No call is shorter than its matrix products take at the peak, which is measured on the same processors."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterable, Sequence
 

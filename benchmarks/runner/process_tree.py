@@ -4,8 +4,6 @@ A worker's own word is not enough for any of these, since an implementation runs
 has started stays below it, also where a process between has ended: see worker/__main__.py.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

@@ -1,7 +1,5 @@
 """The sides of a session (one in a run, base and head in a regression), and the environment variables of a worker."""
 
-from __future__ import annotations
-
 import os
 import site
 import sys

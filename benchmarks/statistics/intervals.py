@@ -3,8 +3,6 @@
 A value comes from a replicate, which is a set of fresh processes.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Smyth, G. K. (2004): Linear models and empirical Bayes methods for assessing dif
 experiments. Stat. Appl. Genet. Mol. Biol. 3:3, sections 3 and 6.2; the moderated t statistic of limma.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import digamma, zeta
 

@@ -8,8 +8,6 @@ differ; Welch's says so too often where there are many nodes with few replicates
 the figures.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

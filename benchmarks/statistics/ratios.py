@@ -3,8 +3,6 @@
 A row is an arm in a replicate. Rows and blocks are whole numbers, in any order and with any gaps.
 """
 
-from __future__ import annotations
-
 import warnings
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ A round is a run: fresh processes and caches, at another time. Its replicates sh
 what they say among themselves is too narrow for another round. docs/decisions/0028-rounds.md has the figures.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ No framework is imported before the process is bound to its processors, since fr
 import.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import signal

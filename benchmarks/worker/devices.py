@@ -4,8 +4,6 @@ A framework's own wait is part of what is timed. `drain` is the suite's. On a GP
 the work of every framework, thread and stream of the process.
 """
 
-from __future__ import annotations
-
 import ctypes
 import gc
 import sys

@@ -1,7 +1,5 @@
 """What a worker does for `evaluate`: compute a case of the user, and check that the results are what was promised."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from types import ModuleType
 

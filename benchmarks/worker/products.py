@@ -5,8 +5,6 @@ too, where times say little. PyTorch's profiler also counts the operations of it
 tells names alone. What NumPy and compiled code do is not seen.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Callable, Iterable

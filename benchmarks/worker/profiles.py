@@ -8,8 +8,6 @@ A GPU is watched by CUPTI, NVIDIA's profiling library: the module cupti of the p
 installed or does not work, that is not known.
 """
 
-from __future__ import annotations
-
 import cProfile
 import importlib
 import re

@@ -3,8 +3,6 @@
 It says what it needs, what its answer is, and how a worker does it.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from dataclasses import replace

@@ -3,8 +3,6 @@
 A call that is long against the clock is timed by itself. Shorter calls are timed several at a time.
 """
 
-from __future__ import annotations
-
 import gc
 import math
 import statistics

@@ -5,8 +5,6 @@ audit 0.6 µs longer, of which a timed call has none or a few. What a child proc
 code opens by itself.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import os

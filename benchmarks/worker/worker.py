@@ -1,7 +1,5 @@
 """What a worker holds: the implementation's module, its device, and the benchmarks that are open."""
 
-from __future__ import annotations
-
 import gc
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Adam in NumPy float64, on gradients that are clipped: the reference of the workload `train`."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Files of arrays (.npz) from users: a case, which is weights with inputs, or the weights of a checkpoint."""
 
-from __future__ import annotations
-
 import os
 import zipfile
 from collections.abc import Mapping

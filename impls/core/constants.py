@@ -1,7 +1,5 @@
 """The constants of an implementation's file: which there are, and how they are read without running it."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any

@@ -20,8 +20,6 @@ An implementation is a Python file. It has constants, which are read without run
 something is missing that is no Python package, and NoDevice where its framework does not see the device.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any

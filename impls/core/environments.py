@@ -4,8 +4,6 @@ An implementation with REQUIRES runs in its own environment. A regression builds
 requirements differ. Here are the versions of what the present environment holds, too.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import fcntl

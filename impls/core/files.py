@@ -1,7 +1,5 @@
 """Write a file whole or not at all; read regular files, up to a bound; temporary folders; hashes of contents."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """How many operations the matrix products of an LSTM take, and how many a call of the peak does."""
 
-from __future__ import annotations
-
 from impls.core.problem import Problem
 from impls.core.weights import layers, lengths
 from impls.core.workloads import WORKLOADS

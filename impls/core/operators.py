@@ -1,7 +1,5 @@
 """What a profiler tells of operators, and the words for the one that takes the most time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The environment variables that set precision and device before a framework starts."""
 
-from __future__ import annotations
-
 import os
 
 IEEE = "ieee"

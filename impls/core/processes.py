@@ -1,7 +1,5 @@
 """Run commands. A guarded command ends with this process, however this process dies."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import os

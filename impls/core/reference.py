@@ -9,8 +9,6 @@ derivative, which is at most 1, comes before what may be huge: no product overfl
 tests/impls/test_reference.py checks all this against 50 digits, and the gradients against central differences.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Collection, Iterator

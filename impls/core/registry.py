@@ -1,7 +1,5 @@
 """Find implementations by name or path, and load them."""
 
-from __future__ import annotations
-
 import ast
 import difflib
 import hashlib

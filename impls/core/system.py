@@ -1,7 +1,5 @@
 """The systems that the suite runs on. Commands look here first; what imports implementations does not."""
 
-from __future__ import annotations
-
 import platform
 import sys
 

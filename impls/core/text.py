@@ -1,7 +1,5 @@
 """Text from outside (names, reasons, file names, a CPU's brand), made safe to show; and JSON that people can read."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import msgspec

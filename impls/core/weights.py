@@ -4,8 +4,6 @@ Names and shapes are as in torch.nn.LSTM's state_dict, rows in gate order i, f, 
 time-major. All arrays are float64 and read-only: an implementation converts, and copies.
 """
 
-from __future__ import annotations
-
 import math
 import secrets
 from collections.abc import Iterator, Mapping

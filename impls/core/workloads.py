@@ -1,7 +1,5 @@
 """Workloads: what a call does with an LSTM. Ids, records, options and implementations go by the name of a workload."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from impls.core.problem import DTYPES

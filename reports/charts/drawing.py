@@ -1,7 +1,5 @@
 """A chart: its data in words, its specification, and how it becomes the SVG of the page, and a file."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import xml.etree.ElementTree as ET

@@ -1,7 +1,5 @@
 """Dot plots of ratios: a line for each shape, on it a dot for the best of each framework; or a line for each option."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """How charts look: colors that stay apart for the color-blind, in print and on a dark page; axes with few ticks."""
 
-from __future__ import annotations
-
 from typing import Any
 
 INK = "#222222"

@@ -4,8 +4,6 @@ A part is a module with a function `make`, which gets a Report, and yields a Dra
 show. It yields nothing where the run has nothing to show.
 """
 
-from __future__ import annotations
-
 import pkgutil
 from collections.abc import Iterator
 from importlib import import_module

@@ -1,7 +1,5 @@
 """What a change buys: implementations that differ in it alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What an option of an LSTM costs: the same implementation with it and without, and whether another operator ran."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache, partial
 from typing import Any

@@ -1,7 +1,5 @@
 """The same file in several environments of a run: did a release of a framework get slower?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Literal
 

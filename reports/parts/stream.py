@@ -1,7 +1,5 @@
 """How long the slowest of 1,000 calls takes where each call is one step, and how much of that is the machine's."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How README and docs write a ratio, and a run with its machine."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from benchmarks import processors

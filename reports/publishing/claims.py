@@ -1,7 +1,5 @@
 """Whether sentences of README and docs still hold: docs/claims.toml has the figures that each leans on."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Iterator

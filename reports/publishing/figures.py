@@ -1,7 +1,5 @@
 """The figures of the published runs, a row for each: the tables of README and docs show them, claims are about them."""
 
-from __future__ import annotations
-
 import functools
 import tomllib
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """What lasts for a round on each kind of processor, from published pools and runs: reports/published/rounds.json."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The gate in the published pools: tables of README and docs/gate-evidence.md, and the rows for claims."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """What is published: whether a run is good enough, its files, and the site of all of them."""
 
-from __future__ import annotations
-
 import math
 import shutil
 import tempfile

@@ -1,7 +1,5 @@
 """README's tables of which LSTM is fastest: of the first two machines."""
 
-from __future__ import annotations
-
 from benchmarks.cases import QUICK
 from benchmarks.words import listed
 from reports.preamble import torch_and_jax

@@ -3,8 +3,6 @@
 A block begins with `<!-- NAME -->` and ends with `<!-- end of NAME -->`.
 """
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """The documents of the project as pages of the site: docs/ and CONTRIBUTING.md, rendered from Markdown."""
 
-from __future__ import annotations
-
 import posixpath
 import re
 from collections.abc import Mapping

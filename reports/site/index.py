@@ -1,7 +1,5 @@
 """What index.html says of a machine: its answer, the answer at each shape with a table beside it, and its charts."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from pathlib import Path
 from typing import Any

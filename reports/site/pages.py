@@ -3,8 +3,6 @@
 They come from templates/. Every value is escaped and stands on one line; only a page's own script may run.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import os

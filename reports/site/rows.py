@@ -1,7 +1,5 @@
 """The rows of rows.html: their columns, their addresses, and the command lines that measure them again."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Iterator, Sequence
