@@ -67,7 +67,7 @@ def implementations(names: tuple[str, ...], peak: bool = False) -> list[Implemen
 
 def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
     """Return the problems that a weights file is timed on; it must fit each of them."""
-    try:
+    with command_line.usage_errors():
         check_name(os.path.realpath(path))
         implied, arrays = read_weights(path)
         has_x = (implied.seq_len, implied.batch) != (1, 1)
@@ -78,8 +78,6 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
         problems = problems or [implied if has_x else implied.replace(seq_len=64, batch=16)]
         for problem in problems:
             check_range(path, arrays, problem.dtype)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
     for problem in problems:
         for name, shape in shapes(problem).items():
             if name not in arrays or arrays[name].shape != shape:
@@ -96,10 +94,8 @@ def choose_problems(
     """Return the given problems, or that of the weights, or the default ones, each once. They must fit into memory."""
     if not given and not weights:
         given = tuple(default)
-    try:
+    with command_line.usage_errors():
         problems = [Problem.parse(text) for text in given]
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
     available = psutil.virtual_memory().total / GIB
     for problem in problems:
         needed = reference.bytes_needed(problem) / GIB

@@ -1,7 +1,5 @@
 """The device of `pytest benchmarks`, and settings that must be made before a framework is imported."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

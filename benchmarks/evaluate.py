@@ -46,11 +46,9 @@ def evaluate(name: str, case: Path, out: Path, dtype: str, device: str) -> int:
 
     OUT gets output, h_n, c_n and, where the case has cotangents, grad_NAME for each of its arrays.
     """
-    try:
+    with command_line.usage_errors():
         # before an environment is built and a worker is started, which take a while
         implementation = checked(name, case, out, dtype, device)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
     command_line.heed_signals()
     options = Options(  # it may take all the memory, and any time
         device=device, call_seconds=math.inf, memory_bytes=psutil.virtual_memory().total

@@ -63,10 +63,8 @@ def environments_command(removed: tuple[str, ...]) -> int:
             )
     mebibytes = {name: environments.size(by_id[name]) / 2**20 for name in by_id}
     for name in by_id if "all" in removed else dict.fromkeys(removed):
-        try:
+        with command_line.usage_errors():
             environments.remove(by_id[name])
-        except ValueError as error:
-            raise click.UsageError(str(error)) from None
         command_line.say(f"removed {name} ({mebibytes[name]:.0f} MiB)")
     if removed:
         return 0

@@ -15,7 +15,6 @@ import pandas as pd
 from benchmarks import processors, tables
 from benchmarks.fleet import folder as fleets
 from benchmarks.fleet.folder import TWIN
-from benchmarks.record import harmless
 from benchmarks.statistics import nodes as statistics
 from benchmarks.statistics.intervals import holm, means, p_values
 from benchmarks.tables import Column
@@ -127,11 +126,7 @@ def read(folder: Path) -> Together:
 
 def failures(nodes: Sequence[Node]) -> list[str]:
     """Return in words what has failed on any node, where that is not harmless; with the reason of the first."""
-    failed = []
-    for node in nodes:
-        records = node.run.records.assign(node=node.words)
-        allowed = harmless(node.run.metadata.machine.gpu)
-        failed.append(records[~records["status"].isin(allowed)])
+    failed = [node.run.failures(node.run.records).assign(node=node.words) for node in nodes]
     if not failed:
         return []
     lines = []

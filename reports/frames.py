@@ -15,7 +15,16 @@ from benchmarks import json_files, processors
 from benchmarks.metadata import ENVIRONMENT, Metadata, read_metadata
 from benchmarks.options import Options
 from benchmarks.processors import UNKNOWN
-from benchmarks.record import MEASURED, MOST_BYTES, RESULTS, SCHEMA, SCHEMA_VERSION, TURN, UNTRUE
+from benchmarks.record import (
+    MEASURED,
+    MOST_BYTES,
+    RESULTS,
+    SCHEMA,
+    SCHEMA_VERSION,
+    TURN,
+    UNTRUE,
+    harmless,
+)
 from benchmarks.words import count, listed
 from impls.core.command_line import describe
 from impls.core.files import read_regular
@@ -62,6 +71,10 @@ class Run:
     def rounds(self) -> dict[str, int]:
         """How many replicates each of its rounds has, by the round's run_id, the oldest first."""
         return dict(self.records.groupby("run_id")["replicate"].nunique())
+
+    def failures(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows, of records or of the summary, whose status is a failure on this machine."""
+        return rows[~rows["status"].isin(harmless(self.metadata.machine.gpu))]
 
     @property
     def baseline(self) -> str:

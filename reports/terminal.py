@@ -9,7 +9,6 @@ import pandas as pd
 from rich.table import Table
 
 from benchmarks import tables
-from benchmarks.record import harmless
 from benchmarks.tables import CleanConsole, Column
 from benchmarks.words import count, duration, listed
 from reports import estimates
@@ -145,7 +144,7 @@ def _show_answer(report: Report, console: CleanConsole) -> None:
     sentence, lines = answer(list(recommendations(report, timed)))
     for line in (sentence, *lines):
         console.say(line, "bold")
-    bad = about[~about["status"].isin(harmless(report.run.metadata.machine.gpu))]
+    bad = report.run.failures(about)
     if len(bad):
         names = listed(sorted(bad["implementation"].unique()))
         console.say(f"{names} failed: the lines above say why.", "bold yellow")

@@ -57,12 +57,10 @@ def agree(options: AgreeOptions) -> int:
     Ctrl-C shows and writes what was compared so far.
     """
     out = Path(options.out) if options.out else None
-    try:
+    with command_line.usage_errors():
         implementations = choices.implementations(options.implementations)
         if out is not None:
             check_place(out)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
     compared = [implementation for implementation in implementations if implementation.is_lstm]
     if not compared:
         raise click.UsageError("nothing to compare: the peak is no LSTM")

@@ -123,10 +123,8 @@ def measure_rounds(options: RunOptions, folder: Path) -> SavedRun:
             json_files.write(place / "run.json", of_round)
         of_round, _ = resumed(RunOptions(resume=str(place)))
         measure(of_round, place)
-    try:
+    with command_line.usage_errors():
         return joined(map(SavedRun.read, places), folder)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
 
 
 def is_whole(folder: Path) -> bool:

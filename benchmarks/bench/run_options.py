@@ -19,7 +19,7 @@ from benchmarks.runner.files_seen import difference
 from benchmarks.runner.sides import own_variables
 from benchmarks.worker.devices import LEAST_TURN
 from benchmarks.worker.used_files import digest
-from impls.core import registry
+from impls.core import command_line, registry
 from impls.core.environments import versions_of
 from impls.core.files import check_name
 from impls.core.precision import DROPPED
@@ -71,10 +71,8 @@ class RunOptions(Options, frozen=True, kw_only=True):
 def compared(options: RunOptions) -> tuple[list[Implementation], str]:
     """Return the implementations that a run's options name, and the name of the baseline."""
     names = options.implementations or PRESETS[options.preset].implementations
-    try:
+    with command_line.usage_errors():
         implementations = choices.implementations(names, options.peak)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
     lstms = [implementation.name for implementation in implementations if implementation.is_lstm]
     if not lstms:
         raise click.UsageError("nothing to time: the peak is no LSTM")

@@ -72,13 +72,11 @@ def calibrate(options: CalibrateOptions) -> int:
     problem, *others = choices.choose_problems(options.problems, None, [GATED_PROBLEM])
     if others:
         raise click.UsageError("a calibration has one problem; give --problem once")
-    try:
+    with command_line.usage_errors():
         subject = Subject.of(options.implementations, problem.id, options.modes)
         _ = subject.snapshots  # what can't be copied is refused now
         if folder.is_dir():
             check_place(folder / TEXT)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
     if measures:
         measure(folder, subject, options.rounds, options.runs)
     make_tables(folder)

@@ -2,17 +2,11 @@
 
 import functools
 import math
-import multiprocessing
-import os
 import random
-import signal
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
-import click
 import numpy as np
 from scipy import stats
 
@@ -207,33 +201,10 @@ def by_chance(hits: int, trials: int) -> tuple[float, float]:
 def count_all(pool: Pool, counts: Counts, advance: Callable[[int, int], None]) -> Rates:
     """Return the result of each count on the replicates of a pool.
 
-    On each processor a process does a count at a time. The results do not depend on their number: each count has a seed
-    of its own. `advance` gets how many counts are done, and how many there are.
+    `advance` gets how many counts are done, and how many there are.
     """
-    executor = ProcessPoolExecutor(
-        len(os.sched_getaffinity(0)),
-        # a fork could stop at a lock that a thread of this one holds
-        multiprocessing.get_context("spawn"),
-        signal.signal,
-        (signal.SIGINT, signal.SIG_IGN),  # this process alone gets Ctrl-C
-    )
-    with executor:
-        try:
-            futures = {key: executor.submit(count, pool) for key, count in counts.items()}
-            # it notices the death of a process only if the process is older than the last task
-            executor.submit(int)
-            for done, future in enumerate(as_completed(futures.values()), 1):
-                future.result()
-                advance(done, len(counts))
-        except BrokenProcessPool:
-            raise click.ClickException(
-                "a process that replays gates has died; memory may be too small"
-            ) from None
-        except BaseException:
-            for process in multiprocessing.active_children():  # a count takes minutes
-                process.kill()
-            raise
     rates: dict[str, dict[str, Rate | None]] = defaultdict(dict)
-    for (row, column), future in futures.items():
-        rates[row][column] = future.result()
+    for done, ((row, column), count) in enumerate(counts.items(), 1):
+        rates[row][column] = count(pool)
+        advance(done, len(counts))
     return rates

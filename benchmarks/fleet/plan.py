@@ -18,7 +18,7 @@ from benchmarks.regression.command import regression
 from benchmarks.regression.comparison import split
 from benchmarks.regression.gate_options import GateOptions
 from benchmarks.regression.snapshots import resolve
-from impls.core import registry
+from impls.core import command_line, registry
 from impls.core.constants import Constants
 from impls.core.files import write_text
 from impls.core.registry import Implementation
@@ -78,7 +78,7 @@ def gates(words: Sequence[str]) -> Write:
     options = parsed(regression, GateOptions, words)
     if options.out:
         raise click.UsageError("--out does not go with a fleet of gates")
-    try:
+    with command_line.usage_errors():
         options = gate_options.planned(options)
         own, foreign = split(options.implementations)
         for name in own:
@@ -93,8 +93,6 @@ def gates(words: Sequence[str]) -> Write:
             base=_commit(folders, options.base),
             head=_commit(folders, options.head),
         )
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
     return partial(_write_gates, options)
 
 

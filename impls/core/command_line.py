@@ -131,6 +131,17 @@ def version_option(command: Callable[..., int | None]) -> Callable[..., int | No
     )(command)
 
 
+@contextlib.contextmanager
+def usage_errors() -> Iterator[None]:
+    """Say what is wrong with what a user has given: a ValueError becomes a line and exit code 2."""
+    import click
+
+    try:
+        yield
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
 def heed_signals() -> None:
     """Let SIGTERM and a closing terminal end the command as Ctrl-C does."""
     for number in (signal.SIGTERM, signal.SIGHUP):

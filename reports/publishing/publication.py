@@ -12,7 +12,6 @@ import pandas as pd
 
 from benchmarks.bench import rounds
 from benchmarks.cases import PRESETS, Preset
-from benchmarks.record import harmless
 from benchmarks.words import count
 from impls.core import registry
 from impls.core.files import write_text
@@ -92,8 +91,9 @@ def faults(run: Run) -> Iterator[str]:
             differ = f"{what} differ by {100 * deviation:.0f} % between replicates"
             yield f"the machine was busy: {differ}; {100 * most:.0f} % is the most"
     records = run.records.drop_duplicates([*ARM, "status"])
-    bad = records[~records["status"].isin(harmless(metadata.machine.gpu))]
-    for (status, name), rows in bad.groupby(["status", "implementation"], sort=False):
+    for (status, name), rows in run.failures(records).groupby(
+        ["status", "implementation"], sort=False
+    ):
         yield f"{name} has the status {status} in {count(len(rows), 'row')}: {rows['reason'].iloc[0]}"
 
 

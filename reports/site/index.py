@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.record import harmless
 from benchmarks.tables import Column
 from benchmarks.words import count, listed
 from reports import estimates, headline, selection, tables
@@ -51,7 +50,7 @@ def _measured(machine: Machine) -> dict[str, Any]:
     summary = pd.concat([report.summary for report in machine.runs])
     timed = summary[summary["status"] == "ok"]
     files = file_of(timed["implementation"])
-    failed = summary[~summary["status"].isin(harmless(run.metadata.machine.gpu))]
+    failed = run.failures(summary)
     return {
         "day": began(run.run_id),
         "implementations": count(files.nunique(), "implementation"),
