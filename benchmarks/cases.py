@@ -13,7 +13,7 @@ from impls.core.workloads import MODES, MODES_OF, WORKLOADS
 class Benchmark:
     """A problem, workload and mode: what all arms do in the same turns.
 
-    extreme: the extreme numbers (see worker/extremes.py) that `agree` compares it on; empty in what is timed.
+    extreme: the extreme numbers (see judge/extremes.py) that `agree` compares it on; empty in what is timed.
     """
 
     problem: Problem
@@ -55,9 +55,9 @@ class Preset:
 
     problems: tuple[str, ...]
     pairs: tuple[tuple[str, str], ...]
-    replicates: int
-    blocks: int
     implementations: tuple[str, ...] = ()
+    replicates: int = 4
+    blocks: int = 4
 
 
 def pairs_of(workloads: Sequence[str], modes: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -80,11 +80,11 @@ QUICK = ("t64-b16-i128-h128", "t64-b1-i128-h128")
 PUBLISHED = (*QUICK, "t32-b64-i256-h512", "t28-b64-i28-h128")
 
 STREAMED = ("t64-b1-i32-h32", "t64-b1-i128-h128", "t64-b4-i128-h128", "t64-b32-i128-h128")
+"""One step a call that goes on from the state, as audio and trading use an LSTM."""
 OF_STREAMS = (
     "torch_lstm", "torch_lstm_compiled", "torch_lstmcell", "torch_cell", "torch_cpp", "jax_scan", "jax_ffi", "flax_nnx",
     "numpy_lstm",
 )  # fmt: skip
-"""One step a call that goes on from the state, as audio and trading use an LSTM."""
 
 OPTIONS = (
     "", "-l2", "-l2-drop", "-bi", "-nobias", "-p64", "-var", "-even", "-first", "-resets",
@@ -92,6 +92,9 @@ OPTIONS = (
 )  # fmt: skip
 CLIFFS = tuple(f"t64-b16-i128-h128{option}" for option in OPTIONS)
 """One shape with each option of an LSTM: which of them throws it off its fast path?"""
+WITH_OPTIONS = (
+    "torch_lstm", "torch_cell", "torch_cpp", "jax_ffi", "jax_scan", "jax_scan_vjp", "flax_nnx",
+)  # fmt: skip
 
 IMDB = "t500-b256-i32-h100"
 """IMDB's reviews as pytorch/pytorch#94457 trains on them, in jd2151171/pytorch_question, isolated_lstm_run_test.py.
@@ -110,9 +113,17 @@ TRAINED_BY = (
 )
 
 SMALL = "t63-b1-i24-h32-bi"
-FLOAT64 = "t32-b32-i4-h64-l3-float64"
+"""The shape of oneDNN#837."""
+FLOAT32 = "t32-b32-i4-h64-l3"
+FLOAT64 = f"{FLOAT32}-float64"
+"""The shape of pytorch/pytorch#65597."""
 LONG = "t1000-b32-i64-h64"
-"""Shapes of oneDNN#837 and pytorch/pytorch#65597, and a sequence as long as in pytorch/pytorch#149194."""
+"""A sequence as long as in pytorch/pytorch#149194."""
+ASKED = (IMDB, SMALL, FLOAT32, FLOAT64, LONG, f"{LONG}-var")
+ASKED_OF = (
+    "torch_lstm", "torch_lstm_native", "torch_cpp", "jax_scan",
+    "keras_tensorflow", "keras_jax", "keras_torch",
+)  # fmt: skip
 COMPILED = (*(f"t{steps}-b16-i64-h64" for steps in (16, 32, 64, 128)), "t32-b16-i64-h64-l2")
 """What torch.compile takes, by steps and layers: pytorch/pytorch#97155, #185135."""
 
@@ -132,56 +143,29 @@ OF_JAX = [
 ]
 OF_TORCH = [
     *(f"torch_lstm@torch==2.{k}.*" for k in range(9, 16)),
-    *(
-        f"torch_lstm_compiled@torch==2.{k}.*" for k in range(13, 16)
-    ),  # older: fails, or states of a wrong shape
+    # in older releases it fails, or gives states of a wrong shape
+    *(f"torch_lstm_compiled@torch==2.{k}.*" for k in range(13, 16)),
 ]
 """Releases of a package, which are compared with each other, beside the present nn.LSTM."""
 
 
 PRESETS = {
-    "quick": Preset(QUICK, (*SEQUENCE, ("model", "train_step")), replicates=4, blocks=3),
+    "quick": Preset(QUICK, (*SEQUENCE, ("model", "train_step")), blocks=3),
     # what the README, the site and docs/results.md show: in two runs, since other environments take as long again
-    "published": Preset(PUBLISHED, TRAINED, 4, 4, ("common",)),
-    "published-others": Preset(PUBLISHED, TRAINED, 4, 4, ("torch_lstm", "others")),
-    "releases-jax": Preset(QUICK, TRAINED, 6, 4, ("torch_lstm", *OF_JAX)),
-    "releases-torch": Preset(QUICK, TRAINED, 6, 4, ("torch_lstm", *OF_TORCH)),
-    "cliffs": Preset(
-        CLIFFS,
-        TRAINED,
-        4,
-        4,
-        (
-            "torch_lstm",
-            "torch_cell",
-            "torch_cpp",
-            "jax_ffi",
-            "jax_scan",
-            "jax_scan_vjp",
-            "flax_nnx",
-        ),
-    ),
+    "published": Preset(PUBLISHED, TRAINED, ("common",)),
+    "published-others": Preset(PUBLISHED, TRAINED, ("torch_lstm", "others")),
+    "releases-jax": Preset(QUICK, TRAINED, ("torch_lstm", *OF_JAX), replicates=6),
+    "releases-torch": Preset(QUICK, TRAINED, ("torch_lstm", *OF_TORCH), replicates=6),
+    "cliffs": Preset(CLIFFS, TRAINED, WITH_OPTIONS),
     # what people asked in issue trackers: docs/results.md has the answers
-    "questions": Preset(
-        (IMDB, SMALL, FLOAT64.removesuffix("-float64"), FLOAT64, LONG, f"{LONG}-var"),
-        TRAINED,
-        4,
-        4,
-        (
-            "torch_lstm",
-            "torch_lstm_native",
-            "torch_cpp",
-            "jax_scan",
-            "keras_tensorflow",
-            "keras_jax",
-            "keras_torch",
-        ),
+    "questions": Preset(ASKED, TRAINED, ASKED_OF),
+    "compile": Preset(
+        COMPILED, TRAINED, ("torch_lstm", "torch_lstm_compiled", "jax_scan"), blocks=2
     ),
-    "compile": Preset(COMPILED, TRAINED, 4, 2, ("torch_lstm", "torch_lstm_compiled", "jax_scan")),
     # p99 and the largest of 1,000 calls: in a replicate 8 turns, in all 40
-    "stream": Preset(STREAMED, (("stream", "forward"),), 5, 4, OF_STREAMS),
-    "gpu": Preset((*QUICK, *PERSISTENT, "t32-b64-i256-h512"), TRAINED, 4, 4, ON_A_GPU),
-    "imdb": Preset((IMDB,), (("train", "train_step"),), 4, 4, TRAINED_BY),
+    "stream": Preset(STREAMED, (("stream", "forward"),), OF_STREAMS, replicates=5),
+    "gpu": Preset((*QUICK, *PERSISTENT, "t32-b64-i256-h512"), TRAINED, ON_A_GPU),
+    "imdb": Preset((IMDB,), (("train", "train_step"),), TRAINED_BY),
 }
 
 GATED = ("torch_cell", "torch_cell_autograd", "torch_lstm", "jax_scan", "jax_scan_vjp", "flax_nnx")

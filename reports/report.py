@@ -58,7 +58,7 @@ class Report:
 
     @property
     def answers(self) -> list[Answer]:
-        """Its answers, without the charts."""
+        """The tables of the report that answer a question, without its charts."""
         return [each for each in self.shown if isinstance(each, Answer)]
 
     @property

@@ -117,7 +117,7 @@ class Pool:
 
     @classmethod
     def load(cls, folder: Path) -> Pool:
-        """Read every replicate of a folder, without what failed. A file holds one, or those of a published pool."""
+        """Read the replicates of a calibration, without what failed. A file holds one, or those of a published pool."""
         records: list[Record] = []
         for path in folder.glob(REPLICATES):
             records += read_records(path)

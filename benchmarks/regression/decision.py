@@ -194,14 +194,21 @@ class Evidence(Means):
         large = (self.mean >= LEAST * self.rule.margin) & (self.worse_by >= self.rule.floor)
         return np.asarray(sure & large)
 
+    def futile_below(self, n: np.ndarray | int) -> np.ndarray:
+        """Return the mean below which n replicates are futile: a slowdown of the margin would hardly give it."""
+        freedom = self.freedom - self.n + n
+        return np.asarray(self.rule.margin + special.stdtrit(freedom, FUTILE) * self.error_of(n))
+
     def futile(self) -> np.ndarray:
         """Whether a slowdown of the margin would hardly give these ratios."""
-        least = self.rule.margin + special.stdtrit(self.freedom, FUTILE) * self.error
-        far = (self.mean < least) | (self.worse_by < self.rule.floor / 2)
+        far = (self.mean < self.futile_below(self.n)) | (self.worse_by < self.rule.floor / 2)
         return np.asarray((self.n >= FEWEST) & far)
 
     def look(self, dropped: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
         """Look at the evidence after a replicate.
+
+        A benchmark needs another one unless it is futile or certainly slower. From TESTED replicates on, it needs none
+        either if they would find a slowdown of the margin with a chance of POWER.
 
         Args:
             dropped: what was futile before.
@@ -304,10 +311,8 @@ def smallest(alone: Evidence, most: int = MOST) -> float | None:
         n += 1
     effects = LEAST * margin + np.linspace(0.0, 20 * (margin + alone.error), 2000)
     first = min(FEWEST, most)
-    error = alone.error_of(first)
-    freedom = alone.freedom - alone.n + first
-    least = margin + special.stdtrit(freedom, FUTILE) * error
-    not_dropped = special.stdtr(freedom, (effects - least) / error)  # at the first look
+    above = (effects - alone.futile_below(first)) / alone.error_of(first)
+    not_dropped = special.stdtr(alone.freedom - alone.n + first, above)  # at the first look
     enough = not_dropped * alone.power(effects, n) >= FOUND
     return math.expm1(effects[np.argmax(enough)]) if enough.any() else None
 

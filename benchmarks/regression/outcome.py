@@ -109,7 +109,7 @@ class Result:
 
     @property
     def unmeasured(self) -> list[str]:
-        """Each benchmark that could not be measured, in words.
+        """Each benchmark that the gate could not measure, in words.
 
         An entry also where nothing could be compared, unless that is because something is new, or nothing differs.
         """

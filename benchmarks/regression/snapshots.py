@@ -53,7 +53,7 @@ def content_of(folder: Path, tree: Path) -> dict[str, bytes]:
                 leaves = end.is_relative_to(os.path.realpath(tree))
             else:
                 leaves = not end.is_relative_to(os.path.realpath(folder / Path(name).parts[0]))
-            if leaves:  # who sees it change?
+            if leaves:  # what it leads to may change, and no hash would
                 raise Incomplete(f"{name} is a link that leads out of its folder: {target}")
             content[name] = b"-> " + os.fsencode(target)
             continue
@@ -232,7 +232,8 @@ def of_working_tree(folder: Path, name: str) -> Path:
     real = Path(os.path.realpath(folder))
     try:
         names = _listed(folder, "--cached", *OTHERS)
-        paths = [Path(name) for name in names if not name.endswith("/")]  # a repository of its own
+        # with a slash at its end, it is a repository of its own
+        paths = [Path(listed) for listed in names if not listed.endswith("/")]
     except Unusable:  # in no repository
         paths = [path.relative_to(folder) for path in folder.rglob("*")]
 
@@ -243,7 +244,7 @@ def of_working_tree(folder: Path, name: str) -> Path:
             if of_contract or of_cache or not {*SKIPPED}.isdisjoint(path.parts):
                 continue
             if any((folder / parent).is_symlink() for parent in path.parents[:-1]):
-                continue  # it was a folder until now
+                continue  # git still lists what was below it when it was a folder
             source = folder / path
             if source.is_file() or source.is_symlink():
                 (target / name / path).parent.mkdir(parents=True, exist_ok=True)

@@ -78,7 +78,7 @@ class Implementation(Constants, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """What `resolve` gets it by, from anywhere."""
+        """How a command line names this implementation, from any folder."""
         if self.own and self.path.stem.isidentifier():
             return self.name
         return f"{self.path}{self.name.removeprefix(self.path.stem)}"
