@@ -76,12 +76,12 @@ def _replicates(run: Run) -> str:
 def about(run: Run) -> str:
     """Return what an interval holds: another round, or where nothing is known of rounds there, only this one."""
     if len(run.rounds) > 1:
-        return "95 % intervals: one more round on this machine lies within"
+        return "95 % intervals: a ratio or time of one more round on this machine lies within"
     lasts = estimates.lasting(run)
     if not lasts.rounds:
         return "95 % intervals are about this run only: another run can lie outside (--rounds says how far)"
     return (
-        "95 % intervals: the mean of other rounds on such a processor lies within. Rounds differ by"
+        "95 % intervals: the mean ratio or time of other rounds on such a processor lies within. Rounds differ by"
         f" {100 * lasts.ratio:.1f} % in ratios, by {100 * lasts.time:.1f} % in times"
         f" (standard deviations of the {lasts.rounds} rounds of {lasts.of})"
     )

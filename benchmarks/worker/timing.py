@@ -61,7 +61,7 @@ class Turn(msgspec.Struct, kw_only=True):
     wall_seconds: float | None = None
     cpu_seconds: float | None = None
     pressure_seconds: float | None = None  # in which a process waited for a processor, meanwhile
-    # the set of inputs that was loaded before it; None where it went on with the last one
+    # the set of inputs that was loaded before it; null where it went on with the last one
     inputs: Int32 | None = None
     outside_seconds: float | None = None  # of the whole turn, by the runner's clock
     outside_cpu_seconds: float | None = None  # of the worker and its children, as the kernel tells
