@@ -67,6 +67,9 @@ def evaluate(name: str, case: Path, out: Path, dtype: str, device: str) -> int:
             raise click.UsageError(f"{implementation.name}: {reason}") from None
         finally:
             arm.kill()
+            if arm.log.exists():  # what the user's file has printed
+                for line in arm.log.read_text(errors="replace").splitlines():
+                    command_line.say(line, err=True)
         write_whole(out, partial(shutil.copyfile, results))
     return 0
 

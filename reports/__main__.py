@@ -1,7 +1,6 @@
 """python -m reports report: tables, charts and the page, from the raw files of runs and nothing else."""
 
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,13 +13,13 @@ try:
 
         from benchmarks import tables
         from benchmarks.tables import output
-        from benchmarks.words import count, listed
         from impls.core.files import write_text
         from reports import fleet as fleets
         from reports import frames, run_folder, terminal
         from reports import tables as of_a_run
         from reports.estimates import PUBLISHED
-        from reports.publishing import claims, publication, texts
+        from reports.publishing import publication
+        from reports.publishing.command import check_claims, publish
         from reports.site import pages as site
 except ModuleNotFoundError as error:
     if __name__ != "__main__":
@@ -103,58 +102,6 @@ def build_site(out: Path) -> int:
     return 1 if unreadable else 0
 
 
-@cli.command()
-@click.argument(
-    "paths",
-    metavar="[RUN]...",
-    nargs=-1,
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-)
-def publish(paths: tuple[Path, ...]) -> int:
-    """File runs under reports/published, and write the texts anew.
-
-    Those of the same code, versions and benchmarks on the same kind of machine are joined as rounds of one run. They
-    take the place of those that they replace. Without a run, only the texts. The exit code is 1 where a run can't be
-    published, or where a sentence of the texts no longer holds.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            runs = [frames.read_run(path) for path in publication.gathered(paths, Path(folder))]
-        except ValueError as error:
-            raise click.ClickException(str(error)) from None
-        code = 0
-        for run in runs:
-            faults = list(publication.faults(run))
-            for fault in faults:
-                command_line.say(f"not published: {run.folder.name}: {fault}", err=True)
-                code = 1
-            if not faults:
-                place = publication.publish(run, PUBLISHED)
-                rounds = f", {count(len(run.rounds), 'round')}" if run.metadata.rounds else ""
-                command_line.say(f"published: {place}{rounds}. Commit it; `nox -s site` shows it.")
-    written, claimed = texts.write(PUBLISHED)
-    command_line.say(f"written anew: {listed(['the tables', *written])}")
-    for claim, reasons in claimed:
-        if reasons:
-            command_line.say(f"no longer true: {claim}: {'; '.join(reasons)}", err=True)
-            code = 1
-    return code
-
-
-@cli.command("claims")
-def check_claims() -> int:
-    """List the sentences of README and docs that lean on figures (docs/claims.toml), and whether they hold.
-
-    The exit code is 1 where one does not.
-    """
-    code = 0
-    for claim, reasons in claims.check(texts.published()):
-        command_line.say(f"{claim}: {'; '.join(reasons) or 'holds'}")
-        if reasons:
-            code = 1
-    return code
-
-
 @cli.command("fleet")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 def report_fleet(folder: Path) -> int:
@@ -180,6 +127,9 @@ def report_fleet(folder: Path) -> int:
     command_line.say(f"the table is {folder / 'fleet.md'}")
     return 0 if together.whole else 1
 
+
+cli.add_command(publish)
+cli.add_command(check_claims)
 
 if __name__ == "__main__":
     command_line.run(cli)

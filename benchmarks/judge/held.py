@@ -87,7 +87,7 @@ def _raw_numbers(value: Any) -> list[Array]:
 
 
 def _numbers(value: Any) -> list[Array]:
-    """Return the numbers of an array of one of ARRAYS; none of what is no array."""
+    """Return the numbers of an array that an implementation holds, of one of ARRAYS; none of what is no array."""
     if hasattr(value, "detach"):
         value = value.detach().cpu().float().numpy()
     if not hasattr(value, "dtype") or not hasattr(value, "shape"):

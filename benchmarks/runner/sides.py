@@ -81,7 +81,7 @@ class Side:
 
     @property
     def names(self) -> list[str]:
-        """The names of all implementations, including those that cannot be read."""
+        """The names of all implementations of this side, including those that cannot be read."""
         return [*self.versions, *self.unreadable]
 
 

@@ -1,12 +1,14 @@
 """What a worker does for `evaluate`: compute a case of the user, and check that the results are what was promised."""
 
+import sys
+import traceback
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
 from benchmarks.judge.agreement import Disagrees
-from benchmarks.worker.protocol import Request
+from benchmarks.worker.protocol import STATUS, Request
 from benchmarks.worker.worker import Worker
 from impls.core.case_files import Case, read_case
 from impls.core.weights import Array, input_shapes, shapes
@@ -59,5 +61,12 @@ class Evaluate(Request[None]):
 
     def do(self, worker: Worker) -> None:
         case = read_case(Path(self.case), self.dtype)
-        results = compute(worker.module, case, worker.device)
+        try:
+            results = compute(worker.module, case, worker.device)
+        except Exception as error:
+            if not isinstance(error, tuple(STATUS)):
+                traceback.print_exc()  # of the user's file
+            raise
+        finally:
+            sys.stdout.flush()
         np.savez(self.out, **results)  # type: ignore[arg-type]

@@ -41,7 +41,7 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     variants: tuple[Variant, ...] = ()
     limits: dict[Annotated[str, msgspec.Meta(pattern="^[a-z-]+$")], str] = {}
     optional: bool = False
-    compile_minutes: int = 0
+    compile_minutes: Annotated[int, msgspec.Meta(ge=0)] = 0
     requires: tuple[Requirement, ...] = ()
     environment: dict[Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_]\w*$")], str] = {}
 

@@ -55,9 +55,19 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def read() -> list[Claim]:
-    """Return the claims of docs/claims.toml."""
+    """Return the claims of docs/claims.toml; a ValueError says what can't be read there."""
     content = tomllib.loads(PATH.read_text(encoding="utf-8"))
-    return msgspec.convert(content["claims"], list[Claim])
+    try:
+        claims = msgspec.convert(content["claims"], list[Claim])
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{PATH}: {error}") from None
+    for claim in claims:
+        if claim.relation not in RELATIONS:
+            raise ValueError(
+                f"{PATH}: {claim.sentence!r} has the relation {claim.relation!r};"
+                f" it must be one of {', '.join(RELATIONS)}"
+            )
+    return claims
 
 
 Checked = tuple[str, list[str]]

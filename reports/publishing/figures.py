@@ -159,9 +159,10 @@ def side_by_side(name: str, figures: pd.DataFrame) -> str:
         for row, place in table["rows"].items():
             for column, more in table.get("columns", {"": {}}).items():
                 places.append(DEFAULTS | place | more | {table["head"]: row, "below": column})
-        rows = pd.DataFrame(places).merge(figures, on=KEY)
-        if rows.empty:
-            continue
+        rows = pd.DataFrame(places).merge(figures, on=KEY, how="left")
+        missing = rows[rows["machine"].isna()]
+        if len(missing):
+            raise ValueError(f"{TABLES}: no figure of {missing.iloc[0][KEY].to_dict()} in {name}")
         days = rows.groupby("machine")["day"].unique().map(sorted).map(span)
         below = rows["below"].where(rows["below"] != "", rows["machine"].map(days))
         rows["head"] = rows["machine"] + ", " + below

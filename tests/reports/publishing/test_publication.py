@@ -125,7 +125,7 @@ def test_a_document_links_to_pages_and_not_to_files_of_the_project(tmp_path):
 
 
 def publish(folder, to, *more):
-    with patch("reports.__main__.PUBLISHED", to):
+    with patch("reports.publishing.command.PUBLISHED", to):
         return CliRunner().invoke(cli, ["publish", *map(str, (folder, *more))], standalone_mode=False)
 
 
