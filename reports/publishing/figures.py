@@ -142,10 +142,27 @@ def table_text(table: pd.DataFrame) -> str:
     return str(rows.to_markdown(index=False, tablefmt="github", disable_numparse=True))
 
 
-def specified(name: str) -> list[dict[str, Any]]:
-    """Return what docs/tables.toml says of the tables of a block."""
-    tables_of_block: list[dict[str, Any]] = tomllib.loads(TABLES.read_text(encoding="utf-8"))[name]
-    return tables_of_block
+def specified() -> dict[str, list[dict[str, Any]]]:
+    """Return what docs/tables.toml says of the tables of each block."""
+    return tomllib.loads(TABLES.read_text(encoding="utf-8"))
+
+
+def places_of(table: dict[str, Any]) -> pd.DataFrame:
+    """Return a row for each figure that a table shows: what the figure is, and where it stands."""
+    places = []
+    for row, place in table["rows"].items():
+        for column, more in table.get("columns", {"": {}}).items():
+            places.append(DEFAULTS | place | more | {table["head"]: row, "below": column})
+    return pd.DataFrame(places)
+
+
+def not_measured(figures: pd.DataFrame) -> Iterator[str]:
+    """Yield each figure of docs/tables.toml that no machine has: a name may be wrong."""
+    for name, tables_of_block in specified().items():
+        for table in tables_of_block:
+            rows = places_of(table).merge(figures, on=KEY, how="left")
+            for place in rows[rows["machine"].isna()].to_dict("records"):
+                yield f"{name}: {', '.join(place[key] for key in KEY)}"
 
 
 def side_by_side(name: str, figures: pd.DataFrame) -> str:
@@ -154,15 +171,10 @@ def side_by_side(name: str, figures: pd.DataFrame) -> str:
     A machine has a column, with the days; or one for each of those that docs/tables.toml names.
     """
     blocks = []
-    for table in specified(name):
-        places = []
-        for row, place in table["rows"].items():
-            for column, more in table.get("columns", {"": {}}).items():
-                places.append(DEFAULTS | place | more | {table["head"]: row, "below": column})
-        rows = pd.DataFrame(places).merge(figures, on=KEY, how="left")
-        missing = rows[rows["machine"].isna()]
-        if len(missing):
-            raise ValueError(f"{TABLES}: no figure of {missing.iloc[0][KEY].to_dict()} in {name}")
+    for table in specified()[name]:
+        rows = places_of(table).merge(figures, on=KEY)
+        if rows.empty:
+            continue
         days = rows.groupby("machine")["day"].unique().map(sorted).map(span)
         below = rows["below"].where(rows["below"] != "", rows["machine"].map(days))
         rows["head"] = rows["machine"] + ", " + below

@@ -9,7 +9,7 @@ from reports.publishing.figures import Published, by_machine, side_by_side, spec
 
 def fastest(published: Published) -> str:
     """Return the tables, and which runs they are of."""
-    names = [place["implementation"] for place in specified("fastest")[0]["rows"].values()]
+    names = [place["implementation"] for place in specified()["fastest"][0]["rows"].values()]
     rows = published.figures.query("column == 'ratio' and mode == 'train_step'")
     rows = rows[rows["problem"].isin(QUICK) & rows["implementation"].isin(names)]
     versions = []

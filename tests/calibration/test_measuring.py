@@ -129,7 +129,7 @@ def gate_of(kind, monkeypatch):
     return measuring.real_gate(kind, SMALL, lambda *_: None), *seen
 
 
-@pytest.mark.parametrize("kind", KINDS.keys() - {SAME})
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {SAME}))
 def test_a_gate_slows_one_mode_of_one_implementation_on_its_head(kind, here, monkeypatch):
     gate, base, head = gate_of(kind, monkeypatch)
     name, benchmark = gate.slowed.split()
