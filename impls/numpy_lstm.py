@@ -1,13 +1,12 @@
 """A plain LSTM in NumPy, forward and backward by hand, with the input projection and the weight gradients batched."""
 
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from impls.api import Array, Inputs, Prepared, Problem, Ran, Weights, added, layers, longest
+from impls.api import Array, Inputs, Prepared, Problem, Weights, layers
 
 FRAMEWORK = "numpy"
 TRACK = "default"
@@ -183,41 +182,14 @@ def run_backward(problem: Problem, state: State) -> dict[str, Array]:
     return {**results, "grad_x": d_x}
 
 
-def watching(events: list[tuple[str, Ran]]) -> type[Array]:
-    """Return a class of arrays that write each ufunc on them to `events`, with its seconds: `array.view(watching(…))`.
-
-    What a ufunc returns is watched too. So are a watched array's parts, and what `np.stack` and the like make of them.
-    """
-
-    def plain(value: Any) -> Any:  # a number stays one: as an array, it would turn float32 into float64
-        return value.view(np.ndarray) if isinstance(value, Watched) else value
-
-    class Watched(Array):
-        def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-            arrays = [plain(value) for value in inputs]
-            if "out" in options:
-                options["out"] = tuple(map(plain, options["out"]))
-            begin = time.perf_counter()
-            result = getattr(ufunc, method)(*arrays, **options)
-            events.append((ufunc.__name__, Ran(time.perf_counter() - begin, 1)))
-            return np.asarray(result).view(Watched)
-
-        def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
-            result = super().__array_function__(function, types, arguments, options)
-            return result.view(Watched) if isinstance(result, np.ndarray) else result
-
-    return Watched
-
-
-def blas() -> str:
-    """Return NumPy's BLAS and the processor it takes this one for, in brackets; nothing where that is not clear."""
+def blas() -> str | None:
+    """Return NumPy's BLAS and the processor it takes this one for; None where that is not clear."""
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     if len(pools) > 1:  # such as SciPy's own
         pools = [pool for pool in pools if "numpy" in pool["filepath"]]
     if len(pools) != 1:
-        return ""
-    library = f"{pools[0]['internal_api']} {pools[0].get('architecture', '')}"
-    return f" ({library.strip()})"
+        return None
+    return f"{pools[0]['internal_api']} {pools[0].get('architecture', '')}".strip()
 
 
 def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
@@ -252,21 +224,9 @@ def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> P
     def to_numpy(mode: str, result: Any) -> dict[str, Array]:
         return {name: np.array(value, np.float64) for name, value in result.items()}
 
-    def kernel(mode: str, state: State) -> str:
-        events: list[tuple[str, Ran]] = []
-        kind = watching(events)
-
-        def watched(arrays: dict[str, Array]) -> dict[str, Array]:
-            return {name: array.view(kind) for name, array in arrays.items()}
-
-        seen = replace(state, weights=watched(state.weights), inputs=watched(state.inputs))
-        prepared.make_ready(mode, seen)
-        events.clear()
-        prepared.call(mode)(seen)
-        return longest(added(events)) + blas()
+    def kernel(mode: str, state: State) -> str | None:  # which does the products
+        return blas()
 
     if workload == "stream":
-        prepared = Prepared(load, to_numpy, step, kernel=kernel)
-    else:
-        prepared = Prepared(load, to_numpy, forward, forward_train, backward, train_step, kernel)
-    return prepared
+        return Prepared(load, to_numpy, step, kernel=kernel)
+    return Prepared(load, to_numpy, forward, forward_train, backward, train_step, kernel)

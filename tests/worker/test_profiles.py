@@ -10,7 +10,6 @@ import torch
 from torch.autograd import DeviceType
 
 from benchmarks.worker import profiles
-from impls import numpy_lstm
 from impls.core import operators, registry
 from impls.core.contract import Prepared
 from impls.core.operators import Ran, added
@@ -38,16 +37,9 @@ def test_onednns_lstm_is_seen_once_and_without_it_products_once_a_step(monkeypat
     assert ran["aten::mkldnn_rnn_layer" if uses else "aten::linear"].times in (times, times + 1)
 
 
-@pytest.mark.parametrize(("mode", "times"), [("forward", 41), ("backward", 43), ("train_step", 84)])
-def test_numpys_products_are_counted(mode, times, monkeypatch):
-    """Forward has the input projection and one product a step; backward one a step and three for the gradients."""
-    ran = {}
-    monkeypatch.setattr(numpy_lstm, "longest", lambda events: ran.update(events) or operators.longest(events))
-    prepared, state = called("numpy_lstm", "t40-b4-i16-h16", mode)
-    told = profiles.name(prepared, mode, state)
-    assert ran["matmul"].times == times
-    name, count = re.match(r"(\w+) × (\d+) \(\w+ \w+\)$", told).groups()
-    assert int(count) == ran[name].times
+def test_numpys_kernel_is_the_library_of_its_products():
+    prepared, state = called("numpy_lstm", "t4-b4-i16-h16")
+    assert re.fullmatch(r"\w+ \w+", profiles.name(prepared, "forward", state))
 
 
 def test_the_kernel_is_the_operator_that_takes_the_most_time_in_all():
