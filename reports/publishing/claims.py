@@ -1,5 +1,6 @@
 """Whether sentences of README and docs still hold: docs/claims.toml has the figures that each leans on."""
 
+import functools
 import re
 import tomllib
 from collections.abc import Iterator
@@ -87,8 +88,7 @@ def check(published: Published) -> Iterator[Checked]:
 
 def faults(claim: Claim, figures: pd.DataFrame) -> Iterator[str]:
     """Yield why a claim does not hold: there is no such sentence or row, or a figure is otherwise."""
-    text = BLOCK.sub("", (ROOT / claim.text).read_text(encoding="utf-8"))
-    if claim.sentence not in " ".join(text.split()):
+    if claim.sentence not in _prose(claim.text):
         yield "the text has no such sentence outside of its blocks"
     figures = figures[figures["column"] == claim.column]
     places = product(claim.problems, claim.modes, claim.implementations, claim.machines)
@@ -105,6 +105,13 @@ def faults(claim: Claim, figures: pd.DataFrame) -> Iterator[str]:
             other = f" {row.text_other}" if claim.others or claim.than else ""
             figure = f"{row.implementation}, {mode} at {problem} on {row.machine}: {row.text}"
             yield f"{figure} is not {claim.relation}{other}"
+
+
+@functools.cache  # many claims are about a text
+def _prose(path: str) -> str:
+    """Return a text without its blocks, in one line."""
+    text = BLOCK.sub("", (ROOT / path).read_text(encoding="utf-8"))
+    return " ".join(text.split())
 
 
 def _of(figures: pd.DataFrame, problem: str, mode: str, names: tuple[str, ...]) -> pd.DataFrame:

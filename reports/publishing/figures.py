@@ -142,6 +142,7 @@ def table_text(table: pd.DataFrame) -> str:
     return str(rows.to_markdown(index=False, tablefmt="github", disable_numparse=True))
 
 
+@functools.cache
 def specified() -> dict[str, list[dict[str, Any]]]:
     """Return what docs/tables.toml says of the tables of each block."""
     return tomllib.loads(TABLES.read_text(encoding="utf-8"))
