@@ -20,7 +20,7 @@ import psutil
 from benchmarks.cases import Benchmark
 from benchmarks.judge.sanity import remembers
 from benchmarks.record import Record
-from benchmarks.runner import process_tree
+from benchmarks.runner import process_tree, round_trip
 from benchmarks.runner.arm import Arm
 from benchmarks.runner.cards import Card
 from benchmarks.runner.sides import ArmFailed
@@ -283,6 +283,7 @@ def take(arm: Arm, request: requests.TakeTurn) -> tuple[Turn, float]:
     if process_tree.strayed((arm.pid, *process_tree.descendants(arm.pid)), arm.cores):
         with contextlib.suppress(OSError):  # where this process may not use them any more either
             arm.bind()  # it was stopped since it was looked at last: another has moved it
+    trip_seconds = round_trip.seconds(arm.cores)
     started = time.time()
     pressure = pressure_seconds()
     start = time.perf_counter()
@@ -290,6 +291,7 @@ def take(arm: Arm, request: requests.TakeTurn) -> tuple[Turn, float]:
     taken = arm.ask(request)
     turn = taken.turn
     turn.started = started
+    turn.round_trip_seconds = trip_seconds
     # within the seconds that follow, however long this process waits
     turn.outside_cpu_seconds = process_tree.cpu_seconds(arm.pid) - cpu
     turn.outside_seconds = time.perf_counter() - start

@@ -61,6 +61,8 @@ class Turn(msgspec.Struct, kw_only=True):
     wall_seconds: float | None = None
     cpu_seconds: float | None = None
     pressure_seconds: float | None = None  # in which a process waited for a processor, meanwhile
+    # of a cache line between the processors, just before the turn; null where there is one
+    round_trip_seconds: float | None = None
     # the set of inputs that was loaded before it; null where it went on with the last one
     inputs: Int32 | None = None
     outside_seconds: float | None = None  # of the whole turn, by the runner's clock
