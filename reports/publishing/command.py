@@ -8,7 +8,7 @@ import click
 from benchmarks.words import count, listed
 from impls.core import command_line
 from reports import frames
-from reports.estimates import PUBLISHED
+from reports.history import PUBLISHED
 from reports.publishing import claims, publication, texts
 
 
