@@ -165,9 +165,8 @@ def alone(run: Run) -> pd.DataFrame:
     of_arm = logs.groupby(ARM)["log"]
     distance = logs["log"] - of_arm.transform("median")
     several = of_arm.transform("size") > 2
-    rows = logs[several & (distance.abs() > np.log(ALONE))]
-    times: pd.DataFrame = rows[ARM].assign(times=np.exp(distance))
-    return times
+    rows = logs.assign(times=np.exp(distance))[several & (distance.abs() > np.log(ALONE))]
+    return rows[[*ARM, "times"]]
 
 
 @functools.cache  # every table of a run says it, and the page too

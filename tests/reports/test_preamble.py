@@ -6,7 +6,7 @@ import pytest
 
 from reports import history
 from reports.frames import machine_label
-from reports.preamble import about, card, peak_and_noise, preamble
+from reports.preamble import about, alone, card, peak_and_noise, preamble
 from tests.helpers.records import SMALL, described, failed, record, save
 
 FULL = "full float32: no TF32, no bfloat16 products"
@@ -50,6 +50,14 @@ def test_what_an_interval_is_about_is_told(tmp_path, monkeypatch):
     assert "one more run on such a machine" in about(run)
     assert f"{known['round'].nunique()} rounds on record" in about(run)
     assert "this run only" in about(dataclasses.replace(run, records=run.records.assign(device="cuda")))
+
+
+def test_a_replicate_that_stands_alone_is_named(tmp_path):
+    times = {"base": [1, 1, 1.4, 1], "other": [2, 2, 18, 2], "steady": [3, 3.2, 3, 3]}
+    rows = [record(name, r, 1e-3 * t) for name, values in times.items() for r, t in enumerate(values)]
+    line = alone(save(tmp_path, rows))
+    assert "1 replicate that stood alone: other at p/w/m (6.4 × its median)" in line
+    assert not alone(save(tmp_path, SMALL))
 
 
 def on_a_card(*turns):
