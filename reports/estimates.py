@@ -104,8 +104,9 @@ def _with_own(lasting: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
 
 
 def times(run: Run) -> pd.DataFrame:
-    """Return a row for each ARM that is ok in every replicate of a run: its seconds with _low, _high and _n."""
+    """Return a row for each LSTM's ARM that is ok in every replicate of a run: its seconds with _low, _high and _n."""
     records = sound(run.records)
+    records = records[~records["track"].isin(LIMITS)]
     rows = records[ARM].assign(log=np.log(records["seconds"]), round=records["run_id"])
     times = intervals(rows, ARM, "seconds", history.lasting(run, "time"))
     return times.drop(columns="seconds_p")
@@ -174,9 +175,7 @@ def noise(run: Run) -> Noise:
     """Return the noise of a run."""
     records = sound(run.records)
     times = records.assign(log=np.log(records["seconds"]))
-    ratios = log_ratios(run)
-    ratios = ratios[~ratios["implementation"].isin(LIMITS)]
-    return Noise(_median_sd(ratios), _median_sd(times), waited(run).max())
+    return Noise(_median_sd(log_ratios(run)), _median_sd(times), waited(run).max())
 
 
 def _median_sd(logs: pd.DataFrame) -> float:
@@ -270,5 +269,6 @@ class Blocks:
         return arms.join(self.ratios(arms, rivals)).dropna(subset="ratio")
 
     def others(self, name: str) -> pd.DataFrame:
-        """Return the ARMs of all implementations but this one."""
-        return self.arms[self.arms["implementation"] != name].reset_index(drop=True)
+        """Return the ARMs of all LSTMs but this one."""
+        names = self.arms["implementation"]
+        return self.arms[~names.isin([name, *LIMITS])].reset_index(drop=True)

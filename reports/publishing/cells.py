@@ -1,11 +1,12 @@
 """How README and docs write a ratio, and a run with its machine."""
 
+import math
 import re
 from typing import Any
 
 from benchmarks import processors
 from benchmarks.words import count, span, time_with_interval
-from reports import frames, tables
+from reports import frames, peak, tables
 from reports.frames import Run
 from reports.preamble import torch_and_jax
 from reports.verdict import BASELINE, FASTER, UNCLEAR
@@ -27,8 +28,10 @@ def ratio(row: Any) -> str:
 
 
 def with_cores(processor: str, run: Run) -> str:
-    """Return such as `AMD EPYC, family 26 (Zen 5), AVX-512, 2 cores`."""
-    return f"{processor}, {count(run.metadata.machine.cores or 0, 'core')}"
+    """Return such as `AMD EPYC, family 26 (Zen 5), AVX-512, 2 cores, peak 582 GFLOP/s`."""
+    words = f"{processor}, {count(run.metadata.machine.cores or 0, 'core')}"
+    speed = peak.speed(run.records)
+    return words if math.isnan(speed) else f"{words}, peak {speed / 1e9:.0f} GFLOP/s"
 
 
 def rounds_and_days(run: Run) -> str:

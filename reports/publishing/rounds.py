@@ -20,7 +20,7 @@ def rows_of(run: Run) -> pd.DataFrame:
     records = sound(run.records)
     records = records[~records["track"].isin(LIMITS)].rename(columns={"run_id": "round"})
     blocks = blocks_of(run)
-    others = blocks.arms[blocks.arms["implementation"] != run.baseline].reset_index(drop=True)
+    others = blocks.others(run.baseline)
     ratios = blocks.replicate_log_ratios(others, others.assign(implementation=run.baseline))
     ratios = ratios.join(others, on="pair")
     times = records.assign(log=np.log(records["seconds"]))
