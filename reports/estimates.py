@@ -166,7 +166,8 @@ def alone(run: Run) -> pd.DataFrame:
     of_arm = logs.groupby(ARM)["log"]
     distance = logs["log"] - of_arm.transform("median")
     several = of_arm.transform("size") > 2
-    rows = logs.assign(times=np.exp(distance))[several & (distance.abs() > np.log(ALONE))]
+    rows: pd.DataFrame = logs.assign(times=np.exp(distance))
+    rows = rows[several & (distance.abs() > np.log(ALONE))]
     return rows[[*ARM, "times"]]
 
 
