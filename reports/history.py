@@ -51,7 +51,7 @@ def lasting(run: Run, what: str) -> pd.DataFrame:
     """Return what lasts for a round at each benchmark of a run, as `between`; where nothing is known there is no row.
 
     A benchmark that has too few rounds on record gets what the same sizes have with other options, or else what all
-    problems have.
+    problems have, or all benchmarks.
 
     Args:
         run: only rounds of its kind of machine count.
@@ -65,7 +65,7 @@ def lasting(run: Run, what: str) -> pd.DataFrame:
     benchmarks = run.records[BENCHMARK].drop_duplicates(ignore_index=True)
     benchmarks["sizes"] = benchmarks["problem"].map(sizes)
     known = []
-    for level in (BENCHMARK, ["sizes", *WHERE], WHERE):
+    for level in (BENCHMARK, ["sizes", *WHERE], WHERE, ["device"]):
         lasts = between(rounds, level, ARM, ALIKE)
         known.append(benchmarks.merge(lasts[lasts["freedom"] >= LEAST_FREEDOM], on=level))
     return pd.concat(known)[[*BENCHMARK, "sd", "freedom"]].drop_duplicates(BENCHMARK)

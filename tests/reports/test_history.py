@@ -115,7 +115,9 @@ def test_a_benchmark_gets_what_its_own_rounds_have_or_the_nearest(tmp_path, monk
     assert lasting[problems[0]] == pytest.approx(0.02)  # its own
     assert lasting[problems[1]] == pytest.approx(0.02)  # of the same sizes
     assert lasting[problems[2]] == pytest.approx(0.04)
-    assert lasting["p"] == pytest.approx(np.sqrt((2 * 0.02**2 + 0.04**2) / 3))  # of all
+    of_all = pytest.approx(np.sqrt((2 * 0.02**2 + 0.04**2) / 3))
+    assert lasting["p"] == of_all
+    assert lasting["other"] == of_all
     monkeypatch.setattr(history, "machine_label", lambda _: "another")
     assert history.lasting(run, "ratio").empty
 
