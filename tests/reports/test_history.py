@@ -103,9 +103,8 @@ def test_a_benchmark_gets_what_its_own_rounds_have_or_the_nearest(tmp_path, monk
     """Rounds are compared only with those of such a peak: here a peak of 110 moves every ratio by a third."""
     problems = ("t1-b1-i1-h1", "t1-b1-i1-h1-l2", "t2-b1-i1-h1", "p")
     names = ("base", "other")
-    run = save(
-        tmp_path, [record(name, r, 1e-3, problem=problem) for name in names for r in (0, 1) for problem in problems]
-    )
+    records = [record(name, r, 1e-3, problem=problem) for name in names for r in (0, 1) for problem in problems]
+    run = save(tmp_path, [*records, record("base", 0, 1e-3, problem="other", mode="another")])
     rows = [*of_benchmark(problems[0], 0.02, 100.0), *of_benchmark(problems[2], 0.04, 101.0)]
     faster = [row | {"ratio": row["ratio"] + 0.3} for row in of_benchmark(problems[0], 0.02, 110.0)]
     machine = history.machine_label(run.metadata)
