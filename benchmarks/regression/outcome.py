@@ -13,8 +13,9 @@ from benchmarks.cases import Benchmark
 from benchmarks.judge.agreement import TOLERANCES
 from benchmarks.progress import Stage
 from benchmarks.record import Record
-from benchmarks.regression import decision, log_ratios
-from benchmarks.regression.decision import UNCLEAR, Finding, GateKey, LogRatios, Rule, Sampling
+from benchmarks.regression import decision, findings, log_ratios
+from benchmarks.regression.decision import UNCLEAR, GateKey, LogRatios, Rule, Sampling
+from benchmarks.regression.findings import Finding
 from benchmarks.regression.slowdowns import Slowdown
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import ArmFailed
@@ -292,5 +293,5 @@ def measure_and_decide(
             standing = standing_after(key, session.failures.get(base), session.failures.get(head))
         if standing:
             result.standings.append(standing)
-    result.findings = decision.verdicts(measured, sampling)
+    result.findings = findings.verdicts(measured, sampling)
     return result

@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 from rich.table import Table
 
 from benchmarks import busy, tables
-from benchmarks.regression.decision import FAMILY, UNCLEAR, Finding, GateKey
+from benchmarks.regression.decision import FAMILY, UNCLEAR, GateKey
+from benchmarks.regression.findings import Finding
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, change
 from benchmarks.regression.slowdowns import Line, Slowdown
 from benchmarks.tables import CleanConsole, Column

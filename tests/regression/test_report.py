@@ -6,7 +6,8 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from benchmarks.regression import report
-from benchmarks.regression.decision import Finding, GateKey
+from benchmarks.regression.decision import GateKey
+from benchmarks.regression.findings import Finding
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Standing
 from benchmarks.regression.slowdowns import Line, Slowdown
 from benchmarks.tables import CleanConsole
