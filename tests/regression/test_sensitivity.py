@@ -8,6 +8,7 @@ import pytest
 from benchmarks.calibration.replay import run_gates
 from benchmarks.regression import findings, sensitivity
 from benchmarks.regression.decision import MOST, Evidence, GateKey, LogRatios, Rule, Sampling
+from benchmarks.regression.outcome import NOISY
 from benchmarks.regression.sensitivity import LASTS, least_found, smallest_and_alarms
 
 TIME = Rule("time", 0.02, share=0.8)
@@ -74,6 +75,7 @@ def test_false_alarms_by_what_lasts_are_as_many_as_is_said(sd):
     rate = called(logs + lasting).any(axis=1).mean()
     said = np.mean([sum(finding.alarms for finding in measured(gate)) for gate in logs[:12]])
     assert said == pytest.approx(rate, abs=0.02)
+    assert (said > NOISY) == (sd == 0.02)
 
 
 def test_nothing_is_said_of_one_replicate_or_of_a_rule_with_a_floor():
