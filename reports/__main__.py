@@ -17,7 +17,7 @@ try:
         from reports import fleet as fleets
         from reports import frames, run_folder, terminal
         from reports import tables as of_a_run
-        from reports.estimates import PUBLISHED
+        from reports.history import PUBLISHED
         from reports.publishing import publication
         from reports.publishing.command import check_claims, publish
         from reports.site import pages as site

@@ -37,11 +37,15 @@ def age(row: Any) -> str:
 
 
 def in_order(runs: Iterable[Run]) -> list[Run]:
-    """Return runs in the order of a page: those with most implementations of today's code, and among them the newest.
+    """Return runs in the order of a page: by implementations of today's code, then by rounds, then by time, most first.
 
-    So a quick run does not hide a full one. Ids start with the time.
+    So a quick run does not hide a full one, nor one round several. Ids start with the time.
     """
-    return sorted(runs, key=lambda run: (of_today(run), run.run_id), reverse=True)
+
+    def rank(run: Run) -> tuple[int, int, str]:
+        return of_today(run), len(run.rounds), run.run_id
+
+    return sorted(runs, key=rank, reverse=True)
 
 
 def of_today(run: Run) -> int:

@@ -6,82 +6,109 @@ The unit of an interval is the round, where a run has several: otherwise the rep
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import msgspec
 import numpy as np
 import pandas as pd
 
-from benchmarks import ROOT, busy, json_files, processors
+from benchmarks import busy
 from benchmarks.statistics import ratios
-from benchmarks.statistics.intervals import means, p_values, t_interval
-from benchmarks.statistics.rounds import mean_of_replicates, mean_of_rounds
-from reports.frames import ARM, Run
+from benchmarks.statistics.intervals import Means, p_values, t_interval
+from benchmarks.statistics.moderation import moderated
+from benchmarks.statistics.rounds import explained, mean_of_rounds, one_more
+from reports import history
+from reports.frames import ARM, BENCHMARK, Run
 from reports.tracks import LIMITS
 
-PUBLISHED = ROOT / "reports" / "published"
+NOTHING = pd.DataFrame(columns=[*BENCHMARK, "sd", "freedom"]).astype(
+    {"sd": float, "freedom": float}
+)
+"""What lasts for a round where nothing is on record."""
 
 
-class Lasting(msgspec.Struct, frozen=True):
-    """What lasts for a round on one kind of processor: standard deviations of logs, beyond what replicates explain.
+def intervals(rows: pd.DataFrame, by: list[str], name: str, lasting: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each group of logs, one log for each replicate: its mean over rounds, and where one more lies.
 
-    Attributes:
-        ratio, time: of the ratio to another LSTM, and of the seconds.
-        rounds, of: from how many rounds it is known, and the name of the published pool or run that has them.
-    """
+    A round's value is the median of its replicates. Where nothing is known of rounds, the interval is about this one.
 
-    ratio: float
-    time: float
-    rounds: int
-    of: str
-
-
-NOT_KNOWN = Lasting(ratio=0.0, time=0.0, rounds=0, of="")
-
-
-def lasting(run: Run) -> Lasting:
-    """Return what lasts for a round on the processor of a run; NOT_KNOWN also where a GPU computed."""
-    if (run.records["device"] == "cuda").any():
-        return NOT_KNOWN
-    by_processor = json_files.read(PUBLISHED / "rounds.json", dict[str, Lasting])
-    return by_processor.get(processors.key(run.metadata.machine), NOT_KNOWN)
-
-
-def intervals(rows: pd.DataFrame, by: list[str], name: str, lasts: float) -> pd.DataFrame:
-    """Return a row for each group of logs, one log for each replicate: its mean over rounds, and where the next lies.
-
-    Columns: `by`; NAME, NAME_low and NAME_high on the scale of the values; NAME_p of a value of 1; and NAME_n: the
-    rounds, or of one round the replicates. The variance of a group is moderated by the other groups. With one
-    value the interval is infinite and p is 1.
+    Columns: `by`; NAME, NAME_low and NAME_high on the scale of the values; NAME_p of a mean of 1; and NAME_n: the
+    rounds, or of one round the replicates. With one replicate the interval is infinite and p is 1.
 
     Args:
         rows: with the columns log and round, and `by`.
-        by: the columns that tell groups apart.
+        by: the columns that tell groups apart, BENCHMARK among them.
         name: what the values are.
-        lasts: the standard deviation of what lasts for a round, for logs of one round.
+        lasting: what lasts for a round on such a machine, by BENCHMARK: see history.lasting. Where the rounds of these
+            rows show more of it, that counts.
     """
-    several = len(rows["round"].unique()) > 1
+    of_round = rows.groupby([*by, "round"], sort=False)["log"].agg(["median", "var", "size"])
+    of_round = of_round.reset_index().rename(columns={"median": "value"})
+    groups = of_round[by].drop_duplicates(ignore_index=True)
+    values = _means_over_rounds(of_round, by)
+    several = bool((values.n > 1).any())
     if several:
-        rows = rows.groupby([*by, "round"], as_index=False, sort=False).agg({"log": "mean"})
-    groups = rows.groupby(by, sort=False)["log"]
-    estimates = means([logs.to_numpy() for _, logs in groups])
-    estimates = mean_of_rounds(estimates) if several else mean_of_replicates(estimates, lasts)
-    low, high = t_interval(estimates)
+        of_group = groups.assign(explained=values.sd**2)
+        own = history.between(of_round.merge(of_group, on=by), BENCHMARK, by)
+        lasting = _with_own(lasting, own)
+    lasts = groups[BENCHMARK].merge(lasting, on=BENCHMARK, how="left")
+    sd = lasts["sd"].fillna(0.0).to_numpy()
+    freedom = lasts["freedom"].fillna(np.inf).to_numpy()
+    mean = mean_of_rounds(values, sd, freedom)
+    next_round = one_more(mean)
+    shown = replace(mean, sd=np.where(lasts["sd"].notna(), next_round.sd, mean.sd))
+    low, high = t_interval(shown)
     columns = {
-        name: np.exp(estimates.mean),
+        name: np.exp(mean.mean),
         f"{name}_low": np.exp(low),
         f"{name}_high": np.exp(high),
-        f"{name}_p": p_values(estimates),
-        f"{name}_n": estimates.n,
+        f"{name}_p": p_values(mean),
+        f"{name}_n": values.n if several else of_round["size"].to_numpy(),
     }
-    return rows[by].drop_duplicates(ignore_index=True).assign(**columns)
+    return groups.assign(**columns)
+
+
+def _means_over_rounds(of_round: pd.DataFrame, by: list[str]) -> Means:
+    """Return the mean of each group over its rounds, with the spread of a round's value that its replicates explain.
+
+    The variances of the groups' replicates moderate each other. Of rounds with one replicate each, replicates explain
+    nothing: all of the rounds' spread lasts, as far as anybody can tell.
+
+    Args:
+        of_round: `by`, and the value of each round, with the variance and the number of its replicates: var and size.
+        by: the columns that tell groups apart.
+    """
+    number = of_round["size"].to_numpy()
+    rounds = of_round.assign(
+        squares=of_round["var"].fillna(0.0) * (number - 1),
+        share=explained(np.ones(len(number)), number),
+    )
+    groups = rounds.groupby(by, sort=False)
+    n = groups.size().to_numpy()
+    freedom = (groups["size"].sum() - n).to_numpy(float)
+    variance = groups["squares"].sum().to_numpy() / np.maximum(freedom, 1.0)
+    variance, freedom = moderated(variance, freedom)
+    if (n > 1).any() and not freedom.any():
+        freedom = np.full(len(n), np.inf)
+    of_value = variance * groups["share"].mean().to_numpy()
+    return Means(groups["value"].mean().to_numpy(), np.sqrt(of_value), freedom, n)
+
+
+def _with_own(lasting: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+    """Return what lasts by BENCHMARK: of what is on record and what a run's own rounds show, the larger.
+
+    A few rounds show little, so they count only where nothing is on record.
+    """
+    enough = own[own["freedom"] >= history.LEAST_FREEDOM]
+    larger = pd.concat([lasting, enough]).sort_values("sd", ascending=False, kind="stable")
+    return pd.concat([larger, own]).drop_duplicates(BENCHMARK)
 
 
 def times(run: Run) -> pd.DataFrame:
-    """Return a row for each ARM that is ok in every replicate of a run: its seconds with _low, _high and _n."""
+    """Return a row for each LSTM's ARM that is ok in every replicate of a run: its seconds with _low, _high and _n."""
     records = sound(run.records)
+    records = records[~records["track"].isin(LIMITS)]
     rows = records[ARM].assign(log=np.log(records["seconds"]), round=records["run_id"])
-    times = intervals(rows, ARM, "seconds", lasting(run).time)
+    times = intervals(rows, ARM, "seconds", history.lasting(run, "time"))
     return times.drop(columns="seconds_p")
 
 
@@ -129,14 +156,27 @@ class Noise:
         )
 
 
+ALONE = 1.5
+"""A replicate stands alone if its ratio is this many times the median of all, or as many times less."""
+
+
+def alone(run: Run) -> pd.DataFrame:
+    """Return a row for each replicate that stands alone: ARM, and its ratio to the baseline over the median of all."""
+    logs = log_ratios(run)
+    of_arm = logs.groupby(ARM)["log"]
+    distance = logs["log"] - of_arm.transform("median")
+    several = of_arm.transform("size") > 2
+    rows: pd.DataFrame = logs.assign(times=np.exp(distance))
+    rows = rows[several & (distance.abs() > np.log(ALONE))]
+    return rows[[*ARM, "times"]]
+
+
 @functools.cache  # every table of a run says it, and the page too
 def noise(run: Run) -> Noise:
     """Return the noise of a run."""
     records = sound(run.records)
     times = records.assign(log=np.log(records["seconds"]))
-    ratios = log_ratios(run)
-    ratios = ratios[~ratios["implementation"].isin(LIMITS)]
-    return Noise(_median_sd(ratios), _median_sd(times), waited(run).max())
+    return Noise(_median_sd(log_ratios(run)), _median_sd(times), waited(run).max())
 
 
 def _median_sd(logs: pd.DataFrame) -> float:
@@ -164,7 +204,7 @@ def log_ratios(run: Run) -> pd.DataFrame:
 @functools.lru_cache(maxsize=1)
 def blocks_of(run: Run) -> Blocks:
     """Return the blocks of a run's sound records: what all its ratios are taken from."""
-    return Blocks(run.turns, sound(run.records), lasting(run).ratio)
+    return Blocks(run.turns, sound(run.records), history.lasting(run, "ratio"))
 
 
 class Blocks:
@@ -175,11 +215,13 @@ class Blocks:
     Args:
         turns: with the columns record, block and seconds.
         records: those of which ratios are taken.
-        lasts: the standard deviation of what lasts for a round in a log ratio.
+        lasting: what lasts for a round in a log ratio: see history.lasting.
     """
 
-    def __init__(self, turns: pd.DataFrame, records: pd.DataFrame, lasts: float = 0.0) -> None:
-        self.lasts = lasts
+    def __init__(
+        self, turns: pd.DataFrame, records: pd.DataFrame, lasting: pd.DataFrame = NOTHING
+    ) -> None:
+        self.lasting = lasting
         self.logs = ratios.block_logs(
             turns["seconds"].to_numpy(), turns["record"].to_numpy(), turns["block"].to_numpy()
         )
@@ -218,7 +260,9 @@ class Blocks:
             rivals: the implementations that they are compared with, at the same benchmarks.
         """
         logs = self.replicate_log_ratios(arms, arms.assign(implementation=rivals))
-        estimates = intervals(logs, ["pair"], "ratio", self.lasts).set_index("pair")
+        logs = logs.join(arms[BENCHMARK].reset_index(drop=True), on="pair")
+        estimates = intervals(logs, ["pair", *BENCHMARK], "ratio", self.lasting)
+        estimates = estimates.set_index("pair").drop(columns=BENCHMARK)
         return estimates.reindex(range(len(arms))).set_axis(arms.index)
 
     def with_ratios(self, arms: pd.DataFrame, rivals: str | pd.Series) -> pd.DataFrame:
@@ -226,5 +270,6 @@ class Blocks:
         return arms.join(self.ratios(arms, rivals)).dropna(subset="ratio")
 
     def others(self, name: str) -> pd.DataFrame:
-        """Return the ARMs of all implementations but this one."""
-        return self.arms[self.arms["implementation"] != name].reset_index(drop=True)
+        """Return the ARMs of all LSTMs but this one."""
+        names = self.arms["implementation"]
+        return self.arms[~names.isin([name, *LIMITS])].reset_index(drop=True)

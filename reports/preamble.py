@@ -7,8 +7,8 @@ from benchmarks import processors
 from benchmarks.processors import UNKNOWN
 from benchmarks.runner import cards
 from benchmarks.words import count, listed, share
-from reports import estimates, peak
-from reports.frames import Run, began
+from reports import estimates, history, peak, state
+from reports.frames import Run, began, machine_label
 from reports.tracks import LIMITS
 
 
@@ -23,6 +23,7 @@ def preamble(run: Run) -> list[str]:
         versions(run),
         _precision(run),
         *peak_and_noise(run),
+        *filter(None, [state.words(run), alone(run)]),
         *card(run),
         f"{_replicates(run)}; commit {commit_id}; run {run.run_id}",
         about(run),
@@ -74,16 +75,19 @@ def _replicates(run: Run) -> str:
 
 
 def about(run: Run) -> str:
-    """Return what an interval holds: another round, or where nothing is known of rounds there, only this one."""
-    if len(run.rounds) > 1:
-        return "95 % intervals: a ratio or time of one more round on this machine lies within"
-    lasts = estimates.lasting(run)
-    if not lasts.rounds:
+    """Return what an interval holds: one more run, or where nothing is on record of such a machine, only this one."""
+    lasting = history.lasting(run, "ratio")["sd"]
+    if lasting.empty and len(run.rounds) == 1:
         return "95 % intervals are about this run only: another run can lie outside (--rounds says how far)"
+    words = "95 % intervals: one more run on such a machine lies within, in 95 of 100 cases"
+    if lasting.empty:
+        return words
+    low = 100 * lasting.min()
+    high = 100 * lasting.max()
+    number = history.of_machine(machine_label(run.metadata))["round"].nunique()
     return (
-        "95 % intervals: the mean ratio or time of other rounds on such a processor lies within. Rounds differ by"
-        f" {100 * lasts.ratio:.1f} % in ratios, by {100 * lasts.time:.1f} % in times"
-        f" (standard deviations of the {lasts.rounds} rounds of {lasts.of})"
+        f"{words}, where the peak is as here. From round to round, the ratios of a benchmark differ by"
+        f" {low:.1f} to {high:.1f} % (standard deviations of {count(number, 'round')} on record)"
     )
 
 
@@ -116,6 +120,24 @@ def peak_and_noise(run: Run) -> list[str]:
     if not parts:
         return []
     return ["; ".join(parts)]
+
+
+SHOWN = 3
+"""How many replicates that stand alone are named."""
+
+
+def alone(run: Run) -> str:
+    """Return which replicates stand alone; empty where none does. An estimate is a median, so they move it little."""
+    rows = estimates.alone(run)
+    if rows.empty:
+        return ""
+    names = [
+        f"{row.implementation} at {row.problem}/{row.workload}/{row.mode} ({row.times:.1f} × its median)"
+        for row in rows.head(SHOWN).itertuples()
+    ]
+    if len(rows) > SHOWN:
+        names.append(f"{len(rows) - SHOWN} more")
+    return f"{count(len(rows), 'replicate')} that stood alone: {listed(names)}"
 
 
 def card(run: Run) -> list[str]:

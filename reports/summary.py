@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from reports import estimates, peak, verdict
+from reports import estimates, peak, state, verdict
 from reports.frames import ARM, BENCHMARK, Run
-from reports.tracks import LIMITS
+from reports.tracks import LIMITS, PEAK
 
 CONSTANT = ["track", "digest", "versions", "kernel", "warning", "threads"]
 """Columns that are the same in all replicates of an arm."""
@@ -31,7 +31,8 @@ def summarise(run: Run) -> pd.DataFrame:
     An arm that failed in any replicate has no time: see frames.withdrawn.
 
     Columns: ARM, CONSTANT, OF_WORST, first_call_seconds, status, reason; seconds and ratio (to the baseline), each with
-    _low, _high and _n; verdict, fastest (in its track), peak_share, peak_share_low, and OF_REPLICATES.
+    _low, _high and _n; ratio_near and ratio_far of those that depend on it (see state.ratios); verdict, fastest (in its
+    track), peak_share, peak_share_low, and OF_REPLICATES.
     """
     records = run.records
     failed = records[records["status"] != "ok"].drop_duplicates(ARM)[[*ARM, "status", "reason"]]
@@ -43,7 +44,7 @@ def summarise(run: Run) -> pd.DataFrame:
     first_calls = records.groupby(ARM)["first_call_seconds"].median()
     times = estimates.times(run)
     ratios = blocks.with_ratios(blocks.others(run.baseline), run.baseline)
-    for columns in (worst, first_calls, times, medians, ratios, failed):
+    for columns in (worst, first_calls, times, medians, ratios, state.ratios(run), failed):
         rows = rows.merge(columns, on=ARM, how="left")
     rows = rows[~rows["track"].isin(LIMITS)].reset_index(drop=True)
     rows["status"] = rows["status"].fillna("ok")
@@ -53,7 +54,7 @@ def summarise(run: Run) -> pd.DataFrame:
     rows.loc[is_baseline, ["ratio", "ratio_low", "ratio_high"]] = 1.0
     rows.loc[is_baseline, "verdict"] = verdict.BASELINE
     rows["fastest"] = verdict.fastest(rows, blocks)
-    rows = rows.join(peak.shares(run, rows, blocks))
+    rows = rows.join(peak.shares(run, rows, blocks.ratios(rows, PEAK)))
     # benchmarks are in the order in which they were asked for
     position = rows.groupby(BENCHMARK, sort=False).ngroup()
     return rows.iloc[np.lexsort((rows["seconds"], position))].reset_index(drop=True)

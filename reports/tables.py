@@ -22,6 +22,7 @@ from reports import tracks
 from reports.frames import BENCHMARK
 from reports.preamble import preamble
 from reports.report import Report
+from reports.state import STATES
 from reports.verdict import ALPHA, BASELINE
 
 
@@ -61,10 +62,17 @@ def _time(row: Any) -> str:
     return time_with_interval(row.seconds, row.seconds_low, row.seconds_high)
 
 
+def by_state(row: Any) -> str:
+    """Return the ratio with its interval; where it depends on the processors' state, that of each state."""
+    if pd.isna(getattr(row, "ratio_near", None)):
+        return ratio()(row)
+    return ", ".join(f"{state} {ratio(f'ratio_{state}')(row)}" for state in STATES)
+
+
 def _ratio(row: Any) -> str:
     if row.verdict == BASELINE:
         return "1"
-    return ratio()(row)
+    return by_state(row)
 
 
 def _cores(row: Any) -> str:
@@ -92,20 +100,21 @@ def of_summary(baseline: str) -> Sequence[Column]:
         words_of("track", priority=1),
         Column(
             "time", "time [95 % interval]", _time, sort="seconds",
-            note="of a call: the median over turns, then the geometric mean over replicates. A row without a time has"
-            " its status here.",
+            note="of a call: the median over turns, that over replicates, then the geometric mean over rounds. A row"
+            " without a time has its status here.",
         ),
         Column(
             "ratio", f"× {baseline} [95 %]", where_ok(_ratio), sort="ratio",
-            note="time divided by the baseline's within each block: the median over blocks, then the geometric mean"
-            " over replicates. It can contradict the times: trust the ratio. The interval is that of one comparison"
-            " alone: even one that excludes 1 can be unclear.",
+            note="time divided by the baseline's within each block: the median over blocks, that over replicates, then"
+            " the geometric mean over rounds. It can contradict the times: trust the ratio. The interval is that of one"
+            " comparison alone: even one that excludes 1 can be unclear. near and far: the ratio depends on how far"
+            " apart the host keeps the processors.",
         ),
         Column(
             "verdict", "verdict", where_ok(word("verdict")), words=True,
             note=f"faster or slower than {baseline} only if it survives Holm's correction for all comparisons of the"
-            f" run, at {100 * ALPHA:g} %. Otherwise: unclear. More --replicates or --rounds on a quiet machine can make"
-            " it clear. With one replicate all is unclear.",
+            f" run, at {100 * ALPHA:g} %, and its interval excludes 1. Otherwise: unclear. More --replicates or"
+            " --rounds on a quiet machine can make it clear. With one replicate all is unclear.",
         ),
         Column(
             "fastest", "fastest in its track", where_ok(word("fastest")), words=True, priority=7,

@@ -16,13 +16,15 @@ YES = "yes"
 
 
 def verdicts(ratios: pd.DataFrame, alpha: float = ALPHA) -> pd.Series:
-    """Return the verdict of each row: faster or slower where Holm's correction over all rows leaves p below alpha.
+    """Return the verdict of each row: faster or slower where that is sure of the mean, and of one more run too.
 
-    Everything else is unclear, also a ratio from one replicate.
+    The mean is sure where Holm's correction over all rows leaves p below alpha, one more run where the interval
+    excludes 1. Everything else is unclear, also a ratio from one replicate.
     """
     p = ratios["ratio_p"].where(ratios["ratio_n"] > 1)
     words = (ratios["ratio"] < 1).map({True: FASTER, False: SLOWER})
-    return words.where(holm(p.to_numpy()) < alpha, UNCLEAR)
+    one_more = (ratios["ratio_low"] > 1) | (ratios["ratio_high"] < 1)
+    return words.where(one_more & (holm(p.to_numpy()) < alpha), UNCLEAR)
 
 
 def fastest(summary: pd.DataFrame, blocks: Blocks) -> pd.Series:
@@ -49,7 +51,7 @@ def fastest(summary: pd.DataFrame, blocks: Blocks) -> pd.Series:
         return words
     rivals = pd.concat(contests.values())
     compared = blocks.ratios(rivals, rivals["rival"])
-    slower = (compared["ratio"] > 1) & (holm(compared["ratio_p"].to_numpy()) < ALPHA)
+    slower = (compared["ratio_low"] > 1) & (holm(compared["ratio_p"].to_numpy()) < ALPHA)
     for best, others in contests.items():
         if not (compared.loc[others.index, "ratio_n"] > 1).all():
             continue

@@ -1,7 +1,7 @@
 """The round trip of a cache line between processors: what threads that wait for each other pay at every step.
 
 On a virtual machine the host moves the processors, and a round trip takes twice or four times as long for seconds to
-minutes. See docs/decisions/0028-rounds.md.
+minutes. See docs/decisions/0035-beyond-the-hour.md.
 """
 
 import ctypes

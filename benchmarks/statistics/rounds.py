@@ -1,37 +1,44 @@
-"""Intervals that hold the next round: in 95 of 100 cases, one round and the mean of the others agree within them.
+"""Intervals that hold one more round: in 95 of 100 cases, its value lies within.
 
 A round is a run: fresh processes and caches, at another time. Its replicates share something that lasts for a round, so
-what they say among themselves is too narrow for another round. docs/decisions/0028-rounds.md has the figures.
+what they say among themselves is too narrow for another round. docs/decisions/0035-beyond-the-hour.md has the figures.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from benchmarks.statistics.intervals import Means
 
+OF_MEDIAN = np.array([1.0, 1.0, 1.0, 1.35, 1.19, 1.43, 1.29, 1.47, 1.34, np.pi / 2])
+"""The variance of a median over that of a mean, of so many normal values; the last one is of more."""
 
-def mean_of_rounds(rounds: Means) -> Means:
-    """Return means whose values are rounds, with the error of the difference to one more round."""
+
+def explained(variance: np.ndarray, replicates: np.ndarray) -> np.ndarray:
+    """Return the variance of a round's value, the median of its replicates, from the variance of a replicate."""
+    of_median = OF_MEDIAN[np.minimum(replicates, len(OF_MEDIAN) - 1)]
+    return np.asarray(of_median * variance / replicates)
+
+
+def mean_of_rounds(replicates: Means, lasting: np.ndarray, freedom: np.ndarray) -> Means:
+    """Return means over rounds with the standard deviation of a round: what replicates explain, and what lasts.
+
+    The degrees of freedom are Satterthwaite's (1946).
+
+    Args:
+        replicates: the means, the standard deviation of a round's value that its replicates explain, its degrees of
+            freedom, and the number of rounds.
+        lasting, freedom: the standard deviation of what lasts for a round, on the scale of the values, and its degrees
+            of freedom.
+    """
+    of_replicates = replicates.sd**2
+    variance = of_replicates + lasting**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = of_replicates**2 / replicates.freedom + lasting**4 / freedom
+        combined = np.where(variance > 0, variance**2 / spread, replicates.freedom)
+    return replace(replicates, sd=np.sqrt(variance), freedom=combined)
+
+
+def one_more(rounds: Means) -> Means:
+    """Return means over rounds with the error of their difference to one more round."""
     return replace(rounds, sd=rounds.sd * np.sqrt(rounds.n + 1))
-
-
-def mean_of_replicates(replicates: Means, lasting: float) -> Means:
-    """Return means whose values are the replicates of one round, with what lasts for a round added to their error.
-
-    `lasting` is its standard deviation, on the scale of the values.
-    """
-    return replace(replicates, sd=np.sqrt(replicates.sd**2 + replicates.n * lasting**2))
-
-
-def lasting(groups: Sequence[Sequence[np.ndarray]]) -> float:
-    """Return the standard deviation of what lasts for a round: one number for all groups.
-
-    A group has for each of its rounds, two or more, the values of at least two replicates.
-    """
-    beyond = []
-    for rounds in groups:
-        within = np.mean([values.var(ddof=1) / len(values) for values in rounds])
-        beyond.append(np.var([values.mean() for values in rounds], ddof=1) - within)
-    return float(np.sqrt(max(0.0, np.mean(beyond))))

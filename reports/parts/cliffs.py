@@ -11,8 +11,9 @@ from benchmarks.tables import Column
 from impls.core.problem import Problem
 from reports.charts import shapes
 from reports.charts.drawing import Drawing, labels
-from reports.estimates import intervals, lasting
+from reports.estimates import intervals
 from reports.frames import ARM, KEY
+from reports.history import lasting
 from reports.report import PURPOSES, Answer, Report
 from reports.tables import ratio, words_of
 from reports.verdict import FASTER, SLOWER, UNCLEAR
@@ -82,11 +83,11 @@ def costs(report: Report) -> pd.DataFrame:
     base = without[without["implementation"] == report.baseline].drop(columns="implementation")
     base = base.rename(columns={"seconds_without": "seconds_base"})
     times = records.merge(rows[[*ARM, "same"]]).merge(without).merge(base, how="left")
-    lasts = lasting(report.run)
+    lasts = lasting(report.run, "ratio")
     for name, other in (("cost", "seconds_without"), ("over", "seconds_base")):
         logs = times.assign(log=np.log(times["seconds"] / times[other]), round=times["run_id"])
         logs = logs.dropna(subset="log")
-        ratios = intervals(logs, ARM, name, lasts.ratio)
+        ratios = intervals(logs, ARM, name, lasts)
         rows = rows.merge(ratios, on=ARM, how="left")
     kernels = sound[[*ARM, "kernel"]].rename(columns={"problem": "same", "kernel": "without"})
     rows = rows.dropna(subset="cost").merge(kernels)

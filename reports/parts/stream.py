@@ -8,8 +8,9 @@ import pandas as pd
 
 from benchmarks.tables import Column
 from benchmarks.words import duration, two_digits
-from reports.estimates import intervals, lasting, sound
+from reports.estimates import intervals, sound
 from reports.frames import ARM, BENCHMARK
+from reports.history import lasting
 from reports.report import Answer, Report
 from reports.tables import ratio, word, words_of
 from reports.tracks import PEAK
@@ -28,11 +29,11 @@ def tails(report: Report) -> pd.DataFrame:
     of_turns = report.run.turns.dropna(subset=fields).groupby("record")[fields].median()
     arm = [*ARM, "batch", "track"]
     records = sound(report.run.records)[[*arm, "run_id"]].join(of_turns, how="inner")
-    lasts = lasting(report.run)
+    lasts = lasting(report.run, "time")
     rows = records[arm].drop_duplicates()
     for name, field in TIMES.items():
         logs = records.assign(log=np.log(1e6 * records[field]), round=records["run_id"])
-        rows = rows.merge(intervals(logs, arm, name, lasts.time))
+        rows = rows.merge(intervals(logs, arm, name, lasts))
     return rows
 
 

@@ -1,31 +1,37 @@
 """How README and docs write a ratio, and a run with its machine."""
 
+import math
+import re
 from typing import Any
 
 from benchmarks import processors
-from benchmarks.words import count, duration, span
-from reports import frames, tables
+from benchmarks.words import count, span, time_with_interval
+from reports import frames, peak, tables
 from reports.frames import Run
 from reports.preamble import torch_and_jax
 from reports.verdict import BASELINE, FASTER, UNCLEAR
+
+RATIO = re.compile(r"[\d.]+(?= \[)")
+"""The number before its interval."""
 
 
 def ratio(row: Any) -> str:
     """Return a ratio to the baseline: bold where it is clearly faster; the baseline has its time."""
     if row.verdict == BASELINE:
-        return f"1 ({duration(row.seconds)})"
-    text = tables.ratio()(row)
+        return f"1 ({time_with_interval(row.seconds, row.seconds_low, row.seconds_high)})"
+    text = tables.by_state(row)
     if row.verdict == UNCLEAR:
         return f"{text} {UNCLEAR}"
     if row.verdict == FASTER:
-        value, _, interval = text.partition(" ")
-        return f"**{value}** {interval}"
+        return RATIO.sub(r"**\g<0>**", text)
     return text
 
 
 def with_cores(processor: str, run: Run) -> str:
-    """Return such as `AMD EPYC, family 26 (Zen 5), AVX-512, 2 cores`."""
-    return f"{processor}, {count(run.metadata.machine.cores or 0, 'core')}"
+    """Return such as `AMD EPYC, family 26 (Zen 5), AVX-512, 2 cores, peak 582 GFLOP/s`."""
+    words = f"{processor}, {count(run.metadata.machine.cores or 0, 'core')}"
+    speed = peak.speed(run.records)
+    return words if math.isnan(speed) else f"{words}, peak {speed / 1e9:.0f} GFLOP/s"
 
 
 def rounds_and_days(run: Run) -> str:

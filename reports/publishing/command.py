@@ -9,8 +9,8 @@ from benchmarks.bench.rounds import SavedRun
 from benchmarks.words import count, listed
 from impls.core import command_line
 from reports import frames
-from reports.estimates import PUBLISHED
 from reports.frames import Run
+from reports.history import PUBLISHED
 from reports.publishing import claims, joining, publication, texts
 
 

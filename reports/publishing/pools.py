@@ -10,7 +10,7 @@ from benchmarks.calibration.real_gates import SAME, gates_of, right_and_minutes
 from benchmarks.calibration.report import ALARMS, DATA, EXACT, INJECTED, TEXT, Calibration, percent
 from benchmarks.tables import markdown_table
 from benchmarks.words import span
-from reports.estimates import PUBLISHED
+from reports.history import PUBLISHED
 from reports.publishing.figures import Published
 
 GATE = PUBLISHED / "calibration-family-25-model-1"

@@ -22,13 +22,12 @@ from benchmarks.words import count, listed
 from benchmarks.worker.timing import Turn
 from impls.core import registry
 from impls.core.files import write_text
-from impls.core.text import json_text
 from reports import code_age, frames, tables, tracks
-from reports.estimates import PUBLISHED
+from reports.history import PUBLISHED
 from reports.machines import Machine
 from reports.parts import stream
 from reports.preamble import preamble, versions
-from reports.publishing import cells, claims, lasting, pools, readme
+from reports.publishing import cells, claims, pools, readme, rounds
 from reports.publishing.figures import (
     CALL,
     STEP,
@@ -226,8 +225,7 @@ def write(folder: Path = PUBLISHED) -> tuple[list[str], list[claims.Checked]]:
     """
     ours = folder == PUBLISHED
     if ours:
-        lasts = lasting.by_processor(lasting.published())
-        write_text(PUBLISHED / "rounds.json", json_text(lasts))
+        rounds.record(frames.read_runs(frames.folders(folder))[0])
     every = published(folder)
     for report in every.reports:
         write_text(report.run.folder / "table.md", tables.markdown(report))

@@ -25,7 +25,7 @@ def simulated(rng, replicates, blocks, ratio, noise=0.03, drift=0.2, between=0.0
         names=["problem", "replicate", "block", "implementation", "turn"],
     )
     turns = pd.DataFrame({"seconds": 1e-3 * np.exp(logs.ravel())}, index=index).reset_index()
-    turns = turns.assign(run_id="r", workload="w", mode="m", device="cpu")
+    turns = turns.assign(run_id="r", workload="w", mode="m", device="cpu", problem=turns["problem"].map("p{}".format))
     turns["pressure_seconds"] = turns["outside_seconds"] = np.nan  # as in a file from before they were measured
     turns["record"] = turns.groupby(KEY, sort=False).ngroup()
     records = turns.groupby(KEY, as_index=False, sort=False)["seconds"].median()
@@ -92,17 +92,3 @@ def test_a_replicate_without_the_baseline_does_not_count():
     found = ratios(dataclasses.replace(run, records=run.records[~gone]))
     assert found["ratio_n"].tolist() == [3]
     assert set(ARM) <= set(found.columns)
-
-
-def test_of_several_rounds_the_round_is_the_value_and_of_one_what_lasts_is_added():
-    """Rounds of two and of one replicate. Two rounds that are 0.2 apart: t of one degree of freedom is 12.7."""
-    logs = pd.DataFrame({"of": list("xxxyyy"), "round": list("aabaab"), "log": [0.0, 0.2, 0.3, 1.0, 1.0, 1.0]})
-    found = estimates.intervals(logs, ["of"], "it", lasts=9.0)
-    assert found["of"].tolist() == ["x", "y"]
-    assert np.log(found["it"]).to_numpy() == pytest.approx([0.2, 1.0])
-    assert found["it_n"].tolist() == [2, 2]
-    half = 12.706 * np.std([0.1, 0.3], ddof=1) * np.sqrt(1 + 1 / 2)
-    assert np.log(found["it_high"]).to_numpy() == pytest.approx([0.2 + half, 1.0], rel=1e-3)
-    alone, widened = (estimates.intervals(logs[:3].assign(round="a"), ["of"], "it", lasts) for lasts in (0.0, 9.0))
-    width = [np.log(each["it_high"] / each["it"])[0] / 4.303 for each in (alone, widened)]
-    assert width == pytest.approx([0.0882, np.hypot(0.0882, 9.0)], rel=1e-3)

@@ -4,11 +4,9 @@ import dataclasses
 
 import pytest
 
-from benchmarks import json_files
-from benchmarks.calibration.pool import Identity
-from reports.estimates import PUBLISHED, lasting
-from reports.preamble import about, card, peak_and_noise, preamble
-from reports.summary import summarise
+from reports import history
+from reports.frames import machine_label
+from reports.preamble import about, alone, card, peak_and_noise, preamble
 from tests.helpers.records import SMALL, described, failed, record, save
 
 FULL = "full float32: no TF32, no bfloat16 products"
@@ -43,15 +41,23 @@ def test_the_versions_are_those_of_what_ran(tmp_path):
     assert "mlx not installed" in preamble(save(tmp_path / "none", rows[2:]))[1]
 
 
-def test_what_an_interval_is_about_is_told(tmp_path):
-    pool = json_files.read(PUBLISHED / "calibration-family-26" / "pool" / "pool.json", Identity)
+def test_what_an_interval_is_about_is_told(tmp_path, monkeypatch):
     run = save(tmp_path, SMALL)
     assert "this run only" in about(run)
-    known = described(run, machine=pool.machine)
-    assert lasting(known).of in about(known)
-    assert summarise(known)["seconds_high"].min() > summarise(run)["seconds_high"].min()
-    on_gpu = dataclasses.replace(known, records=known.records.assign(device="cuda"))
-    assert "this run only" in about(on_gpu)
+    rounds = history.read()
+    known = rounds[rounds["problem"] == "t64-b16-i128-h128"].assign(machine=machine_label(run.metadata))
+    monkeypatch.setattr(history, "read", lambda: known.assign(workload="w", mode="m"))
+    assert "one more run on such a machine" in about(run)
+    assert f"{known['round'].nunique()} rounds on record" in about(run)
+    assert "this run only" in about(dataclasses.replace(run, records=run.records.assign(device="cuda")))
+
+
+def test_a_replicate_that_stands_alone_is_named(tmp_path):
+    times = {"base": [1, 1, 1.4, 1], "other": [2, 2, 18, 2], "steady": [3, 3.2, 3, 3]}
+    rows = [record(name, r, 1e-3 * t) for name, values in times.items() for r, t in enumerate(values)]
+    line = alone(save(tmp_path, rows))
+    assert "1 replicate that stood alone: other at p/w/m (6.4 × its median)" in line
+    assert not alone(save(tmp_path, SMALL))
 
 
 def on_a_card(*turns):

@@ -6,6 +6,7 @@ import pytest
 
 from reports import estimates, tables
 from reports.estimates import Blocks
+from reports.frames import BENCHMARK
 from reports.report import Report
 from reports.summary import summarise
 from reports.verdict import fastest, verdicts
@@ -14,8 +15,8 @@ from tests.helpers.records import record, save, spread_out, trained
 
 def frame(groups):
     number = np.repeat(range(len(groups)), list(map(len, groups)))
-    rows = pd.DataFrame({"number": number, "round": "a", "log": np.concatenate(groups)})
-    return estimates.intervals(rows, ["number"], "ratio", 0.0)
+    rows = pd.DataFrame({"number": number, "round": "a", "log": np.concatenate(groups), **dict.fromkeys(BENCHMARK, "")})
+    return estimates.intervals(rows, ["number", *BENCHMARK], "ratio", estimates.NOTHING)
 
 
 def test_runs_without_a_difference_raise_false_alarms_at_the_nominal_rate():
@@ -32,10 +33,16 @@ def test_runs_without_a_difference_raise_false_alarms_at_the_nominal_rate():
 
 
 def test_one_replicate_is_unclear_and_not_counted():
-    """Of three p-values, the largest is between 1 and 2 %, and the least, times three, below 1 %."""
-    known = {"ratio": [1.5, 0.5, 2.0, 2.0], "ratio_p": [0.003, 0.004, 0.015, 0.004], "ratio_n": [4, 2, 4, 1]}
-    found = verdicts(pd.DataFrame(known, index=[7, 5, 3, 1]))
+    """Of four p-values, the largest is between 1 and 2 %, and the least, times four, below 1 %."""
+    known = {"ratio": [1.5, 0.5, 2.0, 2.0], "ratio_p": [0.002, 0.002, 0.015, 0.004], "ratio_n": [4, 2, 4, 1]}
+    ends = {"ratio_low": [1.1, 0.3, 1.5, 1.5], "ratio_high": [1.8, 0.9, 2.5, 2.5]}
+    found = verdicts(pd.DataFrame(known | ends, index=[7, 5, 3, 1]))
     assert found.to_dict() == {7: "slower", 5: "faster", 3: "unclear", 1: "unclear"}
+
+
+def test_where_one_more_run_may_be_on_the_other_side_it_is_unclear():
+    rows = {"ratio": 0.8, "ratio_p": [1e-9, 1e-9], "ratio_n": 5, "ratio_low": 0.6, "ratio_high": [1.02, 0.98]}
+    assert verdicts(pd.DataFrame(rows)).tolist() == ["unclear", "faster"]
 
 
 def by_name(summary, values):

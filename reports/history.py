@@ -1,0 +1,100 @@
+"""Every round that was ever published, and what lasts for a round: its replicates share it, another round does not.
+
+Rounds are compared with each other on the same kind of machine and with such a peak. On a shared host the peak says how
+fast the processors may be, and the LSTMs follow it, each by another amount: docs/decisions/0035-beyond-the-hour.md.
+"""
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from benchmarks import ROOT
+from reports.frames import ARM, BENCHMARK, Run, machine_label
+
+PUBLISHED = ROOT / "reports" / "published"
+FILE = PUBLISHED / "rounds.parquet"
+GAP = 0.02
+"""Between the peaks of rounds of one state and those of the next, at least."""
+LEAST_FREEDOM = 3
+"""With fewer degrees of freedom, nothing is known of a benchmark."""
+WHERE = BENCHMARK[1:]
+"""The columns that name a benchmark but for its problem."""
+ALIKE = ["digest", "versions", "state"]
+"""The columns that are the same in rounds that are compared with each other."""
+
+
+@functools.cache
+def read() -> pd.DataFrame:
+    """Return a row for each round of each ARM: its code, the log of its ratio and of its seconds, and the peak's speed.
+
+    Beside each log is the variance that its replicates explain.
+    """
+    return pd.read_parquet(FILE)
+
+
+def sizes(problem: str) -> str:
+    """Return a problem's id without its options: `t64-b16-i128-h128` of `t64-b16-i128-h128-l2-drop`."""
+    return "-".join(problem.split("-")[:4])
+
+
+def of_machine(label: str) -> pd.DataFrame:
+    """Return the rounds on record of a kind of machine, with their state: a number for peaks that are alike."""
+    rounds = read()
+    rounds = rounds[rounds["machine"] == label].sort_values("speed")
+    gaps = np.log(rounds["speed"]).diff() > GAP
+    return rounds.assign(state=gaps.cumsum().where(rounds["speed"].notna(), -1))
+
+
+def lasting(run: Run, what: str) -> pd.DataFrame:
+    """Return what lasts for a round at each benchmark of a run, as `between`; where nothing is known there is no row.
+
+    A benchmark that has too few rounds on record gets what the same sizes have with other options, or else what all
+    problems have, or all benchmarks.
+
+    Args:
+        run: only rounds of its kind of machine count.
+        what: ratio or time.
+    """
+    rounds = of_machine(machine_label(run.metadata)).rename(
+        columns={what: "value", f"{what}_explained": "explained"}
+    )
+    rounds = rounds.dropna(subset="value")
+    rounds["sizes"] = rounds["problem"].map(sizes)
+    benchmarks = run.records[BENCHMARK].drop_duplicates(ignore_index=True)
+    benchmarks["sizes"] = benchmarks["problem"].map(sizes)
+    known = []
+    for level in (BENCHMARK, ["sizes", *WHERE], WHERE, ["device"]):
+        lasts = between(rounds, level, ARM, ALIKE)
+        known.append(benchmarks.merge(lasts[lasts["freedom"] >= LEAST_FREEDOM], on=level))
+    return pd.concat(known)[[*BENCHMARK, "sd", "freedom"]].drop_duplicates(BENCHMARK)
+
+
+def between(
+    rounds: pd.DataFrame, level: Sequence[str], arm: Sequence[str], alike: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return the standard deviation of what lasts for a round, for all arms of a level together.
+
+    Columns: the level's, sd, and its degrees of freedom: those of the arm with most rounds. The arms of a benchmark
+    share the baseline, so their number adds none.
+
+    Args:
+        rounds: a row for each round of each arm, with value, explained (the variance that its replicates explain), and
+            the columns of the others.
+        level: the columns of what has one standard deviation.
+        arm: those that tell arms apart.
+        alike: those that are the same in rounds that are compared with each other.
+    """
+    groups = rounds.groupby([*dict.fromkeys([*level, *arm, *alike])], sort=False, dropna=False)
+    table = groups.agg(
+        squares=("value", "var"), explained=("explained", "mean"), freedom=("value", "size")
+    ).reset_index()
+    table["freedom"] -= 1
+    table = table[table["freedom"] > 0]
+    table["squares"] = (table["squares"] - table["explained"]) * table["freedom"]
+    sums = table.groupby([*level], sort=False)[["squares", "freedom"]].sum()
+    of_arm = table.groupby([*dict.fromkeys([*level, *arm])], sort=False)["freedom"].sum()
+    variance = (sums["squares"] / sums["freedom"]).clip(lower=0)
+    freedom = of_arm.groupby([*level], sort=False).max()
+    return pd.DataFrame({"sd": np.sqrt(variance), "freedom": freedom}).reset_index()

@@ -1,0 +1,49 @@
+"""Records the rounds of what is published, for good: reports/published/rounds.parquet, see reports/history.py."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.statistics.rounds import explained
+from impls.core.files import write_whole
+from reports import history, peak
+from reports.estimates import blocks_of, sound
+from reports.frames import ARM, Run, machine_label
+from reports.tracks import LIMITS
+
+ROUND = ["round", *ARM]
+
+
+def rows_of(run: Run) -> pd.DataFrame:
+    """Return the rows of a run that history.read has: one for each of its rounds and LSTMs."""
+    records = sound(run.records)
+    records = records[~records["track"].isin(LIMITS)].rename(columns={"run_id": "round"})
+    blocks = blocks_of(run)
+    others = blocks.others(run.baseline)
+    ratios = blocks.replicate_log_ratios(others, others.assign(implementation=run.baseline))
+    ratios = ratios.join(others, on="pair")
+    times = records.assign(log=np.log(records["seconds"]))
+    rows = records[[*ROUND, "digest", "versions"]].drop_duplicates(ROUND)
+    for name, logs in (("time", times), ("ratio", ratios)):
+        of_round = logs.groupby(ROUND, sort=False)["log"].agg(["median", "var", "size"])
+        of_round[f"{name}_explained"] = explained(
+            of_round["var"].to_numpy(), of_round["size"].to_numpy()
+        )
+        of_round = of_round.rename(columns={"median": name, "size": f"{name}_replicates"})
+        rows = rows.merge(of_round.drop(columns="var").reset_index(), on=ROUND, how="left")
+    speeds = {name: peak.speed(of_round) for name, of_round in run.records.groupby("run_id")}
+    return rows.assign(
+        machine=machine_label(run.metadata),
+        speed=rows["round"].map(speeds),
+        commit=run.metadata.commit.id,
+    )
+
+
+def record(runs: Iterable[Run]) -> None:
+    """Add the rounds of some runs that are not on record yet."""
+    rounds = [history.read(), *map(rows_of, runs)]
+    every = pd.concat(rounds, ignore_index=True).drop_duplicates(ROUND)
+    table = every.sort_values(ROUND, ignore_index=True)
+    write_whole(history.FILE, lambda path: table.to_parquet(path, compression="zstd", index=False))
+    history.read.cache_clear()
