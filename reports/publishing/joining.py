@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.bench import rounds
 from benchmarks.bench.rounds import SavedRun
 from benchmarks.options import start_of
-from reports import frames
+from reports import frames, history
 
 APART = timedelta(minutes=25)
 """Of rounds that begin nearer to each other, one says little of the other: a machine is slow for tens of minutes."""
@@ -65,17 +65,20 @@ def too_near(run: SavedRun, other: SavedRun) -> str:
 
 
 def published_rounds(run: SavedRun, published: Path) -> tuple[list[SavedRun], str]:
-    """Return the published runs that a run is a further round of.
+    """Return the published runs that a run is a further round of: of its kind, with such a peak.
 
     Also why it is none of the newest that is much like it: on such a processor, with most benchmarks in common.
     """
     kind = run.kind()
+    measured = frames.read_run(run.folder)
     same = []
     why = ""
     for folder in frames.folders(published):
         other = SavedRun.read(folder)
         of_other = other.kind()
         differ = rounds.differences(kind, of_other)
+        if not differ and not history.has_peak_of(measured, other.rounds):
+            differ = "the peak: the host lets the processors be faster or slower"
         if not differ:
             same.append(other)
             continue
