@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.cases import Benchmark
-from benchmarks.runner import blocks
+from benchmarks.runner import blocks, round_trip
 from benchmarks.runner.blocks import Entry, Replicate
 from benchmarks.runner.sides import ArmFailed
 from benchmarks.worker import requests
@@ -46,6 +46,7 @@ def arms(monkeypatch):
     clock = SimpleNamespace(perf_counter=lambda: sum(arm.now for arm in found), time=lambda: 0.0, sleep=lambda _: None)
     monkeypatch.setattr(blocks, "time", clock)
     monkeypatch.setattr(blocks, "SPACING_SECONDS", 0.0)
+    monkeypatch.setattr(round_trip, "seconds", lambda _: 1e-7)
     return found
 
 
@@ -74,6 +75,7 @@ def test_a_turn_is_got_ready_taken_and_compared(arms, warm):
     model = entry_of(arms[1], "t4-b2-i8-h8/model/train_step", turns=[])
     replicate_of().take_turn(model, 0, 0)
     assert arms[1].asked[-1].prefix == "0/4", "each of its calls is a step"
+    assert entry.row.turns[0].round_trip_seconds == 1e-7
 
 
 def test_a_replicate_visits_every_benchmark_in_each_block_and_mirrors_its_turns(arms):

@@ -15,7 +15,7 @@ import pytest
 from benchmarks.judge import agreement
 from benchmarks.judge.expected import saved
 from benchmarks.progress import Stage
-from benchmarks.runner import blocks
+from benchmarks.runner import blocks, round_trip
 from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker import requests
 from benchmarks.worker.used_files import Used
@@ -68,6 +68,7 @@ def test_the_sides_of_an_implementation_have_one_plan_and_fail_together(tmp_path
 def measured(tmp_path, monkeypatch):
     """A function that measures a replicate of a session with made-up arms, and returns its rows by side and name."""
     monkeypatch.setattr(blocks, "SPACING_SECONDS", 0.0)
+    monkeypatch.setattr(round_trip, "seconds", lambda _: 1e-7)
     answers = {key: Answering() for key in ((label, name) for label in ("run", "base", "head") for name in NAMES)}
     clock = SimpleNamespace(
         perf_counter=lambda: sum(arm.now for arm in answers.values()), time=lambda: 0.0, sleep=lambda _: None

@@ -42,7 +42,10 @@ def test_rounds_of_one_run_are_published_as_one(tmp_path):
     assert (scan["ratio_n"], scan["error_tensor"], scan["first_call_seconds"]) == (3, "of 3", 0.2)
     assert scan["ratio"] == pytest.approx(2 * 1.01**2)
     assert scan["ratio_high"] / scan["ratio"] > 1.01**2  # 1 % apart, with the error of a fourth round
-    assert "3 rounds of 4 replicates of 2 blocks, begun at 2026-01-01 00:00, 2026-01-02 00:00 and" in (to / "three" / "table.md").read_text()
+    assert (
+        "3 rounds of 4 replicates of 2 blocks, begun at 2026-01-01 00:00, 2026-01-02 00:00 and"
+        in (to / "three" / "table.md").read_text()
+    )
 
 
 def test_what_failed_in_one_round_has_no_time(tmp_path):
