@@ -27,7 +27,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of environment.json.
 
     `versions` has "python" and the distributions; None stands for one that is not installed. Of several rounds that
-    were joined, `rounds` has their run_ids, and the rest is of the newest.
+    were joined, `rounds` has their run_ids, `systems` each of their systems once, and the rest is of the newest.
     """
 
     machine: Machine = Machine()
@@ -37,6 +37,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     matmul_precision: str = UNKNOWN
     run: Options
     rounds: tuple[str, ...] = ()
+    systems: tuple[str, ...] = ()
 
 
 def read_metadata(path: Path) -> Metadata:

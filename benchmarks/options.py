@@ -5,9 +5,9 @@ own kind of Options. A new option is a new field here, or in the kind of the onl
 """
 
 import secrets
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import click
@@ -23,7 +23,13 @@ GIB = 2**30
 
 def new_run_id() -> str:
     """Make an id such as `20261124T190533-b1085af4`: the time in UTC, which orders runs, and a few random digits."""
-    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+
+
+def start_of(run_id: str) -> datetime:
+    """Return when a run began, in UTC, as its id says."""
+    day_and_time, _, _ = run_id.partition("-")
+    return datetime.strptime(f"{day_and_time}Z", "%Y%m%dT%H%M%S%z")
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ fast the processors may be, and the LSTMs follow it, each by another amount: doc
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
 
 from benchmarks import ROOT
+from reports import peak
 from reports.frames import ARM, BENCHMARK, Run, machine_label
 
 PUBLISHED = ROOT / "reports" / "published"
@@ -45,6 +46,15 @@ def of_machine(label: str) -> pd.DataFrame:
     rounds = rounds[rounds["machine"] == label].sort_values("speed")
     gaps = np.log(rounds["speed"]).diff() > GAP
     return rounds.assign(state=gaps.cumsum().where(rounds["speed"].notna(), -1))
+
+
+def has_peak_of(run: Run, rounds: Collection[str]) -> bool:
+    """Return whether the peak of a run is such as in the state of these rounds, which are on record."""
+    on_record = of_machine(machine_label(run.metadata))
+    states = on_record.loc[on_record["round"].isin(rounds), "state"]
+    speeds = on_record.loc[on_record["state"].isin(states), "speed"]
+    nearest = np.abs(np.log(speeds / peak.speed(run.records))).min()
+    return not nearest > GAP  # NaN where it is not known
 
 
 def lasting(run: Run, what: str) -> pd.DataFrame:

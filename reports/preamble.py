@@ -1,9 +1,9 @@
 """The lines above a run's tables, which say how it was measured."""
 
 import numpy as np
-import pandas as pd
 
 from benchmarks import processors
+from benchmarks.options import start_of
 from benchmarks.processors import UNKNOWN
 from benchmarks.runner import cards
 from benchmarks.words import count, listed, share
@@ -39,7 +39,8 @@ def _machine(run: Run) -> str:
         parts.append(f"{machine.memory_bytes / 2**30:.0f} GiB")
     if machine.gpu:
         parts.append(machine.gpu_with_driver)
-    return f"{', '.join(parts)}; {machine.system}"
+    systems = run.metadata.systems or (machine.system,)
+    return f"{', '.join(parts)}; {', '.join(systems)}"
 
 
 def _precision(run: Run) -> str:
@@ -64,14 +65,14 @@ def _replicates(run: Run) -> str:
     if len(run.rounds) == 1:
         replicates = count(options.replicates, "replicate")
         return f"{replicates} of {blocks}{seed}; {began(run.run_id)}"
-    replicates = listed(list(map(str, run.rounds.values())))
+    replicates = "/".join(map(str, dict.fromkeys(run.rounds.values())))
     rounds = f"{count(len(run.rounds), 'round')} of {replicates} replicates of {blocks}"
-    started = pd.to_datetime(run.turns["started"], unit="s")
-    when = f"{started.min():%Y-%m-%d %H:%M} to {started.max():%Y-%m-%d %H:%M} UTC"
-    waited = ", ".join(map(share, estimates.waited(run)))
-    if waited:
-        when += f", in which a process waited for a processor in {waited} of the time"
-    return f"{rounds}, {when}{seed}"
+    starts = [f"{start_of(run_id):%Y-%m-%d %H:%M}" for run_id in run.rounds]
+    text = f"{rounds}, begun at {listed(starts)} UTC"
+    waited = estimates.waited(run).max()
+    if waited > 0:
+        text += f"; in the busiest a process waited for a processor in {share(waited)} of the time"
+    return f"{text}{seed}"
 
 
 def about(run: Run) -> str:

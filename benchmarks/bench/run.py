@@ -10,7 +10,7 @@ import msgspec
 from benchmarks import hardware, json_files, machine
 from benchmarks.bench.rounds import SavedRun, joined, paced
 from benchmarks.bench.run_options import FILES, RunOptions, changed, files_used, resumed
-from benchmarks.options import new_run_id
+from benchmarks.options import new_run_id, start_of
 from benchmarks.progress import Advance, account, progress
 from benchmarks.record import Record, read_records, write_records
 from benchmarks.runner.admission import BEFORE
@@ -115,16 +115,32 @@ def measure(options: RunOptions, folder: Path) -> SavedRun:
 def measure_rounds(options: RunOptions, folder: Path) -> SavedRun:
     """Do the rounds that are left to do, each in a folder of its own, and join all."""
     places = [folder / f"round-{number}" for number in range(1, options.rounds + 1)]
-    for place in paced(place for place in places if not is_whole(place)):
+    left = (place for place in places if not is_whole(place))
+    for place in paced(left, lambda place: due(place, options.every)):
         command_line.say(f"{place.name} of {options.rounds}", err=True)
         place.mkdir(exist_ok=True)
         if not (place / "run.json").exists():
-            of_round = msgspec.structs.replace(options, rounds=1, run_id=new_run_id())
+            of_round = msgspec.structs.replace(options, rounds=1, every=0.0, run_id=new_run_id())
             json_files.write(place / "run.json", of_round)
         of_round, _ = resumed(RunOptions(resume=str(place)))
         measure(of_round, place)
     with command_line.usage_errors():
         return joined(map(SavedRun.read, places), folder)
+
+
+def due(place: Path, every: float) -> float:
+    """Return the time.time() before which a round must not begin: so many seconds after the last one beside it began.
+
+    It is 0 where the round has begun itself.
+    """
+    if not every or (place / "run.json").exists():
+        return 0.0
+    with command_line.usage_errors():
+        begun = [
+            json_files.read(path, RunOptions) for path in place.parent.glob("round-*/run.json")
+        ]
+    starts = [start_of(of_round.run_id).timestamp() for of_round in begun]
+    return max(starts, default=0.0) + every
 
 
 def is_whole(folder: Path) -> bool:

@@ -5,6 +5,7 @@ Where they cannot be used, every function raises a UsageError.
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -27,8 +28,30 @@ from impls.core.registry import Implementation
 
 TURN_SECONDS = 0.015
 """Of a turn, at least."""
+LONGEST = 720 * 3600.0
+"""Seconds from one round to the next."""
 FILES = "raw/files.json"
 """In a run's folder: a hash of each file that its workers have used, by path."""
+
+
+class Interval(click.ParamType):  # type: ignore[type-arg]
+    """A time such as 25m, 1h or 90s, in seconds."""
+
+    name = "time"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the seconds, or fail."""
+        try:
+            seconds = msgspec.convert(f"PT{value}", timedelta).total_seconds()  # as ISO 8601 has it
+        except msgspec.ValidationError:
+            seconds = 0.0
+        if not 0 < seconds <= LONGEST:
+            self.fail(
+                f"{value!r} is not a time such as 90s, 25m or 1h, of at most 720h", param, ctx
+            )
+        return seconds
 
 
 class RunOptions(Options, frozen=True, kw_only=True):
@@ -49,6 +72,14 @@ class RunOptions(Options, frozen=True, kw_only=True):
             click.IntRange(1, 1000),
         ),
     ] = 1
+    every: Annotated[
+        float,
+        Flag(
+            "--every",
+            "With --rounds: each begins so long after the one before, such as 25m or 1h.",
+            Interval(),
+        ),
+    ] = 0.0
     out: Annotated[
         str | None, Flag("--out", "A new folder.  [default: runs/DATE-PRESET]", click.Path(), "DIR")
     ] = None
@@ -148,6 +179,10 @@ def changed(options: RunOptions, files: Mapping[str, str] = {}) -> str:
 def planned(options: RunOptions) -> RunOptions:
     """Return the options with nothing left open but what depends on the machine: a fleet's run.json at first."""
     preset = PRESETS[options.preset]
+    if options.every and options.rounds == 1:
+        raise click.UsageError(
+            "--every is the time between rounds: add --rounds 5, or another number"
+        )
     implementations, baseline = compared(options)
     weights = Path(options.weights) if options.weights else None
     problems = choices.choose_problems(options.problems, weights, preset.problems)

@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 import numpy as np
 from scipy import special
 
@@ -44,8 +43,6 @@ CERTAIN = 0.001
 """The share of the test's level that the p-value of a slowdown must be below to need no more replicates."""
 LEAST = 0.5
 """The share of the margin that the estimate of a slowdown must reach."""
-FOUND = 0.9
-"""The power at which a gate would notice a slowdown."""
 LASTING = 0.02
 """What may last for a whole gate, as a share of the variance of a replicate: the test allows for as much."""
 BORROWED = 10.0
@@ -188,11 +185,15 @@ class Evidence(Means):
         sure = 1.0 - special.nctdtr(freedom, size, -special.stdtrit(freedom, self.level))
         return np.asarray(sure * special.ndtr((effect - LEAST * self.rule.margin) / error))
 
+    def slower_from(self, share: float = 1.0) -> np.ndarray:
+        """Return the mean from which the test calls each slower: p is a share of the level, and half the margin."""
+        sure = -special.stdtrit(self.freedom, share * self.level) * self.error
+        return np.asarray(np.maximum(sure, LEAST * self.rule.margin))
+
     def slower(self, share: float = 1.0) -> np.ndarray:
-        """Whether the test calls each slower: p below a share of the level, half the margin reached, and the floor."""
-        sure = p_values(self, 1) < share * self.level
-        large = (self.mean >= LEAST * self.rule.margin) & (self.worse_by >= self.rule.floor)
-        return np.asarray(sure & large)
+        """Whether the test calls each slower, with p below a share of the level, and the floor reached."""
+        large = self.worse_by >= self.rule.floor
+        return np.asarray((self.mean >= self.slower_from(share)) & large)
 
     def futile_below(self, n: np.ndarray | int) -> np.ndarray:
         """Return the mean below which n replicates are futile: a slowdown of the margin would hardly give it."""
@@ -265,88 +266,3 @@ class Sampling:
                 if needed:
                     unsettled.add(key)
         return unsettled
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """The verdict on a benchmark and metric, with its numbers. regression.json has these fields.
-
-    Attributes:
-        benchmark: implementation and benchmark.
-        metric: time, start or memory.
-        verdict: slower, faster, same or unclear.
-        ratio: head over base.
-        low, high: the ends of its 95 % interval; None where there is none, with a single replicate.
-        smallest: the smallest slowdown that this gate would find nine times of ten, as ratio − 1; None where
-            there is none.
-        replicates: how many there were.
-        tests: how many tests share the chance of a false alarm.
-        base, head: the medians of both sides, in the metric's unit.
-        dropped: whether sampling had ended early, because a slowdown of the margin would hardly give these ratios.
-    """
-
-    benchmark: GateKey
-    metric: str
-    verdict: str
-    ratio: float
-    low: float | None
-    high: float | None
-    smallest: float | None
-    replicates: int
-    tests: int
-    base: float = 0.0
-    head: float = 0.0
-    dropped: bool = False
-
-
-def smallest(alone: Evidence, most: int = MOST) -> float | None:
-    """Return the smallest slowdown that a gate finds with power FOUND, as ratio − 1; None where there is none.
-
-    `alone` is of a single benchmark. Its mean does not count.
-    """
-    if alone.freedom <= 0:
-        return None
-    margin = alone.rule.margin
-    n = min(TESTED, most)
-    while n < most and alone.power(margin, n) < POWER:
-        n += 1
-    effects = LEAST * margin + np.linspace(0.0, 20 * (margin + alone.error), 2000)
-    first = min(FEWEST, most)
-    above = (effects - alone.futile_below(first)) / alone.error_of(first)
-    not_dropped = special.stdtr(alone.freedom - alone.n + first, above)  # at the first look
-    enough = not_dropped * alone.power(effects, n) >= FOUND
-    return math.expm1(effects[np.argmax(enough)]) if enough.any() else None
-
-
-def verdicts(measured: Sequence[LogRatios], sampling: Sampling) -> list[Finding]:
-    """Return the Finding of each benchmark and metric, once sampling has ended."""
-    findings = []
-    for ratios in measured:
-        evidence = ratios.evidence(sampling.benchmarks)
-        dropped = sampling.dropped_of(ratios)
-        words = evidence.verdicts(dropped)
-        low, high = t_interval(evidence)
-        base = first_medians(ratios.base, ratios.n)
-        head = first_medians(ratios.head, ratios.n)
-        for k, key in enumerate(ratios.keys):
-            finding = Finding(
-                benchmark=key,
-                metric=ratios.rule.metric,
-                verdict=str(words[k]),
-                ratio=math.exp(evidence.mean[k]),
-                low=_ratio(low[k]),
-                high=_ratio(high[k]),
-                smallest=smallest(evidence[k], sampling.most),
-                replicates=int(ratios.n[k]),
-                tests=sampling.benchmarks,
-                base=float(base[k]),
-                head=float(head[k]),
-                dropped=bool(dropped[k]),
-            )
-            findings.append(finding)
-    keys = [finding.benchmark for finding in findings]
-    return sorted(findings, key=lambda finding: keys.index(finding.benchmark))
-
-
-def _ratio(log: float) -> float | None:
-    """Return the ratio of an interval's end; None where there is no interval."""
-    return math.exp(min(log, 700.0)) if math.isfinite(log) else None

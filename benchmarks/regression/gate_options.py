@@ -94,7 +94,7 @@ class GateOptions(Options, frozen=True, kw_only=True):
         ),
     ] = False
     replicates: Annotated[
-        int, Flag("--replicates", "The most replicates.", click.IntRange(2, 10**4), hidden=True)
+        int, Flag("--replicates", "The most replicates.", click.IntRange(2, 1000), hidden=True)
     ] = decision.MOST
     blocks: Annotated[
         int, Flag("--blocks", "Blocks of a replicate.", click.IntRange(2, 10**5), hidden=True)

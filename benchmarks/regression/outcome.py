@@ -2,19 +2,21 @@
 
 import itertools
 import math
+import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from benchmarks import json_files
+from benchmarks import busy, json_files
 from benchmarks.cases import Benchmark
 from benchmarks.judge.agreement import TOLERANCES
 from benchmarks.progress import Stage
 from benchmarks.record import Record
-from benchmarks.regression import decision, log_ratios
-from benchmarks.regression.decision import UNCLEAR, Finding, GateKey, LogRatios, Rule, Sampling
+from benchmarks.regression import decision, findings, log_ratios
+from benchmarks.regression.decision import UNCLEAR, GateKey, LogRatios, Rule, Sampling
+from benchmarks.regression.findings import Finding
 from benchmarks.regression.slowdowns import Slowdown
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import ArmFailed
@@ -43,6 +45,14 @@ ALIKE = "no regression found; base and head are the same, so nothing was measure
 """The last line of a gate where nothing can differ."""
 ABSENT = ("missing", "unsupported", "not_installed", "no_device")
 """Statuses of arms that are not there to be compared, and need not be; missing where there is no such file."""
+
+
+NOISY = 0.03
+"""From this sum of its findings' alarms on, a gate calls its machine noisy.
+
+On the three calibrated machines, at most 2 % of replayed gates have as much. Of simulated gates of twelve benchmarks,
+2 % have where the spread is 0.6 of the margin, 23 % at 0.7, 72 % at 0.8, and 97 % at the margin.
+"""
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -143,8 +153,26 @@ class Result:
             return 1
         return 3 if self.unmeasured or (strict and self.unclear) else 0
 
+    @property
+    def warning(self) -> str:
+        """What to tell of a busy or noisy machine; empty where it was neither."""
+        times = [finding for finding in self.findings if finding.metric == "time"]
+        alarms = sum(finding.alarms or 0.0 for finding in times)
+        disturbed = busy.warning(busy.waited_of(self.records))
+        if disturbed or alarms < NOISY:
+            return disturbed
+        spread = statistics.mean(finding.spread for finding in times)
+        margin = math.ceil(200 * spread)  # twice the spread, in percent
+        return (
+            f"this machine is noisy: replicates differ by {spread:.1%}, and false alarms may be as often as"
+            f" {100 * alarms:.0f} in 100, so use --margin {margin}% or a quieter machine"
+        )
+
     def last_line(self, strict: bool) -> str:
-        """Return the verdict in a sentence."""
+        """Return the verdict in a sentence, and what to tell of the machine."""
+        return "; ".join(filter(None, [self._verdict(strict), self.warning]))
+
+    def _verdict(self, strict: bool) -> str:
         if self.worse:
             return f"{count(len(self.worse), 'regression')} found: {'; '.join(self.worse.values())}"
         if self.unmeasured:
@@ -292,5 +320,5 @@ def measure_and_decide(
             standing = standing_after(key, session.failures.get(base), session.failures.get(head))
         if standing:
             result.standings.append(standing)
-    result.findings = decision.verdicts(measured, sampling)
+    result.findings = findings.verdicts(measured, sampling)
     return result

@@ -6,8 +6,9 @@ from xml.etree import ElementTree
 
 from rich.table import Table
 
-from benchmarks import busy, tables
-from benchmarks.regression.decision import FAMILY, UNCLEAR, Finding, GateKey
+from benchmarks import tables
+from benchmarks.regression.decision import FAMILY, UNCLEAR, GateKey
+from benchmarks.regression.findings import Finding
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, change
 from benchmarks.regression.slowdowns import Line, Slowdown
 from benchmarks.tables import CleanConsole, Column
@@ -198,10 +199,6 @@ def show(result: Result, title: str, line: str, console: CleanConsole) -> None:
         console.print()
     for note in tables.notes(every):
         _say(console, note, "dim")
-    warning = busy.warning(busy.waited_of(result.records))
-    if warning:
-        console.print()
-        _say(console, warning, "bold yellow")
     _show_verdict(result, line, console)
 
 
@@ -217,7 +214,7 @@ def _show_verdict(result: Result, line: str, console: CleanConsole) -> None:
     style = "bold green"
     if result.worse:
         style = "bold red"
-    elif result.unmeasured:
+    elif result.unmeasured or result.warning:
         style = "bold yellow"
     console.print()
     _say(console, line, style)
@@ -230,7 +227,6 @@ def _say(console: CleanConsole, text: str, style: str = "") -> None:
 def markdown(result: Result, title: str, line: str, provenance: Sequence[str]) -> str:
     """Return the same for a pull request, the verdict first."""
     parts = [f"## {markdown_cell(line)}", markdown_cell(title)]
-    parts.append(busy.warning(busy.waited_of(result.records)))
     by_benchmark = sections(result)
     every = columns(by_benchmark)
     for benchmark, rows in by_benchmark.items():

@@ -11,7 +11,8 @@ import numpy as np
 
 from benchmarks.cases import Benchmark
 from benchmarks.progress import Stage
-from benchmarks.regression.decision import Finding, GateKey
+from benchmarks.regression.decision import GateKey
+from benchmarks.regression.findings import Finding
 from benchmarks.runner.arm import start_all
 from benchmarks.runner.session import Session
 from benchmarks.worker.profiles import Profile, Profiled

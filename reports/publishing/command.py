@@ -5,11 +5,13 @@ from pathlib import Path
 
 import click
 
+from benchmarks.bench.rounds import SavedRun
 from benchmarks.words import count, listed
 from impls.core import command_line
 from reports import frames
+from reports.frames import Run
 from reports.history import PUBLISHED
-from reports.publishing import claims, publication, texts
+from reports.publishing import claims, joining, publication, texts
 
 
 @click.command()
@@ -22,23 +24,18 @@ from reports.publishing import claims, publication, texts
 def publish(paths: tuple[Path, ...]) -> int:
     """File runs under reports/published, and write the texts anew.
 
-    Those of the same code, versions and benchmarks on the same kind of machine are joined as rounds of one run. They
-    take the place of those that they replace. Without a run, only the texts. The exit code is 1 where a run can't be
-    published, or where a sentence of the texts no longer holds.
+    Those of the same code, versions and benchmarks on the same kind of machine are joined as rounds of one run, also
+    with what is published. They take the place of those that they replace. Without a run, only the texts. The exit code
+    is 1 where a run can't be published, or where a sentence of the texts no longer holds.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    code = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         with command_line.usage_errors():
-            runs = [frames.read_run(path) for path in publication.gathered(paths, Path(folder))]
-        code = 0
-        for run in runs:
-            faults = list(publication.faults(run))
-            for fault in faults:
-                command_line.say(f"not published: {run.folder.name}: {fault}", err=True)
-                code = 1
-            if not faults:
-                place = publication.publish(run, PUBLISHED)
-                rounds = f", {count(len(run.rounds), 'round')}" if run.metadata.rounds else ""
-                command_line.say(f"published: {place}{rounds}. Commit it; `nox -s site` shows it.")
+            runs = [frames.read_run(path) for path in joining.gathered(paths, folder)]
+            for run in runs:
+                if not publish_run(run, folder):
+                    code = 1
     with command_line.usage_errors():
         written, claimed = texts.write(PUBLISHED)
     command_line.say(f"written anew: {listed(['the tables', *written])}")
@@ -47,6 +44,34 @@ def publish(paths: tuple[Path, ...]) -> int:
             command_line.say(f"no longer true: {claim}: {'; '.join(reasons)}", err=True)
             code = 1
     return code
+
+
+def publish_run(run: Run, folder: Path) -> bool:
+    """Publish a run, joined in `folder` with the published rounds of it; say so, and return False where that can't be.
+
+    A ValueError says in one line what can't be read.
+    """
+    name = run.folder.name
+    saved = SavedRun.read(run.folder)
+    earlier, why_none = joining.published_rounds(saved, PUBLISHED)
+    for other in earlier:
+        if saved.rounds <= other.rounds:
+            command_line.say(f"published already: {name}, in {other.folder}")
+            return True
+    near = [joining.too_near(saved, other) for other in earlier]
+    faults = list(filter(None, [*publication.faults(run, is_further=bool(earlier)), *near]))
+    for fault in faults:
+        command_line.say(f"not published: {name}: {fault}", err=True)
+    if faults:
+        return False
+    whole = frames.read_run(joining.join([saved, *earlier], folder))
+    place = publication.publish(whole, PUBLISHED)
+    rounds = f", {count(len(whole.rounds), 'round')}" if whole.metadata.rounds else ""
+    joined = f" with {listed([other.folder.name for other in earlier])}" if earlier else ""
+    command_line.say(f"published: {place}{rounds}{joined}. Commit it; `nox -s site` shows it.")
+    if why_none and not earlier:
+        command_line.say(why_none)
+    return True
 
 
 @click.command("claims")

@@ -6,11 +6,9 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from benchmarks.bench import rounds
 from benchmarks.cases import PRESETS, Preset
 from benchmarks.words import count
 from impls.core import registry
@@ -65,8 +63,11 @@ MOST_OF_TIMES = estimates.UNSTEADY
 """The most that the replicates of a ratio, and of a time, may differ by: the median of the standard deviations."""
 
 
-def faults(run: Run) -> Iterator[str]:
-    """Yield each reason why a run can't be published; none means that it can."""
+def faults(run: Run, *, is_further: bool = False) -> Iterator[str]:
+    """Yield each reason why a run can't be published; none means that it can.
+
+    Where it is a further round of a published run, that run has enough replicates.
+    """
     metadata = run.metadata
     presets = [name for name in PRESETS if name != "quick"]
     measured = _keys(run.records, ["problem", "workload", "mode"])
@@ -80,7 +81,7 @@ def faults(run: Run) -> Iterator[str]:
     elif metadata.commit.dirty:
         yield "files differed from its commit: commit them, and measure again"
     replicates = sum(run.rounds.values())
-    if replicates < LEAST_REPLICATES:
+    if replicates < LEAST_REPLICATES and not is_further:
         yield f"it has {count(replicates, 'replicate')}; {LEAST_REPLICATES} are needed"
     noise = estimates.noise(run)
     if not math.isfinite(noise.times):
@@ -105,27 +106,6 @@ def _benchmarks(preset: Preset) -> set[tuple[str, ...]]:
 def _keys(records: pd.DataFrame, columns: list[str]) -> set[tuple[str, ...]]:
     """Return the values of some columns, each combination once."""
     return set(records[columns].itertuples(index=False, name=None))
-
-
-def gathered(folders: Sequence[Path], place: Path) -> list[Path]:
-    """Join those of some runs that are rounds of one: each into a folder in `place`, with the name of the newest.
-
-    A ValueError says in one line which can't be read, or is there twice.
-    """
-    if len(folders) < 2:
-        return list(folders)
-    kinds: dict[Any, list[rounds.SavedRun]] = {}
-    for run in sorted(map(rounds.SavedRun.read, folders), key=lambda run: run.described.run.run_id):
-        kinds.setdefault(tuple(run.kind().items()), []).append(run)
-    joined = []
-    for runs in kinds.values():
-        folder = runs[-1].folder
-        if len(runs) > 1:
-            folder = place / folder.resolve().name
-            folder.mkdir()
-            rounds.joined(runs, folder)
-        joined.append(folder)
-    return joined
 
 
 def replaced(run: Run, folder: Path) -> Iterator[Path]:

@@ -332,5 +332,5 @@ def test_what_differs_is_no_round_of_a_run():
         return rounds.SavedRun(Path(name), rows(0), Metadata(run=mine, machine=machine_of))
 
     for changes, what in (({"threads": 2}, "threads"), ({"cpu": "another"}, "processor")):
-        with pytest.raises(ValueError, match=f"b is no round of the same run as a: the {what}"):
+        with pytest.raises(ValueError, match=f"b is no round of the same run as a: they differ in the {what}"):
             rounds.joined([read("b", **changes), read("a")], Path("nowhere"))

@@ -11,7 +11,7 @@ from benchmarks.calibration import assumptions, rates
 from benchmarks.calibration.pool import BASE, COPY, Replicate
 from benchmarks.calibration.rates import Count, by_chance
 from benchmarks.calibration.replay import RULES, Replay, run_gates
-from benchmarks.regression import decision
+from benchmarks.regression import decision, findings
 from benchmarks.regression.decision import MOST, LogRatios, Sampling
 from tests.helpers.pools import NAMES, simulated
 
@@ -89,7 +89,7 @@ def test_gates_that_are_replayed_together_decide_as_each_real_one_does(seed):
             if not unsettled:
                 break
             n += [key in unsettled for key in keys]
-        verdicts = [finding.verdict for finding in decision.verdicts(measured, sampling)]
+        verdicts = [finding.verdict for finding in findings.verdicts(measured, sampling)]
         np.testing.assert_array_equal(np.reshape(verdicts, (-1, 3)).T == "slower", slower[:, gate])
         assert n.max() == replicates[gate]
 

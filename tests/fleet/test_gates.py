@@ -11,7 +11,7 @@ from benchmarks.fleet.command import fleet
 from benchmarks.fleet.folder import Ended, Fleet, Member
 from benchmarks.fleet.verdict import together
 from benchmarks.regression import outcome
-from benchmarks.regression.decision import Finding
+from benchmarks.regression.findings import Finding
 from benchmarks.regression.outcome import Result, Standing
 
 LSTM = "torch_lstm t4-b2-i8-h8/sequence/train_step"

@@ -11,7 +11,8 @@ from benchmarks import json_files, machine
 from benchmarks.metadata import Metadata
 from benchmarks.regression import command, outcome
 from benchmarks.regression.comparison import Comparison
-from benchmarks.regression.decision import Finding, GateKey
+from benchmarks.regression.decision import GateKey
+from benchmarks.regression.findings import Finding
 from benchmarks.regression.gate_options import TURN_SECONDS, GateOptions, Percent, turn_seconds
 from benchmarks.regression.outcome import Result
 from benchmarks.regression.slowdowns import Slowdown

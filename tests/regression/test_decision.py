@@ -8,8 +8,9 @@ import pytest
 from scipy import stats
 
 from benchmarks.calibration.replay import run_gates
-from benchmarks.regression import decision
-from benchmarks.regression.decision import FEWEST, MOST, TESTED, Evidence, LogRatios, Rule, Sampling
+from benchmarks.regression import decision, findings
+from benchmarks.regression.decision import FEWEST, MOST, TESTED, LogRatios, Rule, Sampling
+from benchmarks.regression.sensitivity import smallest_and_alarms
 from benchmarks.statistics.intervals import p_values
 
 TIME = Rule("time", 0.02)
@@ -90,7 +91,7 @@ def test_less_than_half_the_margin_is_none_however_sure(sign, word):
     half = 0.5 * TIME.margin
     for n in (TESTED, MOST):
         below, above = (
-            decision.verdicts([of(around(sign * share * half, n))], Sampling(1))[0].verdict for share in (0.9, 1.1)
+            findings.verdicts([of(around(sign * share * half, n))], Sampling(1))[0].verdict for share in (0.9, 1.1)
         )
         assert below != word
         assert above == word
@@ -101,23 +102,23 @@ def test_the_test_has_one_side_and_the_level_of_its_rule(sign, word):
     for share, verdict in ((0.7, word), (1.5, "unclear")):
         error = 0.01 * math.sqrt(1 / TESTED + decision.LASTING)
         mean = -sign * stats.t.ppf(share * decision.FAMILY, TESTED - 1) * error
-        assert decision.verdicts([of(around(mean, TESTED, 0.01))], Sampling(1))[0].verdict == verdict
+        assert findings.verdicts([of(around(mean, TESTED, 0.01))], Sampling(1))[0].verdict == verdict
 
 
 def test_a_finding_has_the_numbers_that_it_follows_from():
     measured, sampling = [of(around(0.05, 5, 0.01), head=2.0)], Sampling(3, 6, {("b", "time")})
     half = stats.t.ppf(0.975, 4) * 0.01 * math.sqrt(1 / 5 + decision.LASTING)
-    size = decision.smallest(measured[0].evidence(3)[0], 6)
-    (found,) = decision.verdicts(measured, sampling)
+    size, alarms = smallest_and_alarms(measured[0].evidence(3)[0], 6)
+    (found,) = findings.verdicts(measured, sampling)
     ends = np.exp([0.05, 0.05 - half, 0.05 + half])
-    wanted = ("b", "time", "unclear", *ends, size, 5, 3, 1.0, 2.0, True)
+    wanted = ("b", "time", "unclear", *ends, size, 5, 3, 1.0, 2.0, True, 0.01, alarms)
     assert msgspec.structs.astuple(found) == pytest.approx(wanted)
 
 
 def test_same_is_an_interval_inside_the_margin_on_both_sides():
-    verdicts = [decision.verdicts([of(around(mean, 6, 0.02))], Sampling(1))[0].verdict for mean in (-0.012, 0, 0.012)]
+    verdicts = [findings.verdicts([of(around(mean, 6, 0.02))], Sampling(1))[0].verdict for mean in (-0.012, 0, 0.012)]
     assert verdicts == ["unclear"] * 3
-    assert decision.verdicts([of(around(0.0, 6, 0.01))], Sampling(1))[0].verdict == "same"
+    assert findings.verdicts([of(around(0.0, 6, 0.01))], Sampling(1))[0].verdict == "same"
 
 
 @pytest.mark.parametrize(("errors", "dropped"), [(3.4, False), (5.5, True)])  # at 1 % of 3 degrees of freedom: 4.5
@@ -141,8 +142,8 @@ def test_what_was_dropped_never_comes_back():
     slow, unsure = [of(around(0.05, 5))], [of(around(0.05, 5, 0.02))]
     assert Sampling(1).unsettled(unsure) == {"b"}
     assert sampling.unsettled(unsure) == Sampling(1, most=5).unsettled(unsure) == set()
-    assert decision.verdicts(slow, sampling)[0].verdict != "slower"
-    assert decision.verdicts(slow, Sampling(1))[0].verdict == "slower"
+    assert findings.verdicts(slow, sampling)[0].verdict != "slower"
+    assert findings.verdicts(slow, Sampling(1))[0].verdict == "slower"
 
 
 def test_a_slowdown_gets_eight_replicates_unless_it_is_a_thousand_times_as_sure_as_it_need_be():
@@ -167,35 +168,6 @@ def test_sampling_ends_by_the_spread_and_not_by_the_mean():
     for n, enough in ((ends[0] - 1, False), (ends[0], True)):
         seen = of(noise[:n]).evidence(1)
         assert (seen.power(TIME.margin, n) >= 0.97) == enough
-
-
-def spread(sd, freedom, n, benchmarks):
-    """Return the evidence of a mean of 0 in a gate of so many benchmarks."""
-    return Evidence(*map(np.float64, (0.0, sd, freedom, n, math.inf)), TIME, decision.FAMILY / benchmarks)
-
-
-def test_the_smallest_slowdown_is_found_nine_times_of_ten():
-    rng, sd = np.random.default_rng(7), 0.012
-    effect = math.log1p(decision.smallest(spread(sd, 4 - 1 + decision.BORROWED, 4, 6)))
-    assert 0.01 < effect < 0.2
-    hits = gates([draws(rng, [sd] * 6, [effect, 0, 0, 0, 0, 0]) for _ in range(200)])[:, 0].mean()
-    assert 0.85 <= hits <= 0.98
-
-
-@pytest.mark.parametrize(
-    ("sd", "freedom", "n", "benchmarks", "most", "wanted"),
-    [
-        (0.003, 7, 8, 1, MOST, 0.015468148396754703),
-        (0.008, 17, 8, 12, MOST, 0.01806365129196447),
-        (0.03, 13, 4, 12, MOST, 0.03566274363714051),  # not settled after MOST
-        (0.003, 2, 3, 1, 6, 0.015637455899098346),
-        (0.02, 0.5, 2, 1, MOST, 0.020728225569469707),
-        (0.5, 2, 3, 1, 3, None),  # none would be found
-    ],
-)
-def test_the_smallest_slowdown_has_not_changed(sd, freedom, n, benchmarks, most, wanted):
-    found = decision.smallest(spread(sd, freedom, n, benchmarks), most)
-    assert found == (wanted and pytest.approx(wanted, rel=1e-9))
 
 
 @pytest.mark.parametrize("n", [5, 28])
@@ -248,12 +220,12 @@ def test_the_rules_are_these_and_the_levels_of_a_gate_add_up_to_its_family():
 )
 def test_a_metric_with_a_floor_needs_both_the_ratio_and_the_difference(rule, log, base, head, verdict):
     measured = of(around(log, TESTED), rule=rule, base=base, head=head)
-    assert decision.verdicts([measured], Sampling(1))[0].verdict == verdict
+    assert findings.verdicts([measured], Sampling(1))[0].verdict == verdict
 
 
 def test_one_replicate_says_nothing_and_nothing_measured_is_no_error():
     assert Sampling(1).unsettled([]) == set()
-    (found,) = decision.verdicts([of([0.5])], Sampling(1))
+    (found,) = findings.verdicts([of([0.5])], Sampling(1))
     assert found.verdict == "unclear"
     assert found.ratio == pytest.approx(math.exp(0.5))
-    assert (found.low, found.high, found.smallest) == (None, None, None)
+    assert (found.low, found.high, found.smallest, found.alarms) == (None, None, None, None)

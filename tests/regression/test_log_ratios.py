@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks.record import Record
-from benchmarks.regression.decision import TESTED, Sampling, rules, verdicts
+from benchmarks.regression.decision import TESTED, Sampling, rules
+from benchmarks.regression.findings import verdicts
 from benchmarks.regression.log_ratios import Measured, block_logs, compare, of_records
 from benchmarks.worker.timing import Turn
 from tests.helpers.records import record

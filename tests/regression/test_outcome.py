@@ -1,17 +1,22 @@
 """What a gate says of what could not be compared, or fails while it is measured, and its exit codes."""
 
-from types import SimpleNamespace
-
 import msgspec
 import pytest
 
 from benchmarks.record import Record
 from benchmarks.regression import decision, outcome
+from benchmarks.regression.decision import GateKey
+from benchmarks.regression.findings import Finding
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import Side
+from benchmarks.worker.timing import Turn
 from tests.helpers import sessions
 from tests.helpers.records import failed, record
-from tests.helpers.sessions import BENCHMARK, session_of
+from tests.helpers.sessions import BENCHMARK, row_of, session_of
+
+
+def finding(verdict, size, **known):
+    return Finding(GateKey("b"), "time", verdict, 1.1, 1.0, 1.2, size, replicates=8, tests=1, **known)
 
 
 def admission(status="ok", error=1e-7):
@@ -84,12 +89,37 @@ def test_only_what_could_be_measured_passes(kind, code):
     ],
 )
 def test_the_last_line_says_what_was_found_or_would_have_been(verdicts, size, code, strict, words):
-    known = {"benchmark": "b", "ratio": 1.1, "low": 1.0, "high": 1.2}
-    findings = [SimpleNamespace(metric="time", verdict=verdict, smallest=size, **known) for verdict in verdicts]
-    made = outcome.Result(0.02, findings)
+    made = outcome.Result(0.02, [finding(verdict, size) for verdict in verdicts])
     assert words in made.last_line(strict=False)
     assert (made.exit_code(strict=False), made.exit_code(strict=True)) == (code, strict)
     assert ("but unclear: b time" in made.last_line(strict=True)) == (strict == 3)
+
+
+@pytest.mark.parametrize("verdict", ["same", "slower"])
+@pytest.mark.parametrize(
+    ("alarms", "waited", "said", "not_said"),
+    [
+        (0.005, 0.0, None, "noisy"),
+        (
+            0.0125,
+            0.0,
+            "replicates differ by 2.1%, and false alarms may be as often as 5 in 100, so use --margin 5%",
+            "BUSY",
+        ),
+        (0.0125, 0.9, "BUSY", "noisy"),  # no wonder that its replicates differ
+        (0.005, 0.9, "BUSY", "noisy"),
+        (None, 0.0, None, "noisy"),
+    ],
+)
+def test_the_last_line_tells_of_a_noisy_or_busy_machine(verdict, alarms, waited, said, not_said):
+    """The implementation that waited least counts, as for a run."""
+    spreads = (0.001, 0.001, 0.001, 0.081)
+    known = [finding(verdict, 0.03, spread=spread, alarms=alarms) for spread in spreads]
+    turns = [Turn(seconds=1.0, outside_seconds=1.0, pressure_seconds=seconds) for seconds in (waited, 0.95)]
+    records = [row_of(name, turns=[turn]) for name, turn in zip("ab", turns, strict=True)]
+    line = outcome.Result(0.02, known, records=records).last_line(strict=False)
+    assert said is None or said in line
+    assert not_said not in line
 
 
 class Scripted(Session):
@@ -115,7 +145,10 @@ class Scripted(Session):
         where = {"side": side, "problem": problem, "workload": workload, "mode": mode}
         if number == 1 and name == "a" and side in self.failing:
             return msgspec.convert(failed(name, number, self.failing[side], "why", **where), Record)
-        return msgspec.convert(record(name, number, 1e-3, warm_first_call_seconds=0.1, **where), Record)
+        row = msgspec.convert(record(name, number, 1e-3, warm_first_call_seconds=0.1, **where), Record)
+        for turn in row.turns:
+            turn.outside_seconds = 1.0
+        return row
 
 
 A, B = (f"{name} {BENCHMARK}" for name in "ab")

@@ -3,18 +3,15 @@
 import io
 import xml.etree.ElementTree as ET
 
-import pytest
-
 from benchmarks.regression import report
-from benchmarks.regression.decision import Finding, GateKey
+from benchmarks.regression.decision import GateKey
+from benchmarks.regression.findings import Finding
 from benchmarks.regression.outcome import REGRESSIONS, UNMEASURED, Result, Standing
 from benchmarks.regression.slowdowns import Line, Slowdown
 from benchmarks.tables import CleanConsole
-from benchmarks.worker.timing import Turn
 from impls.core.operators import Ran
 from tests.helpers.markdown import rendered
 from tests.helpers.poison import POISON, live
-from tests.helpers.sessions import row_of
 
 
 def poisoned():
@@ -64,14 +61,3 @@ def test_each_benchmark_has_a_table_with_the_name_of_each_implementation():
     tables = report.markdown(result, "title", "line", []).split("### ")[1:]
     assert [table.partition("\n")[0].rpartition("/")[2] for table in tables] == ["forward", "backward"]
     assert all("| mine 2 " in table and "| b " in table for table in tables)
-
-
-@pytest.mark.parametrize(("waited", "told"), [((0.05, 0.9), False), ((0.8, 0.9), True), ((None, None), False)])
-def test_a_gate_on_a_busy_machine_says_so(waited, told):
-    """As for a run, the implementation that waited least counts."""
-    turns = [Turn(seconds=1.0, outside_seconds=1.0, pressure_seconds=seconds) for seconds in waited]
-    records = [row_of("a", turns=turns[:1]), row_of("b", turns=turns[1:])]
-    result, stream = Result(0.02, records=records), io.StringIO()
-    report.show(result, "title", "line", CleanConsole(file=stream, width=500))
-    assert ("BUSY" in stream.getvalue()) is told
-    assert ("BUSY" in report.markdown(result, "title", "line", [])) is told

@@ -11,7 +11,8 @@ from benchmarks.calibration.injection import inject
 from benchmarks.calibration.subject import Subject
 from benchmarks.hardware import choose_cores
 from benchmarks.regression import report, slowdowns
-from benchmarks.regression.decision import Finding, GateKey
+from benchmarks.regression.decision import GateKey
+from benchmarks.regression.findings import Finding
 from benchmarks.regression.log_ratios import SIDES
 from benchmarks.regression.outcome import Result
 from benchmarks.regression.slowdowns import MOST_LINES, Line, Slowdown, differing, largest, locate

@@ -9,7 +9,7 @@ from benchmarks.statistics.rounds import explained, mean_of_rounds, one_more
 from reports import history
 from reports.estimates import NOTHING, intervals
 from reports.frames import ARM, BENCHMARK
-from tests.helpers.records import record, save
+from tests.helpers.records import SMALL, record, save
 
 WITHIN, ARMS, PROBLEMS = 0.02, 6, 60
 CODE = ["digest", "versions"]
@@ -119,6 +119,20 @@ def test_a_benchmark_gets_what_its_own_rounds_have_or_the_nearest(tmp_path, monk
     assert lasting["other"] == of_all
     monkeypatch.setattr(history, "machine_label", lambda _: "another")
     assert history.lasting(run, "ratio").empty
+
+
+def test_rounds_of_one_state_have_such_a_peak(tmp_path, monkeypatch):
+    """A state goes on until there is a gap, so its ends may be far apart."""
+    run = save(tmp_path, SMALL)
+    machine = history.machine_label(run.metadata)
+    on_record = pd.DataFrame({"round": ["a", "b", "c", "d"], "speed": [100.0, 101.5, 103.0, 110.0], "machine": machine})
+    monkeypatch.setattr(history, "read", lambda: on_record)
+    alike = {}
+    for speed in (99.0, 104.0, 106.5, 110.0, np.nan):
+        monkeypatch.setattr(history.peak, "speed", lambda _, speed=speed: speed)
+        alike[speed] = history.has_peak_of(run, ["a"])
+    assert [*alike.values()] == [True, True, False, False, True]
+    assert history.has_peak_of(run, ["not on record"])
 
 
 def left_out(rounds, group):

@@ -6,19 +6,17 @@ import html
 import json
 import re
 from functools import cache
-from unittest.mock import patch
 from urllib.parse import unquote, urldefrag
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
 from benchmarks.record import read_records
 from reports import frames, run_folder
-from reports.__main__ import cli
 from reports.publishing import publication
 from reports.site import documents
 from tests.helpers.browser import violations
+from tests.helpers.publishing import publish
 from tests.helpers.records import SMALL, publishable, save
 
 
@@ -124,17 +122,11 @@ def test_a_document_links_to_pages_and_not_to_files_of_the_project(tmp_path):
     assert "&lt;!--" not in one.html
 
 
-def publish(folder, to, *more):
-    with patch("reports.publishing.command.PUBLISHED", to):
-        return CliRunner().invoke(cli, ["publish", *map(str, (folder, *more))], standalone_mode=False)
-
-
 def test_a_good_run_is_published(tmp_path):
     run, to = publishable(tmp_path / "run"), tmp_path / "published"
-    for _ in range(2):  # the same run again is the same files
-        done = publish(run, to)
-        assert (done.exception, done.return_value) == (None, 0), done.stderr
-        assert {path.name for path in to.rglob("*.*")} == {"results.parquet", "environment.json", "table.md"}
+    done = publish(run, to)
+    assert (done.exception, done.return_value) == (None, 0), done.stderr
+    assert {path.name for path in to.rglob("*.*")} == {"results.parquet", "environment.json", "table.md"}
 
 
 def released(row):
@@ -142,7 +134,8 @@ def released(row):
 
 
 def later(row, **changes):
-    row.update({"run_id": "20260102T000000-r"} | changes)
+    """Of other code, so that it is no round of the same run."""
+    row.update({"run_id": "20260102T000000-r", "digest": "another"} | changes)
 
 
 def another(row):
@@ -152,7 +145,7 @@ def another(row):
 @pytest.mark.parametrize(
     ("change", "model", "left"),
     [
-        pytest.param(later, 1, ["later"], id="the same"),
+        pytest.param(later, 1, ["later"], id="other code"),
         pytest.param(later, 2, ["later", "run"], id="another processor"),
         pytest.param(lambda row: later(row, run_id="20251231T000000-r"), 1, ["later", "run"], id="an older run"),
         pytest.param(another, 1, ["later", "run"], id="another LSTM"),
@@ -183,53 +176,6 @@ def test_a_run_that_cannot_be_copied_removes_none(tmp_path, monkeypatch):
     assert isinstance(publish(publishable(tmp_path / "later", later), to).exception, OSError)
     assert [each.name for each in to.iterdir()] == ["run"]
     assert frames.read_run(to / "run").run_id == "20260101T000000-r"
-
-
-def of_round(number, **changes):
-    """One round of a run: its times are all 1 % above those of the round before, but for the baseline's."""
-
-    def change(row):
-        factor = 1 if row["implementation"] == "torch_lstm" else 1.01**number
-        row["turns"] = [{**turn, "seconds": turn["seconds"] * factor} for turn in row["turns"]]
-        row.update(
-            run_id=f"2026010{number}T000000-r", seconds=row["seconds"] * factor, error=number * 1e-8,
-            error_tensor=f"of {number}",
-            first_call_seconds=number / 10, status="ok", **changes,
-        )  # fmt: skip
-
-    return change
-
-
-def test_rounds_of_one_run_are_published_as_one(tmp_path):
-    """Also one that is published already. A run of other code or on another machine is none of its rounds."""
-    to = tmp_path / "published"
-    assert publish(publishable(tmp_path / "one", of_round(1)), to).return_value == 0
-    two, three = (publishable(tmp_path / name, of_round(k)) for k, name in ((2, "two"), (3, "three")))
-    other = publishable(tmp_path / "other", of_round(4, digest="another"))
-    done = publish(three, to, to / "one", two, other)
-    assert (done.exception, done.return_value) == (None, 0), done.stderr
-    assert sorted(each.name for each in to.iterdir()) == ["other", "three"]  # a single run replaces no rounds
-    run = frames.read_run(to / "three")
-    assert (run.run_id[:8], run.rounds) == ("20260103", {f"2026010{k}T000000-r": 4 for k in (1, 2, 3)})
-    rows = run_folder.complete(run).summary.groupby("implementation").first()
-    scan = rows.loc["jax_scan"]
-    assert (scan["ratio_n"], scan["error_tensor"], scan["first_call_seconds"]) == (3, "of 3", 0.2)
-    assert scan["ratio"] == pytest.approx(2 * 1.01**2)
-    assert scan["ratio_high"] / scan["ratio"] > 1.01**2  # 1 % apart, with the error of a fourth round
-    assert "3 rounds of 4, 4 and 4 replicates" in (to / "three" / "table.md").read_text()
-    assert "20260103T000000-r, which another has too" in publish(three, to, to / "three").exception.message
-
-
-def test_what_failed_in_one_round_has_no_time(tmp_path):
-    good = publishable(tmp_path / "good", of_round(1))
-    bad = publishable(tmp_path / "bad", lambda row: (of_round(2)(row), fail(row)))
-    (tmp_path / "joined").mkdir()
-    (path,) = publication.gathered([good, bad], tmp_path / "joined")
-    run = frames.read_run(path)
-    for rows in (run.records, run_folder.complete(run).summary):
-        scan = rows[rows["implementation"] == "jax_scan"]
-        assert set(scan["status"]) == {"disagrees"}
-        assert scan["seconds"].isna().all()
 
 
 def fail(row):

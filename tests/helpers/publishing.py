@@ -1,0 +1,16 @@
+"""Publishing by a test, into a folder of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest.mock import patch
+
+from click.testing import CliRunner, Result
+
+from reports.__main__ import cli
+
+
+def publish(folder: Path, to: Path, *more: Path) -> Result:
+    """What `publish` does with runs where another folder holds the published ones."""
+    with patch("reports.publishing.command.PUBLISHED", to):
+        return CliRunner().invoke(cli, ["publish", *map(str, (folder, *more))], standalone_mode=False)

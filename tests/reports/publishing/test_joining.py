@@ -1,0 +1,119 @@
+"""Rounds that were measured apart: which are joined to one published run, and which are refused."""
+
+import pytest
+
+from reports import frames, run_folder
+from reports.publishing import joining
+from tests.helpers.publishing import publish
+from tests.helpers.records import publishable
+
+
+def of_round(number, **changes):
+    """One round of a run: its times are all 1 % above those of the round before, but for the baseline's."""
+
+    def change(row):
+        factor = 1 if row["implementation"] == "torch_lstm" else 1.01**number
+        row["turns"] = [{**turn, "seconds": turn["seconds"] * factor} for turn in row["turns"]]
+        row.update(
+            run_id=f"2026010{number}T000000-r", seconds=row["seconds"] * factor, error=number * 1e-8,
+            error_tensor=f"of {number}",
+            first_call_seconds=number / 10, status="ok", **changes,
+        )  # fmt: skip
+
+    return change
+
+
+def names(to):
+    return sorted(path.name for path in to.iterdir())
+
+
+def test_rounds_of_one_run_are_published_as_one(tmp_path):
+    """A run of other code is none of its rounds."""
+    to = tmp_path / "published"
+    one, two, three = (publishable(tmp_path / name, of_round(k)) for k, name in enumerate(("one", "two", "three"), 1))
+    other = publishable(tmp_path / "other", of_round(4, digest="another"))
+    done = publish(three, to, one, two, other)
+    assert (done.exception, done.return_value) == (None, 0), done.stderr
+    assert names(to) == ["other", "three"]  # a single run replaces no rounds
+    run = frames.read_run(to / "three")
+    assert (run.run_id[:8], run.rounds) == ("20260103", {f"2026010{k}T000000-r": 4 for k in (1, 2, 3)})
+    rows = run_folder.complete(run).summary.groupby("implementation").first()
+    scan = rows.loc["jax_scan"]
+    assert (scan["ratio_n"], scan["error_tensor"], scan["first_call_seconds"]) == (3, "of 3", 0.2)
+    assert scan["ratio"] == pytest.approx(2 * 1.01**2)
+    assert scan["ratio_high"] / scan["ratio"] > 1.01**2  # 1 % apart, with the error of a fourth round
+    assert "3 rounds of 4 replicates of 2 blocks, begun at 2026-01-01 00:00, 2026-01-02 00:00 and" in (to / "three" / "table.md").read_text()
+
+
+def test_what_failed_in_one_round_has_no_time(tmp_path):
+    def fail(row):
+        of_round(2)(row)
+        if row["implementation"] == "jax_scan":
+            row.update(status="disagrees", reason="grad_x", seconds=None, turns=None)
+
+    good, bad = publishable(tmp_path / "good", of_round(1)), publishable(tmp_path / "bad", fail)
+    (path,) = joining.gathered([good, bad], tmp_path)
+    run = frames.read_run(path)
+    for rows in (run.records, run_folder.complete(run).summary):
+        scan = rows[rows["implementation"] == "jax_scan"]
+        assert set(scan["status"]) == {"disagrees"}
+        assert scan["seconds"].isna().all()
+
+
+def test_a_further_round_is_joined_with_the_published_ones_and_only_once(tmp_path):
+    """On another day, by another kernel, also an earlier one, and one with few replicates."""
+    to = tmp_path / "published"
+
+    def short(row):
+        of_round(3)(row)
+        return row["replicate"] < 2
+
+    published = []
+    for name, change, system in (("two", of_round(2), "a"), ("one", of_round(1), "b"), ("three", short, "c")):
+        done = publish(publishable(tmp_path / name, change, system=system), to)
+        assert (done.exception, done.return_value) == (None, 0), done.stderr
+        published += names(to)
+    assert published == ["two", "two", "three"], "it has the name of its newest round"
+    run = frames.read_run(to / "three")
+    assert run.rounds == {"20260101T000000-r": 4, "20260102T000000-r": 4, "20260103T000000-r": 2}
+    assert run.metadata.systems == ("a", "b", "c")
+    content = (to / "three" / "results.parquet").read_bytes()
+    for again in ((tmp_path / "one",), (tmp_path / "three", tmp_path / "two"), (to / "three",)):
+        done = publish(again[0], to, *again[1:])
+        assert (done.exception, done.return_value) == (None, 0), done.stderr
+        assert f"published already: {again[0].name}" in done.stdout
+        assert names(to) == ["three"]
+        assert (to / "three" / "results.parquet").read_bytes() == content
+
+
+def test_a_run_of_which_some_code_changed_says_so(tmp_path):
+    to = tmp_path / "published"
+
+    def changed(row):
+        of_round(2)(row)
+        if row["implementation"] == "jax_scan":
+            row["digest"] = "another"
+
+    publish(publishable(tmp_path / "one", of_round(1)), to, publishable(tmp_path / "three", of_round(3)))
+    done = publish(publishable(tmp_path / "two", changed), to)
+    assert names(to) == ["three", "two"]
+    assert "no round of three: they differ in the code of jax_scan\n" in done.stdout
+
+
+@pytest.mark.parametrize(("time", "published"), [("002459", ["run"]), ("002500", ["later"])])
+def test_rounds_that_began_soon_after_each_other_are_not_joined(time, published, tmp_path):
+    """But a run that was measured so is published, and so are all its rounds where one is there already."""
+    to = tmp_path / "published"
+    later = publishable(tmp_path / "later", lambda row: row.update(run_id=f"20260101T{time}-r"))
+    run = publishable(tmp_path / "run")
+    publish(run, to)
+    done = publish(later, to)
+    assert names(to) == published
+    refused = published == ["run"]
+    assert done.return_value == refused
+    assert ("its round 20260101T002459-r and 20260101T000000-r of run" in done.stderr) == refused
+    assert (publish(run, tmp_path / "together", later).exception is not None) == refused
+
+    whole = joining.join([joining.SavedRun.read(folder) for folder in (run, later)], tmp_path)
+    assert publish(whole, to).return_value == 0
+    assert len(frames.read_run(to / "later").rounds) == 2
