@@ -12,7 +12,6 @@ from benchmarks.bench.rounds import paced
 from benchmarks.calibration import pool, report
 from benchmarks.calibration.measuring import collect, real_gate
 from benchmarks.calibration.pool import Pool
-from benchmarks.calibration.rates import Rate
 from benchmarks.calibration.real_gates import KINDS, gates_of
 from benchmarks.calibration.report import DATA, TEXT
 from benchmarks.calibration.subject import Subject
@@ -22,9 +21,6 @@ from benchmarks.progress import COLLECTING, REGRESSION, Stage, progress
 from benchmarks.tables import output
 from impls.core import command_line
 from impls.core.files import check_place, write_text
-
-OTHERS = "others.json"
-"""What other tools say of a pool: a script beside it may have written that."""
 
 
 class CalibrateOptions(Options, frozen=True, kw_only=True):
@@ -104,15 +100,12 @@ def measure(folder: Path, subject: Subject, rounds: int, runs: int) -> None:
 
 def make_tables(folder: Path) -> None:
     """Print the tables of a folder's pool and real gates, and write them to it."""
-    others: dict[str, dict[str, Rate]] = {}
-    if (folder / OTHERS).exists():
-        others = json_files.read(folder / OTHERS, dict[str, dict[str, Rate]])
     pooled = Pool.load(folder / "pool")
     with progress({Stage.COUNTING: 1.0}) as advance:
         rates = report.counted(pooled, partial(advance, Stage.COUNTING, "replayed gates"))
-    text = report.report(pooled, gates_of(folder), rates, others)
+    text = report.report(pooled, gates_of(folder), rates)
     output().print(Markdown(text))  # before it is written, which may fail
     if pooled.identity:
-        json_files.write(folder / DATA, report.calibration(pooled, rates, others))
+        json_files.write(folder / DATA, report.calibration(pooled, rates))
     write_text(folder / TEXT, text)
     command_line.say(f"{report.answer(rates)} The tables are {command_line.near(folder / TEXT)}")

@@ -12,11 +12,13 @@ from scipy import stats
 
 from benchmarks.calibration.assumptions import several, variance_within
 from benchmarks.calibration.pool import COPY, Pool
-from benchmarks.calibration.replay import Draw, Replay
+from benchmarks.calibration.replay import Decide, Draw, Replay, run_gates
 from benchmarks.regression.decision import MOST, TESTED, GateKey
 
 RESAMPLES = 2000
 """How often the rounds are drawn anew for a bound where nothing has to be replayed for it."""
+SEED = 1
+"""Of those draws."""
 DRAWS = 50
 """How often where gates have to be replayed."""
 LONG_ENOUGH = TESTED + 3
@@ -25,9 +27,10 @@ LONG_ENOUGH = TESTED + 3
 
 @dataclass(frozen=True)
 class Rate:
-    """A share of replayed gates, its 5 % and 95 % limits, the mean replicates of a gate, and how many gates there were.
+    """A share of gates, its 5 % and 95 % limits, the mean replicates of a gate, and how many gates there were.
 
-    remark: what a table adds to it.
+    independent: from how many rounds their replicates are; for a rule that takes more than a round has, how many of
+        its comparisons can have no replicate in common.
     """
 
     rate: float
@@ -35,7 +38,7 @@ class Rate:
     high: float
     replicates: float
     gates: int
-    remark: str = ""
+    independent: int
 
 
 Rates = Mapping[str, Mapping[str, Rate | None]]
@@ -54,6 +57,7 @@ class Count:
     side: what is compared with base at one benchmark, which is drawn for each gate; by default, it is not slowed.
     shift: what is added to its log ratios, for a slowdown of exactly that size.
     alone: whether a gate compares only the benchmarks of the slowed implementation, or of one that is drawn.
+    decide: the rule of the gates; by default, that of a real gate.
     """
 
     replicates: Sequence[int]
@@ -62,6 +66,7 @@ class Count:
     side: str = COPY
     shift: float = 0.0
     alone: bool = False
+    decide: Decide = run_gates
 
     def compared(
         self, benchmarks: Sequence[GateKey], rng: random.Random
@@ -98,9 +103,7 @@ class Count:
             sample = functools.partial(rng.sample, replicates, min(len(replicates), MOST))
             hits[k], of_round = self._replayed(replay, gates, rng, sample)
             used += of_round
-        chosen = np.random.default_rng(self.seed).choice(hits / gates, (RESAMPLES, len(long)))
-        total = gates * len(long)
-        return limited(int(hits.sum()), total, chosen.mean(axis=1), used / total)
+        return of_rounds(hits, np.full(len(long), gates), used / (gates * len(long)))
 
     def across_rounds(self, pool: Pool, again: int) -> Rate | None:
         """Replay gates whose replicates come from several rounds; None where there are too few.
@@ -138,7 +141,7 @@ class Count:
             for _ in range(DRAWS):
                 drawn, _ = count(rng.choices(rounds, k=len(rounds)), again)
                 rates.append(drawn / again)
-        return limited(hits, self.gates, rates, used / self.gates)
+        return limited(hits, self.gates, rates, used / self.gates, len(rounds))
 
     def _replayed(
         self, replay: Replay, gates: int, rng: random.Random, sample: Callable[[], Sequence[int]]
@@ -152,7 +155,7 @@ class Count:
             shifts, slowed = self.compared(replay.benchmarks, rng)
             order = sample()
             draws.append(Draw(shifts, slowed, order, [rng.random() < 0.5] * len(order)))
-        return replay.count(draws)
+        return replay.count(draws, self.decide)
 
     def simulated(self, pool: Pool, share: float, freedom: float = math.inf) -> Rate:
         """Simulate gates in which nothing changed, each in a round of its own.
@@ -182,14 +185,35 @@ class Count:
             draws.append(Draw(shifts, None, order, [rng.random() < 0.5 for _ in order]))
         hits, used = Replay(pool, self.replicates, self.side).count(draws)
         low, high = by_chance(hits, self.gates)
-        return Rate(hits / self.gates, low, high, used / self.gates, self.gates)
+        return Rate(hits / self.gates, low, high, used / self.gates, self.gates, len(rounds))
 
 
-def limited(hits: int, gates: int, rates: Sequence[float] | np.ndarray, replicates: float) -> Rate:
+def of_rounds(hits: np.ndarray, gates: np.ndarray, replicates: float) -> Rate:
+    """Return the rate of gates each of which is of one round, with limits from drawing the rounds anew.
+
+    Args:
+        hits, gates: of each round, shape (rounds,). Gates that are far from independent may count as fewer.
+        replicates: the mean of a gate.
+    """
+    shape = RESAMPLES, len(hits)
+    drawn = np.random.default_rng(SEED).integers(len(hits), size=shape)
+    rates = hits[drawn].sum(axis=1) / gates[drawn].sum(axis=1)
+    return limited(float(hits.sum()), round(gates.sum()), rates, replicates, len(hits))
+
+
+def limited(
+    hits: float,
+    gates: int,
+    rates: Sequence[float] | np.ndarray,
+    replicates: float,
+    independent: int,
+) -> Rate:
     """Return a rate with its limits: quantiles of the rates of drawn rounds, or what chance makes if wider."""
     low, high = np.quantile(rates, [0.05, 0.95])
-    least, most = by_chance(hits, gates)
-    return Rate(hits / gates, min(float(low), least), max(float(high), most), replicates, gates)
+    least, most = by_chance(round(hits), gates)
+    low = min(float(low), least)
+    high = max(float(high), most)
+    return Rate(hits / gates, low, high, replicates, gates, independent)
 
 
 def by_chance(hits: int, trials: int) -> tuple[float, float]:

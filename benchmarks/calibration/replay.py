@@ -1,6 +1,6 @@
 """Gates that are replayed on the replicates of a pool, by the decision that a real gate takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,10 @@ AT_ONCE = 400
 """How many gates are replayed at once; more would take memory and not be faster."""
 RULES = decision.rules(decision.MARGIN)
 """Those of all gates; that of time is the first."""
+Decide = Callable[
+    [Sequence[Rule], np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]
+]
+"""What decides many gates: it takes and returns what run_gates does."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class Replay:
                     for m, rule in enumerate(RULES):
                         self.table[p, b, k, m] = compare(rule.metric, sides[base], sides[head])
 
-    def count(self, draws: Sequence[Draw]) -> tuple[int, int]:
+    def count(self, draws: Sequence[Draw], decide: Decide = run_gates) -> tuple[int, int]:
         """Replay gates, all of as many benchmarks and replicates. Each is settled when its replicates end.
 
         Returns:
@@ -100,7 +104,7 @@ class Replay:
         used = 0
         for first in range(0, len(draws), AT_ONCE):
             some = draws[first : first + AT_ONCE]
-            slower, replicates = run_gates(RULES, *self._values(some))
+            slower, replicates = decide(RULES, *self._values(some))
             used += int(replicates.sum())
             for k, draw in enumerate(some):
                 if draw.slowed is None:

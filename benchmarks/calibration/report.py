@@ -10,12 +10,13 @@ import numpy as np
 from benchmarks import processors
 from benchmarks.calibration import assumptions
 from benchmarks.calibration.injection import SHARES
+from benchmarks.calibration.other_rules import PAIRED, TOOLS, counts_of_others
 from benchmarks.calibration.pool import BASE, COPY, Pool, name_of
-from benchmarks.calibration.rates import Count, Counts, Rate, Rates, count_all
+from benchmarks.calibration.rates import Count, Counts, Rate, Rates, by_chance, count_all
 from benchmarks.calibration.real_gates import RealGate, gates_summed_up
 from benchmarks.regression.decision import TESTED
 from benchmarks.tables import markdown_table
-from benchmarks.words import count, markdown_cell, span
+from benchmarks.words import count, listed, markdown_cell, span
 
 TEXT = "calibration.md"
 """The tables."""
@@ -43,27 +44,25 @@ INJECTED = "injected"
 """The row of gates of all benchmarks, with injected slowdowns."""
 OF_ONE = "one implementation"
 """The row of gates that compare the benchmarks of a single implementation, as for an LSTM of one's own."""
-OF_SEVERAL = "¹ Its processes come from several rounds, since no round has so many."
-"""The note on other tools whose rates have that mark."""
+RULES = {row: f"this gate, {row}" for row in (EXACT, INJECTED, OF_ONE)}
+"""What the rows of the gate are called in the table."""
 ALARMS = "false alarms"
 BOUND = "bound"
 LASTING = "lasting"
 """What is counted beside each slowdown."""
 SIDES = tuple(map(name_of, SHARES))
-"""The slowdowns."""
+"""The injected slowdowns."""
+EXACT_SIZES = {name_of(share): share for share in (*SHARES, 0.1)}
+"""The slowdowns of exact sizes; `asv continuous` looks for the largest."""
 
 
 class Calibration(msgspec.Struct, frozen=True):
-    """The content of calibration.json: where, when and in how many rounds a pool was measured, and what was counted.
-
-    `others` has what other tools say of the same replicates, by tool; their own script has written it.
-    """
+    """The content of calibration.json: where, when and in how many rounds a pool was measured, and what was counted."""
 
     machine: str
     dates: str
     rounds: int
     rates: Rates
-    others: Rates = {}
 
 
 def counted(pool: Pool, advance: Callable[[int, int], None]) -> Rates:
@@ -85,12 +84,12 @@ def answer(rates: Rates) -> str:
     return f"False alarms: {replayed(rates[EXACT][ALARMS])}. Found: {', '.join(finds)}."
 
 
-def report(pool: Pool, gates: Sequence[RealGate], rates: Rates, others: Rates) -> str:
+def report(pool: Pool, gates: Sequence[RealGate], rates: Rates) -> str:
     """Return the machine, the size of the pool and the tables, in Markdown."""
     parts = [heading(pool)]
     if rates:
         bounds = "- " + "\n- ".join(bounds_of(pool, rates))
-        parts += [rules(rates, others), bounds, curve(rates), summed_up(pool)]
+        parts += [rules(rates), bounds, curve(rates), summed_up(pool)]
     else:
         parts.append(answer(rates))
     if gates:
@@ -102,7 +101,7 @@ def heading(pool: Pool) -> str:
     """Return where, when and how much was measured."""
     if pool.identity is None:
         return "No rounds yet."
-    about = calibration(pool, {}, {})
+    about = calibration(pool, {})
     counts = [f"A/A {len(pool.holding([BASE, COPY]))}"]
     counts += [f"{side} {len(pool.holding([BASE, COPY, side]))}" for side in SIDES]
     text = f"{about.machine}; {about.dates}. {count(about.rounds, 'round')}; replicates: {', '.join(counts)}."
@@ -111,7 +110,7 @@ def heading(pool: Pool) -> str:
     return markdown_cell(text)
 
 
-def calibration(pool: Pool, rates: Rates, others: Rates) -> Calibration:
+def calibration(pool: Pool, rates: Rates) -> Calibration:
     """Return the content of calibration.json for a pool that has an identity."""
     assert pool.identity is not None
     days = sorted({replicate.round[:8] for replicate in pool.replicates})
@@ -119,7 +118,7 @@ def calibration(pool: Pool, rates: Rates, others: Rates) -> Calibration:
     machine = pool.identity.machine
     where = f"{processors.words(machine)}, {machine.cores} cores, 1 thread a worker"
     rounds = pool.by_round(pool.holding([BASE, COPY]))
-    return Calibration(where, dates, len(rounds), rates, others)
+    return Calibration(where, dates, len(rounds), rates)
 
 
 def counts_of(pool: Pool) -> Counts:
@@ -131,7 +130,7 @@ def counts_of(pool: Pool) -> Counts:
     if len({key.implementation for key in pool.benchmarks}) > 1:
         rows[OF_ONE] = True
     for row, alone in rows.items():
-        for share, side in zip(SHARES, SIDES, strict=True):
+        for side, share in EXACT_SIZES.items():
             gates, again = OFTEN.get(share, (GATES, AGAIN))
             exact = Count(replicates, gates, seed=2, shift=math.log1p(share), alone=alone)
             counts[row, side] = partial(exact.across_rounds, again=again)
@@ -145,7 +144,7 @@ def counts_of(pool: Pool) -> Counts:
     for side in SIDES:
         injected = Count(pool.holding([BASE, COPY, side]), GATES, seed=3, side=side)
         counts[INJECTED, side] = partial(injected.across_rounds, again=AGAIN)
-    return counts
+    return counts | counts_of_others(pool, {ALARMS: 0.0, **EXACT_SIZES})
 
 
 def percent(share: float) -> str:
@@ -157,35 +156,49 @@ def share_found(rate: Rate | None) -> str:
     """Return a rate with its interval."""
     if rate is None:
         return "–"
-    return f"{percent(rate.rate)} [{percent(rate.low)}, {percent(rate.high)}]{rate.remark}"
+    return f"{percent(rate.rate)} [{percent(rate.low)}, {percent(rate.high)}]"
 
 
 def replayed(alarms: Rate | None) -> str:
-    """Return how many replayed gates raised a false alarm."""
+    """Return how many replayed gates raised a false alarm, and of how many rounds they are."""
     if alarms is None:
         return "–"
-    return f"{round(alarms.rate * alarms.gates)} of {alarms.gates} replays"
+    rounds = count(alarms.independent, "round")
+    return f"{round(alarms.rate * alarms.gates)} of {alarms.gates} replays of {rounds}"
 
 
-def rules(rates: Rates, others: Rates) -> str:
-    """Return the table of how often a gate raises a false alarm, and what it finds; then the rows of other tools."""
+def rules(rates: Rates) -> str:
+    """Return the table of how often each rule raises a false alarm, and what it finds; then what is not installed."""
     rows = []
-    for row in (EXACT, INJECTED, OF_ONE):
+    for row in (EXACT, INJECTED, OF_ONE, PAIRED, *TOOLS):
         if row in rates:
-            alarms = rates[row].get(ALARMS)
-            cells = [share_found(rates[row][side]) for side in SIDES]
-            if row == INJECTED:
-                rows.append([f"this gate, {row}", "", *cells, ""])
-            else:
-                processes = f"{alarms.replicates:.1f}" if alarms else "–"
-                rows.append([f"this gate, {row}", replayed(alarms), *cells, processes])
-    for tool, of_tool in others.items():
-        alarms = of_tool[ALARMS]
-        cells = [share_found(of_tool[column]) for column in (ALARMS, *SIDES)]
-        rows.append([tool, *cells, f"{alarms.replicates:g}" if alarms else "–"])
-    header = ["rule", ALARMS, *(f"{side} found" for side in SIDES), "processes a side"]
+            found = [share_found(rates[row].get(column)) for column in EXACT_SIZES]
+            rows.append([RULES.get(row, row), *alarms_of(row, rates), *found])
+    header = ["rule", "processes a side", "independent", ALARMS]
+    header += [f"{column} found" for column in EXACT_SIZES]
     table = markdown_table(rows, header)
-    return f"{table}\n\n{OF_SEVERAL}" if OF_SEVERAL[0] in table else table
+    missing = [name for name in TOOLS if name not in rates]
+    if missing:
+        table += f"\n\nNot installed, or of another version: {listed(missing)}."
+    return table
+
+
+def alarms_of(row: str, rates: Rates) -> list[str]:
+    """Return the processes of a rule, how many rounds or comparisons are independent, and its false alarms."""
+    if row == INJECTED:  # its false alarms are those of exact sizes
+        return ["", "", ""]
+    alarms = rates[row][ALARMS]
+    if alarms is None:
+        return ["–"] * 3
+    processes = f"{round(alarms.replicates, 1):g}"
+    words = replayed(alarms) if row in RULES else share_found(alarms)
+    return [processes, str(alarms.independent), words]
+
+
+def by_rounds_alone(alarms: Rate) -> float:
+    """Return the upper limit of false alarms if all replays of a round count as one gate: they share its replicates."""
+    raised = math.ceil(alarms.rate * alarms.independent)
+    return by_chance(raised, alarms.independent)[1]
 
 
 def bounds_of(pool: Pool, rates: Rates) -> list[str]:
@@ -199,6 +212,10 @@ def bounds_of(pool: Pool, rates: Rates) -> list[str]:
             lines.append(f"{name}: {simulated}, at most {percent(bound.high)}")
     if not lines:
         lines.append(f"false alarms: a bound takes {ENOUGH} rounds")
+    alarms = rates[EXACT][ALARMS]
+    if alarms:
+        rounds = count(alarms.independent, "independent round")
+        lines.append(f"by {rounds} alone: at most {percent(by_rounds_alone(alarms))}")
     between = assumptions.between_rounds(pool, pool.holding([BASE, COPY]))
     if between:
         lines.append(

@@ -25,10 +25,12 @@ class Measured:
     logs: the log time of each block, shape (blocks,).
     values: the value of each metric, in its unit; NaN where it is unknown. Memory has 1 MiB on top, so that ratios of
         tiny values stay near 1.
+    seconds: those of each turn, block by block, shape (turns,): other tools know no blocks.
     """
 
     logs: np.ndarray
     values: dict[str, float]
+    seconds: np.ndarray
 
     @classmethod
     def of(cls, record: Record) -> Measured:
@@ -39,7 +41,8 @@ class Measured:
             "start": record.warm_first_call_seconds or math.nan,
             "memory": peak + MIB,
         }
-        return cls(block_logs(record.turns or ()), values)
+        turns = sorted(record.turns or (), key=lambda turn: turn.block)
+        return cls(block_logs(turns), values, np.array([turn.seconds for turn in turns]))
 
 
 Sides = dict[GateKey, dict[str, Measured]]

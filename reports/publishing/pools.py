@@ -1,62 +1,96 @@
 """The gate in the published pools: tables of README and docs/gate-evidence.md, and the rows for claims."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
 
 from benchmarks import json_files
 from benchmarks.calibration import report as calibration
+from benchmarks.calibration.other_rules import PAIRED
+from benchmarks.calibration.rates import Rate
 from benchmarks.calibration.real_gates import SAME, gates_of, right_and_minutes
-from benchmarks.calibration.report import ALARMS, DATA, EXACT, INJECTED, TEXT, Calibration, percent
+from benchmarks.calibration.report import (
+    ALARMS,
+    DATA,
+    EXACT,
+    INJECTED,
+    TEXT,
+    Calibration,
+    by_rounds_alone,
+    percent,
+)
 from benchmarks.tables import markdown_table
-from benchmarks.words import span
+from benchmarks.words import count
 from reports.history import PUBLISHED
 from reports.publishing.figures import Published
 
 GATE = PUBLISHED / "calibration-family-25-model-1"
-"""The pool that README's tables of the gate are from."""
+"""The pool that docs show in full."""
+PYPERF = "pyperf compare_to"
 RULES = {
-    EXACT: ("this gate", "2 %"),
-    INJECTED: ("this gate, with code made slower", "2 %"),
-    "pytest-benchmark, median:5%": ("`pytest-benchmark --benchmark-compare-fail=median:5%`", "5 %"),
-    "asv continuous": ("`asv continuous`", "10 %"),
+    EXACT: "this gate",
+    INJECTED: "this gate, slower code",
+    PAIRED: PAIRED,
+    "pytest-benchmark, median:5%": "`pytest-benchmark`, `median:5%`",
+    "asv continuous": "`asv continuous`",
+    PYPERF: "`pyperf`",
 }
-"""Rows of a pool's table, with their names in README and the slowdown that the rule is built to find."""
+"""Rows of a pool's table, with their names in README."""
+SIZES = ("+2%", "+5%", "+10%")
+"""The slowdowns that README shows."""
 
 
 def published() -> list[tuple[Path, Calibration]]:
-    """Return the folder of each published pool with what it shows, README's first."""
-    paths = sorted(PUBLISHED.glob(f"calibration-*/{DATA}"), key=lambda path: path.parent != GATE)
-    return [(path.parent, json_files.read(path, Calibration)) for path in paths]
+    """Return the folder of each published pool with what it shows, the one that docs show in full first."""
+    folders = sorted(path.parent for path in PUBLISHED.glob(f"calibration-*/{DATA}"))
+    folders.sort(key=lambda folder: folder != GATE)
+    return [(folder, json_files.read(folder / DATA, Calibration)) for folder in folders]
 
 
 def gate(_: Published) -> str:
-    """Return README's table of the gate, and a line on limits and real gates.
-
-    The table has this rule and two others on the same replicates.
-    """
+    """Return README's table of the gate and of other rules, with a line on machines, limits and real gates."""
     pools = [pool for _, pool in published()]
-    pool = pools[0]
-    rates = {**pool.rates, **pool.others}
+
+    def cell(rule: str, column: str, show: Callable[[Rate], str]) -> str:
+        rates = [pool.rates.get(rule, {}).get(column) for pool in pools]
+        return in_order(show(rate) if rate else "–" for rate in rates)
+
     table = []
-    for rule, (words, built_for) in RULES.items():
-        counts = [rates[rule].get(column) for column in (ALARMS, "+2%", "+5%")]
-        cells = [percent(count.rate) if count else "" for count in counts]
-        if rule == EXACT:
-            cells[0] = calibration.replayed(counts[0]).removesuffix(" replays")
-        table.append([words, *cells, built_for])
-    heads = ["", "false alarms", "+2 % found", "+5 % found", "built to find"]
-    real = [gate for gate in gates_of(GATE) if gate.kind == SAME]
-    right, minutes, longest = right_and_minutes(real)
-    days = span(sorted({gate.date for gate in real}))
-    limits = [_limit(pool) for pool in pools]
-    worst = percent(max(limits))
+    for rule, words in RULES.items():
+        processes = cell(rule, ALARMS, lambda alarms: f"{alarms.replicates:.0f}")
+        shares = [cell(rule, column, whole_percent) for column in (ALARMS, *SIZES)]
+        table.append([words, processes, *shares])
+    heads = ["%", "processes/side", ALARMS, "found: +2%", *SIZES[1:]]
+    about = []
+    for pool in pools:
+        brand, family = pool.machine.split(", ")[:2]
+        about += [f"{brand}, {family}, {pool.dates}, {count(pool.rounds, 'round')}"]
+    every_alarms = [pool.rates[EXACT][ALARMS] for pool in pools]
+    alone = in_order(f"{100 * by_rounds_alone(alarms):.0f}" for alarms in every_alarms if alarms)
+    every_pyperf = [pool.rates.get(PYPERF, {}).get(ALARMS) for pool in pools]
+    comparisons = in_order(str(alarms.independent) for alarms in every_pyperf if alarms)
+    simulated = in_order(percent(_limit(pool)).removesuffix(" %") for pool in pools)
+    real = [found for found in gates_of(GATE) if found.kind == SAME]
+    right, minutes = right_and_minutes(real)[:2]
     return f"""\
 {markdown_table(table, heads)}
 
-{pool.machine}; {pool.dates}. Simulated false alarms: at most {percent(limits[0])}; on the worst of \
-{len(pools)} machines {worst}. Real gates without a change: {right} right, {minutes} minutes on average, at most \
-{longest}; {days}."""
+In order: {"; ".join(about)}. So few rounds exclude only false alarms above {alone} %; simulated: at most \
+{simulated} %. pyperf: {comparisons} independent comparisons. Real gates, equal code: {right} right, {minutes} \
+minutes."""
+
+
+def in_order(texts: Iterable[str]) -> str:
+    """Return what the machines have, one after the other; once where all have the same."""
+    every = list(texts)
+    return every[0] if len(set(every)) == 1 else "/".join(every)
+
+
+def whole_percent(rate: Rate) -> str:
+    """Return a share in percent without its sign: with a decimal where it is small, but not 0."""
+    share = 100 * rate.rate
+    return f"{share:.1f}" if 0 < share < 9.95 else f"{share:.0f}"
 
 
 def _limit(pool: Calibration) -> float:
@@ -76,14 +110,17 @@ def pools(_: Published) -> str:
     table = []
     for folder, pool in published():
         exact = pool.rates[EXACT]
+        alarms = exact[ALARMS]
         lasting = pool.rates[calibration.LASTING]["8 %"]
+        assert alarms
         assert lasting
         table.append(
             [
                 f"[{pool.machine}](../reports/published/{folder.name}/calibration.md)",
                 pool.dates,
                 pool.rounds,
-                calibration.replayed(exact[ALARMS]),
+                calibration.replayed(alarms),
+                percent(by_rounds_alone(alarms)),
                 percent(_limit(pool)),
                 percent(lasting.rate),
                 calibration.share_found(exact["+2%"]),
@@ -91,7 +128,7 @@ def pools(_: Published) -> str:
             ]
         )
     heads = ["machine", "date", "rounds", "false alarms"]
-    heads += ["simulated, at most", "simulated, 8 % lasts"]
+    heads += ["by rounds alone, at most", "simulated, at most", "simulated, 8 % lasts"]
     heads += ["exactly +2 % found", "injected +2 % found"]
     return markdown_table(table, heads)
 
@@ -100,10 +137,10 @@ def figures() -> pd.DataFrame:
     """Return the figures that claims are about: the share of gates, with what was counted in the place of a problem."""
     rows = []
     for _, pool in published():
-        for rule, counts in {**pool.rates, **pool.others}.items():
-            for counted, count in counts.items():
-                if count:
-                    shares = (count.rate, count.low, count.high, percent(count.rate))
+        for rule, rates in pool.rates.items():
+            for counted, rate in rates.items():
+                if rate:
+                    shares = (rate.rate, rate.low, rate.high, percent(rate.rate))
                     rows.append((pool.machine, rule, counted, *shares))
     names = ["machine", "implementation", "problem", "value", "low", "high", "text"]
     table = pd.DataFrame(rows, columns=names)

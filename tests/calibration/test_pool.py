@@ -32,6 +32,7 @@ def test_a_replicate_is_saved_without_its_samples_and_read_back(tmp_path):
     assert found.holding([BASE, "+2%"]) == []
     (replicate,) = found.replicates
     np.testing.assert_array_equal(replicate.sides["i p/w/m"][COPY].logs, np.log([1, 2]))
+    assert replicate.sides["i p/w/m"][COPY].seconds.tolist() == [1, 1, 2, 2]
     assert replicate.sides["i p/w/m"][COPY].values == {"time": 1.5, "start": 0.1, "memory": 2**20 + 2**20}
     assert found.logs([0], COPY, "i p/w/m") == [0]
     assert replicate.round == "r"

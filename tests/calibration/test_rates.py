@@ -13,7 +13,6 @@ from benchmarks.calibration.rates import Count, by_chance
 from benchmarks.calibration.replay import RULES, Replay, run_gates
 from benchmarks.regression import decision, findings
 from benchmarks.regression.decision import MOST, LogRatios, Sampling
-from benchmarks.regression.log_ratios import Measured
 from tests.helpers.pools import NAMES, simulated
 
 EXACTLY_2 = math.log1p(0.02)
@@ -42,7 +41,8 @@ def shifted(pool, shifts):
     """The same pool with a slower copy, by a shift of the log for each replicate."""
 
     def slower(replicate, by):
-        slow = {name: Measured(sides[COPY].logs + by, sides[COPY].values) for name, sides in replicate.sides.items()}
+        copies = {name: sides[COPY] for name, sides in replicate.sides.items()}
+        slow = {name: dataclasses.replace(copy, logs=copy.logs + by) for name, copy in copies.items()}
         return Replicate(replicate.round, {name: {**replicate.sides[name], COPY: copy} for name, copy in slow.items()})
 
     return dataclasses.replace(pool, replicates=list(map(slower, pool.replicates, shifts)))

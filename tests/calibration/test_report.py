@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pytest
 
-from benchmarks.calibration import rates, report
+from benchmarks.calibration import command, other_rules, rates, report
 from benchmarks.calibration.pool import Pool
 from benchmarks.calibration.real_gates import RealGate
 from tests.helpers.markdown import cells_of
@@ -12,9 +12,8 @@ from tests.helpers.pools import simulated
 
 FEW = {"ALARM_GATES": 8, "SIMULATED": 20, "GATES": 4, "AGAIN": 1, "OFTEN": {}}
 
-BY_CHANCE = rates.Rate(0.1, 0.05, 0.2, 2, 0, remark=", by chance")
 
-
+@pytest.mark.process  # asv asks uname
 def test_the_whole_report(monkeypatch):
     pool = simulated(66, 0.01, rounds=6)
     for name, few in FEW.items():
@@ -23,21 +22,39 @@ def test_the_whole_report(monkeypatch):
     rates_of_pool = defaultdict(dict)
     for (row, column), count in report.counts_of(pool).items():
         rates_of_pool[row][column] = count(pool)
-    others = {"a tool": dict.fromkeys(("false alarms", "+2%", "+3%", "+5%"), BY_CHANCE)}
-    text = report.report(pool, [], rates_of_pool, others)
+    text = report.report(pool, [], rates_of_pool)
     assert "a cpu, 2 cores, 1 thread a worker; 2026-11-20 to 2026-11-25. 6 rounds; replicates: A/A 66, +2% 66" in text
-    assert [row[0] for row in cells_of(text)[2:5]] == [
+    rows = cells_of(text)[2:9]
+    assert [row[0] for row in rows[:3]] == [
         f"this gate, {what}" for what in ("exact sizes", "injected", "one implementation")
     ]
-    assert cells_of(text)[5] == ["a tool", *["10.0 % [5 %, 20.0 %], by chance"] * 4, "2"]
+    assert [row[0] for row in rows[3:]] == [other_rules.PAIRED, *other_rules.TOOLS]
+    processes, independent = zip(*(row[1:3] for row in rows[3:]), strict=True)
+    assert processes == ("8", "1", "2", "20")
+    assert independent == ("6", "6", "6", "1")  # no round has 40 replicates, and all have 66
+    assert "Not installed" not in text
     assert "- false alarms: 0 % of 20 simulated gates, at most" in text
     assert [row[0] for row in cells_of(text) if row[0].endswith("lasts")] == [f"{n} % lasts" for n in (0, 2, 4, 8)]
+
+
+@pytest.mark.process
+def test_tables_made_again_are_the_same_to_the_digit(tmp_path, monkeypatch):
+    for name, few in FEW.items():
+        monkeypatch.setattr(report, name, few)
+    monkeypatch.setattr(rates, "DRAWS", 2)
+    monkeypatch.setattr(Pool, "load", lambda _: simulated(66, 0.01, rounds=6))
+    made = []
+    for _ in range(2):
+        command.make_tables(tmp_path)
+        made.append([path.read_text() for path in sorted(tmp_path.iterdir())])
+    assert len(made[0]) == 2
+    assert made[0] == made[1]
 
 
 def test_a_pool_that_is_too_small_gives_no_figure():
     for pool in (simulated(7, 0.004), Pool([], {})):
         assert report.counted(pool, print) == {}
-        assert "takes 8 replicates" in report.report(pool, [], {}, {})
+        assert "takes 8 replicates" in report.report(pool, [], {})
 
 
 @pytest.mark.parametrize(("rounds", "bound"), [(5, False), (6, True)])

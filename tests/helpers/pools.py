@@ -41,7 +41,7 @@ def simulated(
         }  # fmt: skip
         measured = {
             name: {
-                side: Measured(np.log(turns).min(axis=1), {"time": 1.0, "start": 0.1, "memory": 2.0**25})
+                side: Measured(np.log(turns).min(axis=1), {"time": 1.0, "start": 0.1, "memory": 2.0**25}, turns.ravel())
                 for side, turns in of_side.items()
             }
             for name, of_side in sides.items()

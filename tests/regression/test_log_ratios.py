@@ -3,6 +3,7 @@
 import math
 
 import msgspec
+import numpy as np
 import pytest
 
 from benchmarks.record import Record
@@ -31,7 +32,7 @@ def turns(*seconds):
     ],
 )
 def test_a_log_ratio_is_the_median_over_blocks_of_the_shorter_turns(base, head, ratio):
-    before, now = (Measured(block_logs(turns(*seconds)), {"time": 1.0}) for seconds in (base, head))
+    before, now = (Measured(block_logs(turns(*side)), {"time": 1.0}, np.array(side)) for side in (base, head))
     assert compare("time", before, now) == (pytest.approx(math.log(ratio)), 1.0, 1.0)
     assert compare("time", now, before) == (pytest.approx(-math.log(ratio)), 1.0, 1.0)
 
