@@ -15,7 +15,7 @@ from benchmarks import busy
 from benchmarks.statistics import ratios
 from benchmarks.statistics.intervals import Means, p_values, t_interval
 from benchmarks.statistics.moderation import moderated
-from benchmarks.statistics.rounds import explained, mean_of_rounds, one_more
+from benchmarks.statistics.rounds import effective, mean_of_rounds, one_more
 from reports import history
 from reports.frames import ARM, BENCHMARK, Run
 from reports.tracks import LIMITS
@@ -27,11 +27,11 @@ NOTHING = pd.DataFrame(columns=[*BENCHMARK, "sd", "freedom"]).astype(
 
 
 def intervals(rows: pd.DataFrame, by: list[str], name: str, lasting: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each group of logs, one log for each replicate: its mean over rounds, and where one more lies.
+    """Return a row for each group of logs, one log for each replicate: its median over rounds, and where one more lies.
 
     A round's value is the median of its replicates. Where nothing is known of rounds, the interval is about this one.
 
-    Columns: `by`; NAME, NAME_low and NAME_high on the scale of the values; NAME_p of a mean of 1; and NAME_n: the
+    Columns: `by`; NAME, NAME_low and NAME_high on the scale of the values; NAME_p of a median of 1; and NAME_n: the
     rounds, or of one round the replicates. With one replicate the interval is infinite and p is 1.
 
     Args:
@@ -44,8 +44,9 @@ def intervals(rows: pd.DataFrame, by: list[str], name: str, lasting: pd.DataFram
     of_round = rows.groupby([*by, "round"], sort=False)["log"].agg(["median", "var", "size"])
     of_round = of_round.reset_index().rename(columns={"median": "value"})
     groups = of_round[by].drop_duplicates(ignore_index=True)
-    values = _means_over_rounds(of_round, by)
+    values = _over_rounds(of_round, by)
     several = bool((values.n > 1).any())
+    number = of_round.groupby(by, sort=False)["size"].agg("size" if several else "sum").to_numpy()
     if several:
         of_group = groups.assign(explained=values.sd**2)
         own = history.between(of_round.merge(of_group, on=by), BENCHMARK, by)
@@ -62,13 +63,13 @@ def intervals(rows: pd.DataFrame, by: list[str], name: str, lasting: pd.DataFram
         f"{name}_low": np.exp(low),
         f"{name}_high": np.exp(high),
         f"{name}_p": p_values(mean),
-        f"{name}_n": values.n if several else of_round["size"].to_numpy(),
+        f"{name}_n": number,
     }
     return groups.assign(**columns)
 
 
-def _means_over_rounds(of_round: pd.DataFrame, by: list[str]) -> Means:
-    """Return the mean of each group over its rounds, with the spread of a round's value that its replicates explain.
+def _over_rounds(of_round: pd.DataFrame, by: list[str]) -> Means:
+    """Return the median of each group over its rounds, with the spread of a round that its replicates explain.
 
     The variances of the groups' replicates moderate each other. Of rounds with one replicate each, replicates explain
     nothing: all of the rounds' spread lasts, as far as anybody can tell.
@@ -80,7 +81,7 @@ def _means_over_rounds(of_round: pd.DataFrame, by: list[str]) -> Means:
     number = of_round["size"].to_numpy()
     rounds = of_round.assign(
         squares=of_round["var"].fillna(0.0) * (number - 1),
-        share=explained(np.ones(len(number)), number),
+        share=1 / effective(number),
     )
     groups = rounds.groupby(by, sort=False)
     n = groups.size().to_numpy()
@@ -90,7 +91,7 @@ def _means_over_rounds(of_round: pd.DataFrame, by: list[str]) -> Means:
     if (n > 1).any() and not freedom.any():
         freedom = np.full(len(n), np.inf)
     of_value = variance * groups["share"].mean().to_numpy()
-    return Means(groups["value"].mean().to_numpy(), np.sqrt(of_value), freedom, n)
+    return Means(groups["value"].median().to_numpy(), np.sqrt(of_value), freedom, effective(n))
 
 
 def _with_own(lasting: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:

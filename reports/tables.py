@@ -100,13 +100,13 @@ def of_summary(baseline: str) -> Sequence[Column]:
         words_of("track", priority=1),
         Column(
             "time", "time [95 % interval]", _time, sort="seconds",
-            note="of a call: the median over turns, that over replicates, then the geometric mean over rounds. A row"
-            " without a time has its status here.",
+            note="of a call: the median over turns, that over replicates, then that over rounds. A row without a time"
+            " has its status here.",
         ),
         Column(
             "ratio", f"× {baseline} [95 %]", where_ok(_ratio), sort="ratio",
             note="time divided by the baseline's within each block: the median over blocks, that over replicates, then"
-            " the geometric mean over rounds. It can contradict the times: trust the ratio. The interval is that of one"
+            " that over rounds. It can contradict the times: trust the ratio. The interval is that of one"
             " comparison alone: even one that excludes 1 can be unclear. near and far: the ratio depends on how far"
             " apart the host keeps the processors.",
         ),

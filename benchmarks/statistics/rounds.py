@@ -14,20 +14,19 @@ OF_MEDIAN = np.array([1.0, 1.0, 1.0, 1.35, 1.19, 1.43, 1.29, 1.47, 1.34, np.pi /
 """The variance of a median over that of a mean, of so many normal values; the last one is of more."""
 
 
-def explained(variance: np.ndarray, replicates: np.ndarray) -> np.ndarray:
-    """Return the variance of a round's value, the median of its replicates, from the variance of a replicate."""
-    of_median = OF_MEDIAN[np.minimum(replicates, len(OF_MEDIAN) - 1)]
-    return np.asarray(of_median * variance / replicates)
+def effective(number: np.ndarray) -> np.ndarray:
+    """Return of how many values a mean has the variance that the median of so many has."""
+    return np.asarray(number / OF_MEDIAN[np.minimum(number, len(OF_MEDIAN) - 1)])
 
 
 def mean_of_rounds(replicates: Means, lasting: np.ndarray, freedom: np.ndarray) -> Means:
-    """Return means over rounds with the standard deviation of a round: what replicates explain, and what lasts.
+    """Return values over rounds with the standard deviation of a round: what replicates explain, and what lasts.
 
     The degrees of freedom are Satterthwaite's (1946).
 
     Args:
-        replicates: the means, the standard deviation of a round's value that its replicates explain, its degrees of
-            freedom, and the number of rounds.
+        replicates: the values, the standard deviation of a round that its replicates explain, its degrees of freedom,
+            and the number of rounds.
         lasting, freedom: the standard deviation of what lasts for a round, on the scale of the values, and its degrees
             of freedom.
     """

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from benchmarks.statistics.rounds import explained
+from benchmarks.statistics.rounds import effective
 from impls.core.files import write_whole
 from reports import history, peak
 from reports.estimates import blocks_of, sound
@@ -27,9 +27,7 @@ def rows_of(run: Run) -> pd.DataFrame:
     rows = records[[*ROUND, "digest", "versions"]].drop_duplicates(ROUND)
     for name, logs in (("time", times), ("ratio", ratios)):
         of_round = logs.groupby(ROUND, sort=False)["log"].agg(["median", "var", "size"])
-        of_round[f"{name}_explained"] = explained(
-            of_round["var"].to_numpy(), of_round["size"].to_numpy()
-        )
+        of_round[f"{name}_explained"] = of_round["var"] / effective(of_round["size"].to_numpy())
         of_round = of_round.rename(columns={"median": name, "size": f"{name}_replicates"})
         rows = rows.merge(of_round.drop(columns="var").reset_index(), on=ROUND, how="left")
     speeds = {name: peak.speed(of_round) for name, of_round in run.records.groupby("run_id")}

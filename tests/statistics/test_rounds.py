@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from benchmarks.statistics.intervals import Means
-from benchmarks.statistics.rounds import explained, mean_of_rounds, one_more
+from benchmarks.statistics.rounds import effective, mean_of_rounds, one_more
 
 
 @pytest.mark.parametrize("replicates", [1, 2, 3, 4, 5, 20])
-def test_what_replicates_explain_of_their_median_is_no_less_than_its_variance(replicates):
+def test_a_median_has_the_variance_of_a_mean_of_fewer_values(replicates):
     medians = np.median(np.random.default_rng(1).normal(0, 1, (50_000, replicates)), axis=1)
-    ratio = explained(np.array([1.0]), np.array([replicates]))[0] / medians.var()
+    ratio = 1 / effective(np.array([replicates]))[0] / medians.var()
     assert 0.97 <= ratio <= 1.1
 
 
