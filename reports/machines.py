@@ -57,8 +57,13 @@ def by_machine(reports: Sequence[Report]) -> list[Machine]:
     return list(machines.values())
 
 
+def short(processor: str) -> str:
+    """Return a processor's words without those that tell nothing."""
+    return processor.replace("(R)", "").replace(" Processor", "")
+
+
 def processor_and_gpu(run: Run) -> str:
     """Return a run's processor, and the GPU if there is one."""
     machine = run.metadata.machine
-    processor = processors.words(machine).replace("(R)", "").replace(" Processor", "")
+    processor = short(processors.words(machine))
     return f"{processor}, {machine.gpu_with_driver}" if machine.gpu else processor

@@ -23,18 +23,18 @@ from benchmarks.calibration.report import (
 from benchmarks.tables import markdown_table
 from benchmarks.words import count
 from reports.history import PUBLISHED
+from reports.machines import short
 from reports.publishing.figures import Published
 
 GATE = PUBLISHED / "calibration-family-25-model-1"
 """The pool that docs show in full."""
-PYPERF = "pyperf compare_to"
 RULES = {
     EXACT: "this gate",
     INJECTED: "this gate, slower code",
     PAIRED: PAIRED,
     "pytest-benchmark, median:5%": "`pytest-benchmark`, `median:5%`",
     "asv continuous": "`asv continuous`",
-    PYPERF: "`pyperf`",
+    "pyperf compare_to": "`pyperf`",
 }
 """Rows of a pool's table, with their names in README."""
 SIZES = ("+2%", "+5%", "+10%")
@@ -64,12 +64,10 @@ def gate(_: Published) -> str:
     heads = ["%", "processes/side", ALARMS, "found: +2%", *SIZES[1:]]
     about = []
     for pool in pools:
-        brand, family = pool.machine.split(", ")[:2]
+        brand, family = short(pool.machine).split(", ")[:2]
         about += [f"{brand}, {family}, {pool.dates}, {count(pool.rounds, 'round')}"]
     every_alarms = [pool.rates[EXACT][ALARMS] for pool in pools]
     alone = in_order(f"{100 * by_rounds_alone(alarms):.0f}" for alarms in every_alarms if alarms)
-    every_pyperf = [pool.rates.get(PYPERF, {}).get(ALARMS) for pool in pools]
-    comparisons = in_order(str(alarms.independent) for alarms in every_pyperf if alarms)
     simulated = in_order(percent(_limit(pool)).removesuffix(" %") for pool in pools)
     real = [found for found in gates_of(GATE) if found.kind == SAME]
     right, minutes = right_and_minutes(real)[:2]
@@ -77,8 +75,7 @@ def gate(_: Published) -> str:
 {markdown_table(table, heads)}
 
 In order: {"; ".join(about)}. So few rounds exclude only false alarms above {alone} %; simulated: at most \
-{simulated} %. pyperf: {comparisons} independent comparisons. Real gates, equal code: {right} right, {minutes} \
-minutes."""
+{simulated} %. Real gates, equal code: {right} right, {minutes} minutes."""
 
 
 def in_order(texts: Iterable[str]) -> str:
