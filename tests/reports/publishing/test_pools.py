@@ -30,4 +30,4 @@ def test_cells_have_each_machine_in_order_and_what_all_share_once(monkeypatch):
     assert rows["`pyperf`"] == ["8/–", "25/–", "2.0/–", "–", "–"]
     assert rows["`asv continuous`"] == ["–"] * 5
     assert "In order: A cpu, family 1, 2026-11-29, 15 rounds; B cpu, family 2, 2026-11-29, 8 rounds." in text
-    assert "exclude only false alarms above 18/31 %; simulated: at most 1.25 %. pyperf: 4 independent" in text
+    assert "exclude only false alarms above 18/31 %; simulated: at most 1.25 %." in text
