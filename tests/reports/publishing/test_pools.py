@@ -15,7 +15,7 @@ def rate(share, independent):
 def test_cells_have_each_machine_in_order_and_what_all_share_once(monkeypatch):
     first = {
         EXACT: {ALARMS: rate(0.0, 15), BOUND: rate(0.0, 15), "+2%": rate(0.975, 15), "+5%": rate(0.9999, 15)},
-        pools.PYPERF: {ALARMS: rate(0.252, 4), "+2%": rate(0.02, 4)},
+        "pyperf compare_to": {ALARMS: rate(0.252, 4), "+2%": rate(0.02, 4)},
     }
     second = {EXACT: {**first[EXACT], ALARMS: rate(0.0, 8), "+2%": rate(0.0949, 8)}}
     machines = ("A cpu, family 1, AVX2, 2 cores", "B cpu, family 2, AVX2, 2 cores")
