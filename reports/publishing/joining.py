@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from itertools import combinations, product
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from benchmarks.bench.rounds import SavedRun
 from benchmarks.options import start_of
 from reports import frames, history
 
-APART = timedelta(minutes=25)
+MINUTES_APART = 25
 """Of rounds that begin nearer to each other, one says little of the other: a machine is slow for tens of minutes."""
 
 
@@ -55,11 +54,11 @@ def too_near(run: SavedRun, other: SavedRun) -> str:
     """
     pairs = product(run.rounds - other.rounds, other.rounds - run.rounds)
     for mine, theirs in sorted(pairs):
-        gap = abs(start_of(mine) - start_of(theirs))
-        if gap < APART:
+        minutes = round(abs(start_of(mine) - start_of(theirs)).total_seconds() / 60)
+        if minutes < MINUTES_APART:
             return (
-                f"its round {mine} and {theirs} of {other.folder.name} began {gap.seconds // 60} minutes apart;"
-                f" so near, they are no independent rounds: {APART.seconds // 60} minutes are needed"
+                f"its round {mine} and {theirs} of {other.folder.name} began {minutes} minutes apart;"
+                f" so near, they are no independent rounds: {MINUTES_APART} minutes are needed"
             )
     return ""
 
