@@ -103,7 +103,7 @@ def test_a_run_of_which_some_code_changed_says_so(tmp_path):
     assert "no round of three: they differ in the code of jax_scan\n" in done.stdout
 
 
-@pytest.mark.parametrize(("time", "published"), [("002459", ["run"]), ("002500", ["later"])])
+@pytest.mark.parametrize(("time", "published"), [("002429", ["run"]), ("002500", ["later"])])
 def test_rounds_that_began_soon_after_each_other_are_not_joined(time, published, tmp_path):
     """But a run that was measured so is published, and so are all its rounds where one is there already."""
     to = tmp_path / "published"
