@@ -162,14 +162,15 @@ ALONE = 1.5
 
 
 def alone(run: Run) -> pd.DataFrame:
-    """Return a row for each replicate that stands alone: ARM, and its ratio to the baseline over the median of all."""
+    """Return a row for each replicate that stands alone: ARM, and its ratio to the baseline over the median of all.
+
+    Where more than a third of an ARM's would, none is alone.
+    """
     logs = log_ratios(run)
-    of_arm = logs.groupby(ARM)["log"]
-    distance = logs["log"] - of_arm.transform("median")
-    several = of_arm.transform("size") > 2
-    rows: pd.DataFrame = logs.assign(times=np.exp(distance))
-    rows = rows[several & (distance.abs() > np.log(ALONE))]
-    return rows[[*ARM, "times"]]
+    distance = logs["log"] - logs.groupby(ARM)["log"].transform("median")
+    rows: pd.DataFrame = logs.assign(times=np.exp(distance), far=distance.abs() > np.log(ALONE))
+    few = rows.groupby(ARM)["far"].transform("mean") <= 1 / 3
+    return rows.loc[rows["far"] & few, [*ARM, "times"]]
 
 
 @functools.cache  # every table of a run says it, and the page too

@@ -72,6 +72,6 @@ def reached(run: Run) -> Iterator[str]:
             work = f"a product of ({side}, {side}) matrices"
         done = peak_operations(device, dtype, int(rows["threads"].iloc[0]))
         per_second = done / rows["seconds"].median()
-        yield f"{work} reached {per_second / 1e9:.0f} GFLOP/s in {dtype}"
+        yield f"peak {per_second / 1e9:.0f} GFLOP/s in {dtype} ({work})"
     for reason in sorted(records.loc[records["status"] != "ok", "reason"].unique()):
         yield f"% of peak is not known: {reason}"

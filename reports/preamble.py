@@ -1,12 +1,14 @@
 """The lines above a run's tables, which say how it was measured."""
 
+import math
+
 import numpy as np
 
 from benchmarks import processors
 from benchmarks.options import start_of
 from benchmarks.processors import UNKNOWN
 from benchmarks.runner import cards
-from benchmarks.words import count, listed, share
+from benchmarks.words import count, listed, share, span
 from reports import estimates, history, peak, state
 from reports.frames import Run, began, machine_label
 from reports.tracks import LIMITS
@@ -81,14 +83,15 @@ def about(run: Run) -> str:
     if lasting.empty and len(run.rounds) == 1:
         return "95 % intervals are about this run only: another run can lie outside (--rounds says how far)"
     words = "95 % intervals: one more run on such a machine lies within, in 95 of 100 cases"
+    if not math.isnan(peak.speed(run.records)):
+        words += ", where the peak is as here"
     if lasting.empty:
         return words
-    low = 100 * lasting.min()
-    high = 100 * lasting.max()
+    adds = span([f"{100 * sd:.1f}" for sd in sorted(lasting)])
     number = history.of_machine(machine_label(run.metadata))["round"].nunique()
     return (
-        f"{words}, where the peak is as here. From round to round, the ratios of a benchmark differ by"
-        f" {low:.1f} to {high:.1f} % (standard deviations of {count(number, 'round')} on record)"
+        f"{words}. What lasts for a round adds {adds} % to a ratio's standard deviation"
+        f" ({count(number, 'round')} on record of such a machine)"
     )
 
 

@@ -48,9 +48,7 @@ class Interval(click.ParamType):  # type: ignore[type-arg]
         except msgspec.ValidationError:
             seconds = 0.0
         if not 0 < seconds <= LONGEST:
-            self.fail(
-                f"{value!r} is not a time such as 90s, 25m or 1h, of at most 720h", param, ctx
-            )
+            self.fail(f"{value!r} is not a time from 1s to 720h, such as 25m or 1h", param, ctx)
         return seconds
 
 
@@ -68,7 +66,7 @@ class RunOptions(Options, frozen=True, kw_only=True):
         int,
         Flag(
             "--rounds",
-            "Whole runs, one after another: then intervals hold the next.",
+            "Whole runs, one after another: intervals are then about one more run.",
             click.IntRange(1, 1000),
         ),
     ] = 1
@@ -76,7 +74,7 @@ class RunOptions(Options, frozen=True, kw_only=True):
         float,
         Flag(
             "--every",
-            "With --rounds: each begins so long after the one before, such as 25m or 1h.",
+            "With --rounds: each starts so long after the last one started, such as 25m or 1h.",
             Interval(),
         ),
     ] = 0.0
@@ -181,7 +179,7 @@ def planned(options: RunOptions) -> RunOptions:
     preset = PRESETS[options.preset]
     if options.every and options.rounds == 1:
         raise click.UsageError(
-            "--every is the time between rounds: add --rounds 5, or another number"
+            "--every is the time from one round to the next: add --rounds 5, or another number from 2 on"
         )
     implementations, baseline = compared(options)
     weights = Path(options.weights) if options.weights else None

@@ -24,9 +24,9 @@ from reports.publishing import claims, joining, publication, texts
 def publish(paths: tuple[Path, ...]) -> int:
     """File runs under reports/published, and write the texts anew.
 
-    Those of the same code, versions and benchmarks on the same kind of machine are joined as rounds of one run, also
-    with what is published. They take the place of those that they replace. Without a run, only the texts. The exit code
-    is 1 where a run can't be published, or where a sentence of the texts no longer holds.
+    Those of the same code, versions and benchmarks on the same kind of machine, with such a peak, are joined as rounds
+    of one run, also with what is published. They take the place of those that they replace. Without a run, only the
+    texts. The exit code is 1 where a run can't be published, or where a sentence of the texts no longer holds.
     """
     code = 0
     with tempfile.TemporaryDirectory() as temporary:

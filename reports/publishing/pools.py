@@ -75,7 +75,7 @@ def gate(_: Published) -> str:
 {markdown_table(table, heads)}
 
 In order: {"; ".join(about)}. So few rounds exclude only false alarms above {alone} %; simulated: at most \
-{simulated} %. Real gates, equal code: {right} right, {minutes} minutes."""
+{simulated} %. Real gates on the first: {right} right, {minutes} minutes."""
 
 
 def in_order(texts: Iterable[str]) -> str:

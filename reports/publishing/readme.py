@@ -1,7 +1,7 @@
 """README's tables of which LSTM is fastest: of the first two machines."""
 
 from benchmarks.cases import QUICK
-from benchmarks.words import listed
+from reports import peak
 from reports.preamble import torch_and_jax
 from reports.publishing import cells
 from reports.publishing.figures import Published, by_machine, side_by_side, specified
@@ -14,7 +14,7 @@ def fastest(published: Published) -> str:
     rows = rows[rows["problem"].isin(QUICK) & rows["implementation"].isin(names)]
     versions = []
     links = []
-    of_other_runs: set[str] = set()
+    of_other_runs: dict[str, list[str]] = {}
     brands: dict[str, str] = {}
     for machine, mine in list(by_machine(published, rows))[:2]:
         head = machine.head
@@ -23,9 +23,12 @@ def fastest(published: Published) -> str:
         versions.append(torch_and_jax(head.run))
         where = f"{cells.with_cores(rest, head.run)}, {cells.rounds_and_days(head.run)}"
         links.append(f"[{brand}](reports/published/{head.name}/table.md): {where}.")
-        of_other_runs |= set(mine.loc[mine["report"] != head, "implementation"])
-    if of_other_runs:
-        links.append(f"{listed([f'`{name}`' for name in sorted(of_other_runs)])}: other runs.")
+        others = mine[mine["report"] != head].drop_duplicates("implementation")
+        for name, report in zip(others["implementation"], others["report"], strict=True):
+            speed = peak.speed(report.run.records)
+            of_other_runs.setdefault(name, []).append(f"{speed / 1e9:.0f}")
+    for name, speeds in sorted(of_other_runs.items()):
+        links.append(f"`{name}`: peak {'/'.join(speeds)}.")
     figures = published.figures[published.figures["machine"].isin(list(brands))]
     tables = side_by_side("fastest", figures.assign(machine=figures["machine"].map(brands)))
     return f"{tables}\n\n{'; '.join(dict.fromkeys(versions))}. {' '.join(links)}"

@@ -22,7 +22,7 @@ from benchmarks.words import count, listed
 from benchmarks.worker.timing import Turn
 from impls.core import registry
 from impls.core.files import write_text
-from reports import code_age, frames, tables, tracks
+from reports import code_age, frames, peak, tables, tracks
 from reports.history import PUBLISHED
 from reports.machines import Machine
 from reports.parts import stream
@@ -94,7 +94,8 @@ def _about(machine: Machine, rows: pd.DataFrame) -> Iterator[str]:
     for report in machine.runs[1:]:
         names = set(rows.loc[rows["report"] == report, "implementation"])
         if names:
-            yield f"{listed(sorted(names))}: of run {report.run.run_id}; {versions(report.run)}"
+            about = [f"of run {report.run.run_id}", *peak.reached(report.run), versions(report.run)]
+            yield f"{listed(sorted(names))}: {'; '.join(about)}"
 
 
 def by_release(name: str, published: Published) -> str:

@@ -24,7 +24,7 @@ def test_a_time_between_rounds_is_read(text, seconds):
 
 @pytest.mark.parametrize("text", ["", "h", "60", "-1h", "0s", "721h", "1d"])
 def test_what_is_no_time_is_refused(text):
-    with pytest.raises(click.UsageError, match="is not a time such as"):
+    with pytest.raises(click.UsageError, match="is not a time from"):
         Interval()(text)
 
 

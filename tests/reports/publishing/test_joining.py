@@ -114,7 +114,7 @@ def test_rounds_that_began_soon_after_each_other_are_not_joined(time, published,
     assert names(to) == published
     refused = published == ["run"]
     assert done.return_value == refused
-    assert ("its round 20260101T002459-r and 20260101T000000-r of run" in done.stderr) == refused
+    assert ("its round 20260101T002429-r and 20260101T000000-r of run" in done.stderr) == refused
     assert (publish(run, tmp_path / "together", later).exception is not None) == refused
 
     whole = joining.join([joining.SavedRun.read(folder) for folder in (run, later)], tmp_path)
