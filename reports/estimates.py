@@ -55,6 +55,8 @@ def intervals(rows: pd.DataFrame, by: list[str], name: str, lasting: pd.DataFram
     sd = lasts["sd"].fillna(0.0).to_numpy()
     freedom = lasts["freedom"].fillna(np.inf).to_numpy()
     mean = mean_of_rounds(values, sd, freedom)
+    few = freedom < history.LEAST_FREEDOM  # which may show next to nothing by chance
+    mean = replace(mean, freedom=np.where(few, freedom, mean.freedom))
     next_round = one_more(mean)
     shown = replace(mean, sd=np.where(lasts["sd"].notna(), next_round.sd, mean.sd))
     low, high = t_interval(shown)

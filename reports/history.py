@@ -18,6 +18,11 @@ PUBLISHED = ROOT / "reports" / "published"
 FILE = PUBLISHED / "rounds.parquet"
 GAP = 0.02
 """Between the peaks of rounds of one state and those of the next, at least."""
+MOST_EXPLAINED = 4
+"""Replicates explain at most this many times what they explain of the median round.
+
+An odd one would explain all that lasts in a benchmark, though it hardly moves a median.
+"""
 LEAST_FREEDOM = 3
 """With fewer degrees of freedom, nothing is known of a benchmark."""
 WHERE = BENCHMARK[1:]
@@ -90,12 +95,15 @@ def between(
     share the baseline, so their number adds none.
 
     Args:
-        rounds: a row for each round of each arm, with value, explained (the variance that its replicates explain), and
-            the columns of the others.
+        rounds: a row for each round of each arm, with value, explained (the variance that its replicates explain; NaN
+            of one replicate, which explains nothing), and the columns of the others.
         level: the columns of what has one standard deviation.
         arm: those that tell arms apart.
         alike: those that are the same in rounds that are compared with each other.
     """
+    explained = rounds["explained"].fillna(0.0)
+    median = explained.groupby([rounds[name] for name in level]).transform("median")
+    rounds = rounds.assign(explained=explained.clip(upper=MOST_EXPLAINED * median))
     groups = rounds.groupby([*dict.fromkeys([*level, *arm, *alike])], sort=False, dropna=False)
     table = groups.agg(
         squares=("value", "var"), explained=("explained", "mean"), freedom=("value", "size")

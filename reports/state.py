@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.words import share
-from reports.estimates import Blocks, sound
+from reports.estimates import NOTHING, Blocks, blocks_of, sound
 from reports.frames import ARM, Run
 
 FAR_SECONDS = 250e-9
 """From this round trip on, processors are far."""
 STATES = ("near", "far")
 LEAST_SHARE = 0.1
-"""The least share of the turns that a state must have for ratios of its own."""
+"""The least share of a round's turns that a state must have for ratios of its own."""
 
 
 def of_turns(run: Run) -> pd.Series:
@@ -40,25 +40,34 @@ def words(run: Run) -> str:
 def ratios(run: Run) -> pd.DataFrame:
     """Return the ratios to the baseline in each state, of those rows whose ratio depends on it.
 
-    It does where the intervals of both states have nothing in common. Where a state is rare there is no row.
+    It does where the intervals of both states, about this run only, have nothing in common. Only rounds in which no
+    state is rare count, since a state that has a round of its own would look like it.
 
     Columns: ARM; for each state ratio_STATE with _low and _high, from the turns in that state alone.
     """
-    near, far = (_in_state(run, state) for state in STATES)
-    both = near.merge(far, on=ARM)
-    apart = (both["ratio_near_low"] > both["ratio_far_high"]) | (
-        both["ratio_far_low"] > both["ratio_near_high"]
-    )
-    return both[apart]
-
-
-def _in_state(run: Run, state: str) -> pd.DataFrame:
-    """Return the ratios from the turns in a state, with ARM; no row where these are few."""
-    ends = {f"ratio{end}": f"ratio_{state}{end}" for end in ("", "_low", "_high")}
     states = of_turns(run)
-    turns = run.turns.loc[states.index[states == state]]
-    if states.empty or len(turns) < LEAST_SHARE * len(states):
-        return pd.DataFrame(columns=[*ARM, *ends.values()])
-    blocks = Blocks(turns, sound(run.records))
-    rows = blocks.with_ratios(blocks.others(run.baseline), run.baseline)
-    return rows[[*ARM, *ends]].rename(columns=ends)
+    rounds = run.turns["record"].map(run.records["run_id"])
+    is_far = states == STATES[1]
+    share_far = is_far.groupby(rounds).transform("mean")
+    both_there = share_far.between(LEAST_SHARE, 1 - LEAST_SHARE)
+    turns = [run.turns.loc[states.index[both_there & (states == state)]] for state in STATES]
+    near, far = (_ratios(run, in_state, NOTHING) for in_state in turns)
+    this_run = near.merge(far, on=ARM, suffixes=("_near", "_far"))
+    apart = (this_run["ratio_low_near"] > this_run["ratio_high_far"]) | (
+        this_run["ratio_low_far"] > this_run["ratio_high_near"]
+    )
+    rows = this_run.loc[apart, ARM]
+    for state, in_state in zip(STATES, turns, strict=True):
+        ends = {f"ratio{end}": f"ratio_{state}{end}" for end in ("", "_low", "_high")}
+        shown = _ratios(run, in_state, blocks_of(run).lasting).rename(columns=ends)
+        rows = rows.merge(shown, on=ARM)
+    return rows
+
+
+def _ratios(run: Run, turns: pd.DataFrame, lasting: pd.DataFrame) -> pd.DataFrame:
+    """Return the ratios to the baseline from some turns, with their intervals and ARM."""
+    columns = [*ARM, "ratio", "ratio_low", "ratio_high"]
+    if turns.empty:
+        return pd.DataFrame(columns=columns)
+    blocks = Blocks(turns, sound(run.records), lasting)
+    return blocks.with_ratios(blocks.others(run.baseline), run.baseline)[columns]

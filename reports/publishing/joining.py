@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.bench import rounds
 from benchmarks.bench.rounds import SavedRun
 from benchmarks.options import start_of
-from reports import frames, history
+from reports import frames, history, peak
 
 MINUTES_APART = 25
 """Of rounds that begin nearer to each other, one says little of the other: a machine is slow for tens of minutes."""
@@ -23,12 +23,26 @@ def gathered(folders: Iterable[Path], place: Path) -> list[Path]:
     kinds: dict[Any, list[SavedRun]] = {}
     for run in sorted(map(SavedRun.read, folders), key=newest_round):
         kinds.setdefault(tuple(run.kind().items()), []).append(run)
-    for runs in kinds.values():
+    alike = [runs for of_kind in kinds.values() for runs in by_peak(of_kind)]
+    for runs in alike:
         for run, other in combinations(runs, 2):
             near = too_near(run, other)
             if near:
                 raise ValueError(f"{run.folder}: {near}")
-    return [join(runs, place) for runs in kinds.values()]
+    return [join(runs, place) for runs in alike]
+
+
+def by_peak(runs: Iterable[SavedRun]) -> list[list[SavedRun]]:
+    """Return runs in groups with such a peak: from one group to the next there is a gap."""
+    speeds = [(peak.speed(frames.read_run(run.folder).records), run) for run in runs]
+    groups: list[list[SavedRun]] = []
+    before = 0.0
+    for speed, run in sorted(speeds, key=lambda pair: pair[0]):
+        if not groups or speed > before * (1 + history.GAP):
+            groups.append([])
+        groups[-1].append(run)
+        before = speed
+    return groups
 
 
 def newest_round(run: SavedRun) -> str:

@@ -100,6 +100,24 @@ def of_benchmark(problem, sd, speed, rounds=5):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("replicates", "odd"), [(2, 9.0), (4, 1.5), (1, 1.0)])
+def test_odd_replicates_and_single_ones_explain_nothing_that_lasts(replicates, odd):
+    """One in a hundred takes that many times as long."""
+    rng = np.random.default_rng(5)
+    rows = simulated(rng, 0.03, 8, replicates)
+    rows["log"] += np.log(odd) * (rng.random(len(rows)) < 0.01)
+    rounds = of_rounds(rows)
+    spread = 0.03 if replicates > 1 else np.hypot(0.03, WITHIN)
+    assert history.between(rounds, ["mode"], ARM, CODE)["sd"][0] > 0.9 * spread
+
+
+def test_two_rounds_alone_are_no_surer_than_they_say():
+    """Without a record, a spread from one degree of freedom may be next to nothing by chance."""
+    rng = np.random.default_rng(6)
+    p = np.concatenate([intervals(simulated(rng, 0.03, 2), ARM, "ratio", NOTHING)["ratio_p"] for _ in range(5)])
+    assert (p < 0.001).mean() <= 0.001
+
+
 def test_a_benchmark_gets_what_its_own_rounds_have_or_the_nearest(tmp_path, monkeypatch):
     """Rounds are compared only with those of such a peak: here a peak of 110 moves every ratio by a third."""
     problems = ("t1-b1-i1-h1", "t1-b1-i1-h1-l2", "t2-b1-i1-h1", "p")
@@ -151,7 +169,7 @@ def left_out(rounds, group):
             continue
         means = rest.groupby([*ARM, *CODE]).agg(mean=("value", "median"), n=("value", "size"))
         rows = means.merge(this, on=[*ARM, *CODE])
-        sd = np.full(len(rows), np.sqrt(rest["explained"].mean()))
+        sd = np.full(len(rows), np.sqrt(rest["explained"].median()))
         of_replicates = Means(rows["mean"].to_numpy(), sd, np.full(len(rows), 30.0), effective(rows["n"].to_numpy()))
         low, high = t_interval(one_more(mean_of_rounds(of_replicates, lasting["sd"][0], lasting["freedom"][0])))
         holds = (low <= rows["value"]) & (rows["value"] <= high)

@@ -1,6 +1,9 @@
 """Ratios by how far apart the processors are, on simulated turns whose answer is known."""
 
+import dataclasses
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from reports import state
@@ -44,6 +47,20 @@ def test_elsewhere_there_is_one_ratio(far, share, tmp_path):
     run = save(tmp_path, simulated(np.random.default_rng(2), 0.42, far, share))
     assert state.ratios(run).empty
     assert "near" not in cells.ratio(summarise(run).set_index("implementation").loc["other"])
+
+
+def test_a_round_that_was_all_far_is_no_state(tmp_path):
+    """Its ratio lasts for the round, whatever the processors do: here it is another by a third."""
+    rng = np.random.default_rng(4)
+    near = simulated(rng, 0.42, 0.42, 0.0)
+    far = [row | {"run_id": "s"} for row in simulated(rng, 0.3, 0.3, 1.0)]
+    run = save(tmp_path, near)
+    records = pd.concat([run.records, save(tmp_path / "far", far, run_id="s").records], ignore_index=True)
+    turns = save(tmp_path / "far", far, run_id="s").turns
+    both = dataclasses.replace(
+        run, records=records, turns=pd.concat([run.turns, turns.assign(record=turns["record"] + len(near))])
+    )
+    assert state.ratios(dataclasses.replace(both, turns=both.turns.reset_index(drop=True))).empty
 
 
 def test_a_run_says_how_far_apart_its_processors_were(tmp_path):

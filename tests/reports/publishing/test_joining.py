@@ -120,3 +120,13 @@ def test_rounds_that_began_soon_after_each_other_are_not_joined(time, published,
     whole = joining.join([joining.SavedRun.read(folder) for folder in (run, later)], tmp_path)
     assert publish(whole, to).return_value == 0
     assert len(frames.read_run(to / "later").rounds) == 2
+
+
+def test_rounds_of_two_peaks_are_two_runs(tmp_path, monkeypatch):
+    to = tmp_path / "published"
+    one, two, three = (publishable(tmp_path / name, of_round(k)) for k, name in enumerate(("one", "two", "three"), 1))
+    speeds = {"20260101T000000-r": 430e9, "20260102T000000-r": 474e9, "20260103T000000-r": 434e9}
+    monkeypatch.setattr(joining.peak, "speed", lambda records: speeds[records["run_id"].iloc[0]])
+    monkeypatch.setattr(joining.history, "has_peak_of", lambda run, rounds: run.rounds.keys() == rounds)
+    assert publish(three, to, one, two).return_value == 0
+    assert {name: len(frames.read_run(to / name).rounds) for name in names(to)} == {"two": 1, "three": 2}
