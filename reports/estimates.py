@@ -41,8 +41,7 @@ def intervals(rows: pd.DataFrame, by: list[str], name: str, lasting: pd.DataFram
         lasting: what lasts for a round on such a machine, by BENCHMARK: see history.lasting. Where the rounds of these
             rows show more of it, that counts.
     """
-    of_round = rows.groupby([*by, "round"], sort=False)["log"].agg(["median", "var", "size"])
-    of_round = of_round.reset_index().rename(columns={"median": "value"})
+    of_round = by_round(rows, by)
     groups = of_round[by].drop_duplicates(ignore_index=True)
     values = _over_rounds(of_round, by)
     several = bool((values.n > 1).any())
@@ -68,6 +67,15 @@ def intervals(rows: pd.DataFrame, by: list[str], name: str, lasting: pd.DataFram
         f"{name}_n": number,
     }
     return groups.assign(**columns)
+
+
+def by_round(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Return a row for each round of each group: the median of its replicates' logs, their variance and number.
+
+    Columns: `by`, round, value, var and size. The rows have `by`, round and log.
+    """
+    rounds = rows.groupby([*by, "round"], sort=False)["log"].agg(["median", "var", "size"])
+    return rounds.reset_index().rename(columns={"median": "value"})
 
 
 def _over_rounds(of_round: pd.DataFrame, by: list[str]) -> Means:

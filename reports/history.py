@@ -49,8 +49,14 @@ def of_machine(label: str) -> pd.DataFrame:
     """Return the rounds on record of a kind of machine, with their state: a number for peaks that are alike."""
     rounds = read()
     rounds = rounds[rounds["machine"] == label].sort_values("speed")
-    gaps = np.log(rounds["speed"]).diff() > GAP
-    return rounds.assign(state=gaps.cumsum().where(rounds["speed"].notna(), -1))
+    return rounds.assign(state=states(rounds["speed"]))
+
+
+def states(speeds: pd.Series) -> pd.Series:
+    """Return a number for each of some peaks, the same for those without a gap between them; −1 where none is known."""
+    ordered = speeds.sort_values()
+    gaps: pd.Series = np.log(ordered).diff() > GAP
+    return gaps.cumsum().where(ordered.notna(), -1).reindex(speeds.index)
 
 
 def has_peak_of(run: Run, rounds: Collection[str]) -> bool:

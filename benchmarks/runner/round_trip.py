@@ -21,8 +21,10 @@ def seconds(cores: Sequence[int]) -> float | None:
 
     None where there is only one, where it cannot be measured, or where other processes have the processors.
     """
+    if len(cores) < 2:
+        return None
     measure = _measure()
-    if len(cores) < 2 or measure is None:
+    if measure is None:
         return None
     return measure(cores[0], cores[-1], MOST_SECONDS) or None
 

@@ -53,7 +53,7 @@ def publish_run(run: Run, folder: Path) -> bool:
     """
     name = run.folder.name
     saved = SavedRun.read(run.folder)
-    earlier, why_none = joining.published_rounds(saved, PUBLISHED)
+    earlier, why_none = joining.published_rounds(saved, run, PUBLISHED)
     for other in earlier:
         if saved.rounds <= other.rounds:
             command_line.say(f"published already: {name}, in {other.folder}")

@@ -6,10 +6,13 @@ from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from benchmarks.bench import rounds
 from benchmarks.bench.rounds import SavedRun
 from benchmarks.options import start_of
 from reports import frames, history, peak
+from reports.frames import Run
 
 MINUTES_APART = 25
 """Of rounds that begin nearer to each other, one says little of the other: a machine is slow for tens of minutes."""
@@ -23,7 +26,9 @@ def gathered(folders: Iterable[Path], place: Path) -> list[Path]:
     kinds: dict[Any, list[SavedRun]] = {}
     for run in sorted(map(SavedRun.read, folders), key=newest_round):
         kinds.setdefault(tuple(run.kind().items()), []).append(run)
-    alike = [runs for of_kind in kinds.values() for runs in by_peak(of_kind)]
+    alike: list[list[SavedRun]] = []
+    for runs in kinds.values():
+        alike += by_peak(runs) if len(runs) > 1 else [runs]
     for runs in alike:
         for run, other in combinations(runs, 2):
             near = too_near(run, other)
@@ -33,16 +38,10 @@ def gathered(folders: Iterable[Path], place: Path) -> list[Path]:
 
 
 def by_peak(runs: Iterable[SavedRun]) -> list[list[SavedRun]]:
-    """Return runs in groups with such a peak: from one group to the next there is a gap."""
-    speeds = [(peak.speed(frames.read_run(run.folder).records), run) for run in runs]
-    groups: list[list[SavedRun]] = []
-    before = 0.0
-    for speed, run in sorted(speeds, key=lambda pair: pair[0]):
-        if not groups or speed > before * (1 + history.GAP):
-            groups.append([])
-        groups[-1].append(run)
-        before = speed
-    return groups
+    """Return runs in groups with such a peak: see history.states."""
+    table = pd.DataFrame({"run": list(runs)})
+    table["speed"] = [peak.speed(frames.read_run(run.folder).records) for run in table["run"]]
+    return [list(group) for _, group in table.groupby(history.states(table["speed"]))["run"]]
 
 
 def newest_round(run: SavedRun) -> str:
@@ -77,13 +76,16 @@ def too_near(run: SavedRun, other: SavedRun) -> str:
     return ""
 
 
-def published_rounds(run: SavedRun, published: Path) -> tuple[list[SavedRun], str]:
+def published_rounds(run: SavedRun, measured: Run, published: Path) -> tuple[list[SavedRun], str]:
     """Return the published runs that a run is a further round of: of its kind, with such a peak.
 
     Also why it is none of the newest that is much like it: on such a processor, with most benchmarks in common.
+
+    Args:
+        run, measured: the same run, as its folder has it and as reports read it.
+        published: the folder of the published runs.
     """
     kind = run.kind()
-    measured = frames.read_run(run.folder)
     same = []
     why = ""
     for folder in frames.folders(published):

@@ -8,7 +8,7 @@ import pandas as pd
 from benchmarks.statistics.rounds import effective
 from impls.core.files import write_whole
 from reports import history, peak
-from reports.estimates import blocks_of, sound
+from reports.estimates import blocks_of, by_round, sound
 from reports.frames import ARM, Run, machine_label
 from reports.tracks import LIMITS
 
@@ -26,10 +26,10 @@ def rows_of(run: Run) -> pd.DataFrame:
     times = records.assign(log=np.log(records["seconds"]))
     rows = records[[*ROUND, "digest", "versions"]].drop_duplicates(ROUND)
     for name, logs in (("time", times), ("ratio", ratios)):
-        of_round = logs.groupby(ROUND, sort=False)["log"].agg(["median", "var", "size"])
+        of_round = by_round(logs, ARM)
         of_round[f"{name}_explained"] = of_round["var"] / effective(of_round["size"].to_numpy())
-        of_round = of_round.rename(columns={"median": name, "size": f"{name}_replicates"})
-        rows = rows.merge(of_round.drop(columns="var").reset_index(), on=ROUND, how="left")
+        of_round = of_round.rename(columns={"value": name, "size": f"{name}_replicates"})
+        rows = rows.merge(of_round.drop(columns="var"), on=ROUND, how="left")
     speeds = {name: peak.speed(of_round) for name, of_round in run.records.groupby("run_id")}
     return rows.assign(
         machine=machine_label(run.metadata),

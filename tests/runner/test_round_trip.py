@@ -18,6 +18,11 @@ def test_a_round_trip_takes_what_two_processors_need():
     assert round_trip.seconds(CORES[:1]) is None
 
 
+def test_one_processor_needs_no_compiler(monkeypatch):
+    monkeypatch.setattr(round_trip, "_measure", lambda: pytest.fail("it was compiled"))
+    assert round_trip.seconds(CORES[:1]) is None
+
+
 def test_it_ends_where_a_processor_is_taken_away(monkeypatch):
     """Then the time is up before the first batch of trips has come to its end."""
     monkeypatch.setattr(round_trip, "MOST_SECONDS", 0.0)
