@@ -139,7 +139,7 @@ ON_A_GPU = (
 
 OF_JAX = [
     "jax_scan@jax==0.4.31",
-    *(f"{name}@jax==0.{k}.*" for name in ("jax_scan", "flax_nnx") for k in range(6, 11)),
+    *(f"{name}@jax==0.{k}.*" for name in ("jax_scan", "flax_nnx") for k in range(6, 13)),
 ]
 OF_TORCH = [
     *(f"torch_lstm@torch==2.{k}.*" for k in range(9, 16)),

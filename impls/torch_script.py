@@ -17,7 +17,8 @@ DTYPES = ("float32", "float64", "bfloat16", "float16")
 OPTIONAL = True
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # torch.jit.script is deprecated; people still use it
+    # torch.jit.script is deprecated, by a FutureWarning in torch 2.15; people still use it
+    warnings.simplefilter("ignore")
     scripted = torch.jit.script(LoopedLSTM.loop)
 
 

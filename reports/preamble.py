@@ -101,8 +101,11 @@ def versions(run: Run) -> str:
     ok = lstms[lstms["status"] == "ok"]
     if len(ok):
         lstms = ok  # what did not run may lack its packages here
-    packages = sorted(set(", ".join(lstms["versions"].unique()).split(", ")))
-    return f"{', '.join(packages)}, Python {run.metadata.versions.get('python') or UNKNOWN}"
+    found = set(", ".join(lstms["versions"].unique()).split(", "))
+    pythons = {name for name in found if name.startswith("Python ")}
+    if not pythons:  # older rows do not say it
+        pythons = {f"Python {run.metadata.versions.get('python') or UNKNOWN}"}
+    return ", ".join([*sorted(found - pythons), *sorted(pythons)])
 
 
 def torch_and_jax(run: Run) -> str:

@@ -9,6 +9,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import platform
 import re
 import shlex
 import shutil
@@ -257,7 +258,8 @@ def distributions(implementation: Implementation) -> tuple[str, ...]:
 
 
 def versions_of(implementation: Implementation) -> str:
-    """The versions behind an implementation, such as `flax 0.12.8, jax 0.10.2, jaxlib 0.10.2`."""
-    return ", ".join(
+    """The versions behind an implementation, such as `flax 0.12.8, jax 0.10.2, jaxlib 0.10.2, Python 3.11.7`."""
+    installed = [
         f"{name} {version(name) or 'not installed'}" for name in distributions(implementation)
-    )
+    ]
+    return ", ".join([*installed, f"Python {platform.python_version()}"])
