@@ -29,6 +29,7 @@ FILTERS = [
     # third parties' own, on versions that we support
     "ignore::DeprecationWarning:flax.*",
     "ignore:.*torch.jit.*:DeprecationWarning",
+    "ignore:builtin type .* has no __module__ attribute:DeprecationWarning",  # jaxlib 0.12's profiler, on Python 3.13
     "ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning",  # torch.compile's own look at it
 ]
 

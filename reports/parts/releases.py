@@ -37,12 +37,13 @@ def compared(report: Report, base: Literal["first", "last"] = "last") -> pd.Data
 
 
 def make(report: Report) -> Iterator[Answer]:
-    """Yield the ratio of the time of each release to that of the newest, of the files that have several."""
+    """Yield the ratio of the time of each release to that of the run's newest, of the files that have several."""
     rows = compared(report)
     if rows.empty:
         return
     faster = rows[rows["verdict"] == FASTER]
-    sentence = "No older release is clearly faster than the newest."
+    bases = listed([*rows["base"].unique()])
+    sentence = f"No older release is clearly faster than {bases}."
     if len(faster):
         most = faster.sort_values("ratio").iloc[0]
         sentence = (
@@ -53,7 +54,7 @@ def make(report: Report) -> Iterator[Answer]:
         *WHERE,
         words_of("implementation"),
         words_of("versions"),
-        Column("ratio", "time, × the newest [95 %]", ratio()),
+        Column("ratio", "time, × the newest in this run [95 %]", ratio()),
         words_of("verdict"),
     )
     packages = rows["implementation"].str.extract(r"@([\w-]+)", expand=False).dropna().unique()

@@ -12,7 +12,6 @@ def fastest(published: Published) -> str:
     names = [place["implementation"] for place in specified()["fastest"][0]["rows"].values()]
     rows = published.figures.query("column == 'ratio' and mode == 'train_step'")
     rows = rows[rows["problem"].isin(QUICK) & rows["implementation"].isin(names)]
-    versions = []
     links = []
     of_other_runs: dict[str, list[str]] = {}
     brands: dict[str, str] = {}
@@ -20,9 +19,10 @@ def fastest(published: Published) -> str:
         head = machine.head
         brand, _, rest = machine.label.partition(", ")
         brands[machine.label] = machine.label if brand in brands.values() else brand
-        versions.append(torch_and_jax(head.run))
-        where = f"{cells.with_cores(rest, head.run)}, {cells.rounds_and_days(head.run)}"
-        links.append(f"[{brand}](reports/published/{head.name}/table.md): {where}.")
+        where = cells.with_cores(rest, head.run)
+        when = cells.rounds_and_days(head.run)
+        link = f"[{brand}](reports/published/{head.name}/table.md)"
+        links.append(f"{link}: {torch_and_jax(head.run)}; {where}, {when}.")
         others = mine[mine["report"] != head].drop_duplicates("implementation")
         for name, report in zip(others["implementation"], others["report"], strict=True):
             speed = peak.speed(report.run.records)
@@ -31,4 +31,4 @@ def fastest(published: Published) -> str:
         links.append(f"`{name}`: peak {'/'.join(speeds)}.")
     figures = published.figures[published.figures["machine"].isin(list(brands))]
     tables = side_by_side("fastest", figures.assign(machine=figures["machine"].map(brands)))
-    return f"{tables}\n\n{'; '.join(dict.fromkeys(versions))}. {' '.join(links)}"
+    return f"{tables}\n\n{' '.join(links)}"

@@ -26,7 +26,7 @@ from reports import code_age, frames, peak, tables, tracks
 from reports.history import PUBLISHED
 from reports.machines import Machine
 from reports.parts import stream
-from reports.preamble import preamble, versions
+from reports.preamble import preamble, torch_and_jax, versions
 from reports.publishing import cells, claims, pools, readme, rounds
 from reports.publishing.figures import (
     CALL,
@@ -68,7 +68,8 @@ def options(published: Published) -> str:
         table.insert(0, "option", of_torch.groupby("problem")["option"].first())
         table.insert(1, "in the id", table.index.str.removeprefix(QUICK[0]))
         table["operator"] = operators.sort_values("mode").groupby("problem")["text"].last()
-        blocks += [f"On {machine.label}:", table_text(table.set_index("option"))]
+        of_run = torch_and_jax(costs["report"].iloc[0].run)
+        blocks += [f"On {machine.label}, {of_run}:", table_text(table.set_index("option"))]
     return "\n\n".join(blocks)
 
 
@@ -138,7 +139,7 @@ def runs(published: Published) -> str:
         link = f"[{each.name}](../reports/published/{each.name}/table.md)"
         new = f"{sum(~lstms['older'])} of {len(lstms)}"
         rows.append([link, cells.machine_and_day(each.run), new])
-    return markdown_table(rows, ["run", "measured on", "LSTMs of today's code"])
+    return markdown_table(rows, ["run", "measured on", "LSTMs of this code"])
 
 
 def table(_: Published) -> str:
@@ -181,8 +182,10 @@ def late(published: Published) -> str:
 
 
 def machines_side_by_side(name: str, published: Published) -> str:
-    """Return tables of docs/tables.toml."""
-    return side_by_side(name, published.figures)
+    """Return tables of docs/tables.toml, with a column for each machine and its releases."""
+    figures = published.figures
+    releases = figures["report"].map(lambda report: torch_and_jax(report.run))
+    return side_by_side(name, figures.assign(machine=figures["machine"] + ", " + releases))
 
 
 QUESTIONS = ("imdb", "packed", "compiling", "float64", "small", "keras")

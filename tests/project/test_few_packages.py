@@ -16,13 +16,15 @@ NAMED = (
 """What the README says that such a machine must have; and what installs."""
 
 BLOCKER = """
-from functools import partial
 from importlib.machinery import PathFinder
 
-def found(find, name, *rest):
-    return None if name.partition(".")[0] in {blocked!r} else find(name, *rest)
+class Finder:
+    usual = PathFinder.find_spec
 
-PathFinder.find_spec = partial(found, PathFinder.find_spec)
+    def find_spec(self, name, *rest):
+        return None if name.partition(".")[0] in {blocked!r} else self.usual(name, *rest)
+
+PathFinder.find_spec = Finder().find_spec
 """
 
 
