@@ -96,13 +96,26 @@ def about(run: Run) -> str:
 
 
 def versions(run: Run) -> str:
-    """Return the versions of what its LSTMs ran with, such as `jax 0.10.2, torch 2.13.0, Python 3.11.7`."""
+    """Return the versions of what its LSTMs ran with, such as `jax 0.10.2, torch 2.13.0, Python 3.11.7`.
+
+    Another Python than the run's own names what ran with it.
+    """
     lstms = run.records[~run.records["track"].isin(LIMITS)]
     ok = lstms[lstms["status"] == "ok"]
     if len(ok):
         lstms = ok  # what did not run may lack its packages here
-    packages = sorted(set(", ".join(lstms["versions"].unique()).split(", ")))
-    return f"{', '.join(packages)}, Python {run.metadata.versions.get('python') or UNKNOWN}"
+    packages = set()
+    of_python: dict[str, dict[str, None]] = {}
+    for name, text in lstms[["implementation", "versions"]].itertuples(index=False):
+        for part in text.split(", "):
+            if part.startswith("Python "):
+                of_python.setdefault(part, {})[name] = None
+            else:
+                packages.add(part)
+    own = f"Python {run.metadata.versions.get('python') or UNKNOWN}"
+    of_python.pop(own, None)
+    others = [f"{python} ({listed([*names])})" for python, names in sorted(of_python.items())]
+    return ", ".join([*sorted(packages), own, *others])
 
 
 def torch_and_jax(run: Run) -> str:
