@@ -51,7 +51,8 @@ class Record(msgspec.Struct, kw_only=True):
     run_id: str
     implementation: str
     track: str | None = None
-    versions: str | None = None  # of the environment that the worker runs in
+    # of the environment that the worker runs in; last its Python, but not before 2026-12
+    versions: str | None = None
     digest: str | None = None  # of the implementation's file and what it imports from families/
     problem: str
     seq_len: Int32 | None = None

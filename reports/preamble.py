@@ -96,16 +96,26 @@ def about(run: Run) -> str:
 
 
 def versions(run: Run) -> str:
-    """Return the versions of what its LSTMs ran with, such as `jax 0.10.2, torch 2.13.0, Python 3.11.7`."""
+    """Return the versions of what its LSTMs ran with, such as `jax 0.10.2, torch 2.13.0, Python 3.11.7`.
+
+    Another Python than the run's own names what ran with it.
+    """
     lstms = run.records[~run.records["track"].isin(LIMITS)]
     ok = lstms[lstms["status"] == "ok"]
     if len(ok):
         lstms = ok  # what did not run may lack its packages here
-    found = set(", ".join(lstms["versions"].unique()).split(", "))
-    pythons = {name for name in found if name.startswith("Python ")}
-    if not pythons:  # older rows do not say it
-        pythons = {f"Python {run.metadata.versions.get('python') or UNKNOWN}"}
-    return ", ".join([*sorted(found - pythons), *sorted(pythons)])
+    packages = set()
+    of_python: dict[str, dict[str, None]] = {}
+    for name, text in lstms[["implementation", "versions"]].itertuples(index=False):
+        for part in text.split(", "):
+            if part.startswith("Python "):
+                of_python.setdefault(part, {})[name] = None
+            else:
+                packages.add(part)
+    own = f"Python {run.metadata.versions.get('python') or UNKNOWN}"
+    of_python.pop(own, None)
+    others = [f"{python} ({listed([*names])})" for python, names in sorted(of_python.items())]
+    return ", ".join([*sorted(packages), own, *others])
 
 
 def torch_and_jax(run: Run) -> str:

@@ -78,11 +78,16 @@ class SavedRun(msgspec.Struct):
         options = described.run
         cases = ((row.implementation, row.benchmark, row.device) for row in self.records)
         code = ((row.implementation, row.digest) for row in self.records)
-        versions = ((row.implementation, row.versions) for row in self.records)
+        python = described.versions.get("python")
+        versions = set()
+        for row in self.records:
+            # rows of before 2026-12 do not name their Python: it is the run's own
+            of_packages = (row.versions or "").removesuffix(f", Python {python}")
+            versions.add((row.implementation, of_packages))
         kind: dict[str, Any] = {
             "the processor": processors.key(described.machine),
             "the GPU": described.machine.gpu_with_driver,
-            "the version of Python": described.versions.get("python"),
+            "the version of Python": python,
             "the variables that slow a library": tuple(processors.slowed(described.variables)),
             "the blocks or turns": (options.blocks, options.turn_seconds),
             "the benchmarks": frozenset(cases),

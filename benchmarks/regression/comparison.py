@@ -23,6 +23,7 @@ from benchmarks.runner.sides import ArmFailed, Side, Version, version_of
 from benchmarks.worker.used_files import Origin
 from impls.core import environments, registry
 from impls.core.files import check_name, digest
+from impls.core.installing import NotBuilt
 from impls.core.registry import Implementation
 from impls.core.text import one_line
 
@@ -269,7 +270,7 @@ def by_requirement(wanted: Sequence[str], specs: Sequence[str]) -> Comparison:
                 pair = requirements.pair(needs, held, named, name)
             else:
                 pair = requirements.pair(core, here, named, "a regression")
-        except environments.NotBuilt as error:
+        except NotBuilt as error:
             if not implementation.requires:
                 raise
             unknown.clear()  # nobody knows what it would hold

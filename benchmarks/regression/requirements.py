@@ -11,11 +11,14 @@ from packaging.utils import canonicalize_name
 
 from benchmarks.regression.snapshots import Unusable
 from impls.core import environments
+from impls.core.installing import NotBuilt, run_pip
 
 Differences = dict[str, tuple[str, str]]
 """By distribution: base's version and head's."""
 Pair = tuple[str, str, Differences]
 """Base's Python, head's Python, and the distributions that differ."""
+PYTHON = "Python"
+"""Its name beside those of distributions, none of which has a capital."""
 
 
 def of_pyproject(content: str) -> list[str]:
@@ -57,11 +60,13 @@ def names_of(requirements: Sequence[str]) -> set[str]:
 
 @functools.cache
 def freeze(python: str) -> dict[str, str]:
-    """Return what an environment holds: versions by canonical name, without their local part (`+cpu`)."""
-    command = [python, "-I", "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
-    versions: dict[str, str] = {}
-    for package in json.loads(environments.run_pip(command)):
-        versions[canonicalize_name(package["name"])] = package["version"].partition("+")[0]
+    """Return what an environment holds: versions by canonical name, without their local part (`+cpu`), and PYTHON's."""
+    command = [python, "-I", "-m", "pip", "inspect", "--disable-pip-version-check"]
+    found = json.loads(run_pip(command))
+    versions = {PYTHON: found["environment"]["python_full_version"]}
+    for package in found["installed"]:
+        about = package["metadata"]
+        versions[canonicalize_name(about["name"])] = about["version"].partition("+")[0]
     return versions
 
 
@@ -75,13 +80,13 @@ def apart(before: Sequence[str], now: Sequence[str], purpose: str = "a regressio
     """
     head = environments.build(now, purpose=purpose)
     in_head = freeze(head)
-    moved = names_of([*{*before} ^ {*now}])
+    moved = {PYTHON, *names_of([*{*before} ^ {*now}])}
     held = [f"{name}=={version}" for name, version in in_head.items() if name not in moved]
     try:
         base = environments.build(before, held, purpose)
-    except environments.NotBuilt as error:
+    except NotBuilt as error:
         hint = "all other packages are held at head's versions; name those that must move"
-        raise environments.NotBuilt(f"{error} ({hint})") from None
+        raise NotBuilt(f"{error} ({hint})") from None
     in_base = freeze(base)
     differ = {}
     for name in sorted(dict(in_base.items() ^ in_head.items())):

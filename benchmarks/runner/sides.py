@@ -13,6 +13,7 @@ from benchmarks.cases import Benchmark
 from benchmarks.options import Options
 from benchmarks.worker.used_files import Origin
 from impls.core import environments
+from impls.core.installing import NotBuilt
 from impls.core.precision import DROPPED, framework_variables
 from impls.core.registry import Implementation
 from impls.core.text import one_line
@@ -57,7 +58,7 @@ def version_of(
     """Return a Version that runs in the implementation's own environment, or in `present` where it needs none."""
     try:
         python = environments.python_for(implementation, present)
-    except environments.NotBuilt as error:
+    except NotBuilt as error:
         failure = ArmFailed("not_installed", one_line(str(error), 300))
         return Version(implementation, root, failure=failure)
     return Version(implementation, root, python, origin=origin)

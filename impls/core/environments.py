@@ -1,7 +1,8 @@
 """Python environments: each is built once, whole or not at all, and kept under the hash of its requirements.
 
-An implementation with REQUIRES runs in its own environment. A regression builds an environment for each side whose
-requirements differ. Here are the versions of what the present environment holds, too.
+An implementation with REQUIRES runs in its own environment, with the present Python where that will do. A regression
+builds an environment for each side whose requirements differ. Here are the versions of what the present environment
+holds, too.
 """
 
 import contextlib
@@ -13,7 +14,6 @@ import platform
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ from typing import TextIO
 import msgspec
 
 from impls.core import command_line
-from impls.core.processes import run_guarded
+from impls.core.installing import NotBuilt, install
 from impls.core.registry import Implementation
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,10 +32,6 @@ WORKER_NEEDS = ("msgspec>=0.19", "numpy>=2.0", "threadpoolctl>=3.5")
 """What a worker imports besides the implementation."""
 DISTRIBUTIONS = {"torch": ("torch",), "jax": ("jax", "jaxlib"), "flax": ("flax", "jax", "jaxlib")}
 """The distributions behind a FRAMEWORK or a requirement. Any other name is that of a distribution."""
-
-
-class NotBuilt(ValueError):
-    """An environment that could not be built; the message says why, in one line."""
 
 
 class Environment(msgspec.Struct, frozen=True):
@@ -111,7 +107,7 @@ def build(
             command_line.say(
                 f"installing {what}; this takes a minute or two and prints nothing", err=True
             )
-            _install(folder, requirements, constraints)
+            install(folder, requirements, constraints)
             command_line.say(f"installed after {time.monotonic() - start:.0f} s", err=True)
             (folder / "finished").write_bytes(msgspec.json.encode(environment))
         fcntl.flock(lock, fcntl.LOCK_SH)
@@ -144,45 +140,6 @@ def _usable(folder: Path) -> bool:
 
 def _parent() -> Path:
     return cache() / "environments"
-
-
-def _install(folder: Path, requirements: Sequence[str], constraints: Sequence[str]) -> None:
-    limits = folder / "constraints.txt"
-    # for venv and pip, so that a killed build leaves nothing elsewhere
-    temporary = folder / "tmp"
-    temporary.mkdir(parents=True)
-    run_pip([sys.executable, "-m", "venv", folder], TMPDIR=str(temporary))
-    limits.write_text("".join(f"{line}\n" for line in constraints))
-    # -I: what PYTHONPATH leads to must not count as installed
-    pip = (str(folder / "bin" / "python"), "-I", "-m", "pip", "install")
-    quiet = ("--progress-bar=off", "--disable-pip-version-check", "--retries=2")
-    run_pip([*pip, *quiet, "-c", limits, *requirements], TMPDIR=str(temporary))
-    shutil.rmtree(temporary, ignore_errors=True)
-
-
-def run_pip(command: Sequence[str | Path], **variables: str) -> str:
-    """Run pip or venv and return what it prints.
-
-    Raises:
-        NotBuilt: with the first error that pip prints, and the requirements that it says are in conflict.
-    """
-    done = run_guarded(command, variables)
-    if done.returncode:
-        raise NotBuilt(f"pip could not build an environment: {_reason(done)}")
-    return done.stdout
-
-
-def _reason(failed: subprocess.CompletedProcess[str]) -> str:
-    lines = failed.stderr.splitlines() or [f"exit code {failed.returncode}"]
-    errors = [line for line in lines if re.match("ERROR: (?!Ignored the following)", line)]
-    error = (errors or lines)[0].removeprefix("ERROR: ")
-    if "(from versions: none)" in error:
-        return f"{error} (is there a network?)"
-    error = re.sub(r" \(from versions: .*\)", "", error)  # a long list
-    conflict = re.search(r"The conflict is caused by:\n(.*?)(\n\n|$)", failed.stdout, re.DOTALL)
-    if conflict:
-        error += f" ({'; '.join(map(str.strip, conflict[1].splitlines()))})"
-    return error
 
 
 @contextlib.contextmanager
@@ -258,8 +215,7 @@ def distributions(implementation: Implementation) -> tuple[str, ...]:
 
 
 def versions_of(implementation: Implementation) -> str:
-    """The versions behind an implementation, such as `flax 0.12.8, jax 0.10.2, jaxlib 0.10.2, Python 3.11.7`."""
-    installed = [
-        f"{name} {version(name) or 'not installed'}" for name in distributions(implementation)
-    ]
-    return ", ".join([*installed, f"Python {platform.python_version()}"])
+    """The versions behind an implementation, such as `jax 0.10.2, jaxlib 0.10.2, Python 3.11.7`."""
+    names = distributions(implementation)
+    versions = [f"{name} {version(name) or 'not installed'}" for name in names]
+    return ", ".join([*versions, f"Python {platform.python_version()}"])

@@ -25,6 +25,10 @@ def rows_of(run: Run) -> pd.DataFrame:
     ratios = ratios.join(others, on="pair")
     times = records.assign(log=np.log(records["seconds"]))
     rows = records[[*ROUND, "digest", "versions"]].drop_duplicates(ROUND)
+    # rows of before 2026-12 do not name their Python: it is the run's own
+    named = rows["versions"].str.contains(", Python ")
+    own = f", Python {run.metadata.versions.get('python')}"
+    rows["versions"] = rows["versions"].where(named, rows["versions"] + own)
     for name, logs in (("time", times), ("ratio", ratios)):
         of_round = by_round(logs, ARM)
         of_round[f"{name}_explained"] = of_round["var"] / effective(of_round["size"].to_numpy())

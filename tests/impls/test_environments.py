@@ -1,6 +1,8 @@
 """Environments: built once, whole or not at all; listed and removed."""
 
+import contextlib
 import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,15 +11,16 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.__main__ import cli
-from impls.core import environments, registry
-from impls.core.environments import NotBuilt
+from impls.core import environments, installing, pythons, registry
+from impls.core.installing import NotBuilt, NothingFits
+from tests.helpers.wheels import wheel
 
 
 @pytest.fixture
 def pip(tmp_path, monkeypatch):
-    """What is started instead of pip and venv: a list of commands and their variables, and a cache of its own.
+    """What is started instead of virtualenv and pip: a list of commands and their variables, and a cache of its own.
 
-    The second of the two makes the Python, as if it were venv.
+    The first of the two makes the Python, as if it were virtualenv.
     """
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     commands = []
@@ -25,11 +28,11 @@ def pip(tmp_path, monkeypatch):
     def run_pip(command, **variables):
         assert Path(variables["TMPDIR"]).is_dir()
         commands.append(([*map(str, command)], variables))
-        if "venv" in command:
+        if "virtualenv" in command:
             (Path(command[-1]) / "bin").mkdir(parents=True)
             (Path(command[-1]) / "bin" / "python").symlink_to(sys.executable)
 
-    monkeypatch.setattr(environments, "run_pip", run_pip)
+    monkeypatch.setattr(installing, "run_pip", run_pip)
     yield commands
     for lock in environments._IN_USE.values():
         lock.close()
@@ -64,7 +67,7 @@ def test_what_pip_could_not_finish_is_no_environment_and_is_swept(pip, monkeypat
         raise NotBuilt("no network")
 
     with monkeypatch.context() as broken:
-        broken.setattr(environments, "run_pip", fail)
+        broken.setattr(installing, "run_pip", fail)
         with pytest.raises(NotBuilt):
             environments.build(["a"])
     assert environments.environments() == []
@@ -112,33 +115,141 @@ The conflict is caused by:
     The user requested (constraint) setuptools==84
 
 To fix this"""
-VERSIONS = """ERROR: Ignored the following versions that require a different python version: 0.11.0
-ERROR: Could not find a version that satisfies the requirement jax==99 (from versions: 0.1, 0.2)
-ERROR: No matching distribution found for jax==99"""
+OF_USER = """
+The conflict is caused by:
+    The user requested a==1
+    The user requested (constraint) a==2
+
+To fix this"""
+OF_ONE = """
+The conflict is caused by:
+    jax 0.8.1 depends on jaxlib<=0.8.1 and >=0.8.1
+    jax 0.8.0 depends on jaxlib==0.8.0
+
+Additionally"""
+VERSIONS = """ERROR: Ignored the following versions that require a different python version: {}
+ERROR: Could not find a version that satisfies the requirement {} (from versions: 0.1, 0.2)
+ERROR: No matching distribution found for {}"""
+NEWER = "0.9.9 Requires-Python >=3.10; 0.12.0 Requires-Python >=3.12; 0.12.1 Requires-Python >=3.12"
+NONE = "ERROR: Could not find a version that satisfies the requirement jax (from versions: none)"
+OFFLINE = f"WARNING: Retrying (Retry(total=1)) after connection broken by 'x'\n{NONE}"
 
 
 @pytest.mark.parametrize(
-    ("output", "errors", "said"),
+    ("output", "errors", "kind", "said"),
     [
-        (CONFLICT, "ERROR: Cannot install torch.\nERROR: more",
+        (CONFLICT, "ERROR: Cannot install torch.\nERROR: more", NotBuilt,
          "Cannot install torch. (torch 2 depends on setuptools<82; The user requested (constraint) setuptools==84)"),
-        ("", VERSIONS, "Could not find a version that satisfies the requirement jax==99"),
-        ("", "ERROR: No version of jax (from versions: none)",
-         "No version of jax (from versions: none) (is there a network?)"),
-        ("", "", "exit code 1"),
+        (OF_USER, "ERROR: Cannot install a.", NotBuilt,
+         "Cannot install a. (The user requested a==1; The user requested (constraint) a==2)"),
+        (OF_ONE, "ERROR: Cannot install jax.", NothingFits,
+         "Cannot install jax. (jax 0.8.1 depends on jaxlib<=0.8.1 and >=0.8.1; jax 0.8.0 depends on jaxlib==0.8.0)"),
+        ("", VERSIONS.format(NEWER, "jax==0.12.*", "jax==0.12.*"), NothingFits,
+         "Could not find a version that satisfies the requirement jax==0.12.*; it wants Python >=3.12"),
+        ("", VERSIONS.format(NEWER, "jaxlib<=0.4.31 (from jax)", "jaxlib"), NothingFits,
+         "Could not find a version that satisfies the requirement jaxlib<=0.4.31 (from jax)"),
+        ("", f"{NONE}\nERROR: No matching distribution found for jax", NothingFits,
+         f"{NONE.removeprefix('ERROR: ')} (is there a network?)"),
+        ("", f"{OFFLINE}\nERROR: No matching distribution found for jax", NotBuilt,
+         f"{NONE.removeprefix('ERROR: ')} (is there a network?)"),
+        ("", "ERROR: Package 'a' requires a different Python: 3.11.7 not in '>=3.12'", NothingFits,
+         "Package 'a' requires a different Python: 3.11.7 not in '>=3.12'"),
+        ("", "", NotBuilt, "exit code 1"),
     ],
 )  # fmt: skip
-def test_what_pip_cannot_install_is_said_in_one_line(output, errors, said, monkeypatch):
+def test_what_pip_cannot_install_is_said_in_one_line_and_whether_another_python_may(
+    output, errors, kind, said, monkeypatch
+):
     done = subprocess.CompletedProcess([], 1, output, errors)
-    monkeypatch.setattr(environments, "run_guarded", lambda *_: done)
+    monkeypatch.setattr(installing, "run_guarded", lambda *_: done)
     with pytest.raises(NotBuilt) as caught:
-        environments.run_pip(["pip"])
+        installing.run_pip(["pip"])
+    assert type(caught.value) is kind
     assert str(caught.value) == f"pip could not build an environment: {said}"
+
+
+@pytest.mark.parametrize(
+    ("fitting", "error", "tried", "said"),
+    [
+        ("/b", NothingFits, ["/a", "/b"], ""),
+        (
+            "",
+            NothingFits,
+            ["/a", "/b", "/c"],
+            r"^why; this machine has Python 3\.\d+\.\d+, 3\.98\.0, 3\.99\.1, 3\.97\.0$",
+        ),
+        ("/b", NotBuilt, [], "^why$"),
+    ],
+)
+def test_other_pythons_are_tried_in_turn_only_where_nothing_fits_the_present_one(
+    fitting, error, tried, said, pip, monkeypatch
+):
+    """Wheels only, and in an empty folder each."""
+
+    def run_pip(command, **variables):
+        virtualenv(command, **variables)
+        if "install" in command and used() != fitting:
+            raise error("why")
+
+    def used():
+        making = [command for command, _ in pip if "virtualenv" in command]
+        return making[-1][making[-1].index("--python") + 1]
+
+    virtualenv = installing.run_pip
+    monkeypatch.setattr(installing, "run_pip", run_pip)
+    monkeypatch.setattr(pythons, "others", lambda: {"3.98.0": "/a", "3.99.1": "/b", "3.97.0": "/c"})
+    with pytest.raises(NotBuilt, match=said) if said else contextlib.nullcontext():
+        environments.build(["a"])
+    making = [command[command.index("--python") + 1] for command, _ in pip if "virtualenv" in command]
+    assert making == [sys.executable, *tried]
+    wheels_only = ["--only-binary=:all:" in command for command, _ in pip if "install" in command]
+    assert wheels_only == [False, *(True for _ in tried)]
+
+
+@pytest.mark.process
+def test_the_pythons_of_this_machine_are_of_other_minor_versions_the_nearest_first():
+    """Those of pyenv too, whichever it has chosen."""
+    distances = []
+    for version, path in pythons.others().items():
+        code = "import platform; print(platform.python_version())"
+        assert subprocess.check_output([path, "-c", code], text=True).strip().startswith(version)
+        distances.append(abs(int(version.split(".")[1]) - sys.version_info.minor))
+    assert distances == sorted(distances)
+    assert 0 not in distances
+    of_pyenv = Path(os.environ.get("PYENV_ROOT", "/nowhere"), "versions").glob("3.1[1-9].*")
+    minors = {path.name.split(".")[1] for path in of_pyenv} - {str(sys.version_info.minor)}
+    assert minors <= {version.split(".")[1] for version in pythons.others()}
+
+
+@pytest.mark.process
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("what", ["its metadata", "a wheel of what all its versions require"])
+def test_what_wants_another_python_gets_it(what, tmp_path, monkeypatch):
+    if not pythons.others():
+        pytest.skip("there is no other Python")
+    version = next(iter(pythons.others()))
+    minor = version.split(".")[1]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    for number in ("1", "2"):
+        if what == "its metadata":
+            wheel(tmp_path, "whole", number, about=f"Requires-Python: ==3.{minor}.*")
+        else:
+            wheel(tmp_path, "whole", number, about=f"Requires-Dist: part=={number}")
+            wheel(tmp_path, "part", number, tag=f"cp3{minor}-none-any")
+    wheel(tmp_path, "part", "3")
+    python = environments.build(["whole"])
+    code = "import platform, whole; print(platform.python_version())"
+    assert subprocess.check_output([python, "-I", "-c", code], text=True).strip() == version
+    environments._IN_USE.popitem()[1].close()
+    assert environments.build(["whole"]) == python, "found again, by another process"
+    environments._IN_USE.popitem()[1].close()
 
 
 def test_where_no_environment_can_be_built_the_user_reads_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     done = subprocess.CompletedProcess([], 1, "", "")
-    monkeypatch.setattr(environments, "run_guarded", lambda *_: done)
+    monkeypatch.setattr(installing, "run_guarded", lambda *_: done)
     with pytest.raises(NotBuilt, match=r"pip install 'equinox>=0\.11' 'jax>=0\.8'$"):
         environments.python_for(registry.resolve("equinox_lstm"))

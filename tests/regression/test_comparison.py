@@ -10,6 +10,7 @@ from benchmarks import ROOT
 from benchmarks.regression import comparison, requirements, snapshots
 from benchmarks.regression.snapshots import Unusable
 from impls.core import environments
+from impls.core.installing import NotBuilt
 from tests.helpers.processes import git
 
 HELD = {"equinox_lstm": {"equinox", "jax", "jaxlib"}, "keras_tensorflow": {"keras", "tensorflow-cpu"}}
@@ -68,7 +69,7 @@ def test_a_package_that_no_environment_has_is_refused_by_name(names, specs, aske
 def test_an_own_environment_that_cannot_be_built_leaves_the_others_alone(asked, monkeypatch):
     def build(wanted, purpose):
         if purpose == "keras_jax":
-            raise environments.NotBuilt("no network")
+            raise NotBuilt("no network")
         return purpose
 
     monkeypatch.setattr(environments, "build", build)

@@ -106,18 +106,20 @@ def test_the_cost_of_an_option_is_the_ratio_to_the_same_problem_without(tmp_path
     assert "2 of its 4" in answer.sentence
 
 
-RELEASES = {"0.10.2": 3e-3, "0.9.1": 2e-3, "0.8.0": 3e-3}
+RELEASES = {"0.10.2": (3e-3, "3.11.7"), "0.9.1": (2e-3, "3.9.2"), "0.8.0": (3e-3, "3.13.5")}
+"""The seconds and the Python of each."""
 
 
 def test_releases_are_compared_with_the_newest_in_their_order(tmp_path):
     rows = trained("base", 1e-3, versions="torch 2.13")
-    for release, seconds in RELEASES.items():
-        rows += trained(f"jax_scan@jax=={release}", seconds, versions=f"jax {release}")
-    rows += trained("jax_scan", 4e-3, versions="jax 0.10.2")  # the present one, which is the newest again
+    for release, (seconds, python) in RELEASES.items():
+        rows += trained(f"jax_scan@jax=={release}", seconds, versions=f"jax {release}, Python {python}")
+    # the present one, which is the newest again
+    rows += trained("jax_scan", 4e-3, versions="jax 0.10.2, Python 3.11.7")
     found = answered(tmp_path, rows)["Did a release of jax get slower?"]
-    assert [(row[3], row[5][:4], row[-1]) for row in cells(found)] == [
-        ("jax_scan@jax==0.8.0", "1.00", "unclear"),
-        ("jax_scan@jax==0.9.1", "0.66", "faster"),
+    assert [(*row[3:5], row[5][:4], row[-1]) for row in cells(found)] == [
+        ("jax_scan@jax==0.8.0", "jax 0.8.0, Python 3.13.5", "1.00", "unclear"),
+        ("jax_scan@jax==0.9.1", "jax 0.9.1, Python 3.9.2", "0.66", "faster"),
     ]
     assert "jax_scan@jax==0.9.1 takes 0.67 × jax_scan@jax==0.10.2's time" in found.sentence
 

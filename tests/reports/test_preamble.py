@@ -38,7 +38,11 @@ def test_the_versions_are_those_of_what_ran(tmp_path):
     rows = [record("base", r, 1e-3, versions="torch 2") for r in (0, 1)]
     rows += [failed("other", r, "unsupported", "no cell", versions="mlx not installed") for r in (0, 1)]
     assert preamble(save(tmp_path / "some", rows))[1] == "torch 2, Python 3.11"
-    assert "mlx not installed" in preamble(save(tmp_path / "none", rows[2:]))[1]
+    rows += [record("mine", r, 1e-3, versions="torch 2, Python 3.11") for r in (0, 1)]
+    rows += [record(name, r, 1e-3, versions="jax 1, Python 3.13.5") for name in ("a@jax", "b") for r in (0, 1)]
+    line = preamble(save(tmp_path / "newer", rows))[1]
+    assert line == "jax 1, torch 2, Python 3.11, Python 3.13.5 (a@jax and b)"
+    assert "mlx not installed" in preamble(save(tmp_path / "none", rows[2:4]))[1]
 
 
 def test_what_an_interval_is_about_is_told(tmp_path, monkeypatch):

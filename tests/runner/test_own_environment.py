@@ -1,12 +1,14 @@
 """An implementation of a framework that nobody knows: one file, an environment of its own, and no other change."""
 
 import json
-import zipfile
+import platform
 
 import pandas as pd
 import pytest
 
+from impls.core import pythons
 from tests.helpers.processes import SMALL, impls, python
+from tests.helpers.wheels import wheel
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(600)]
 
@@ -33,22 +35,20 @@ def prepare(problem, weights, device, workload):
 """
 
 
-def wheel_of(folder, version):
-    """A framework is a wheel in a folder."""
-    info = f"tinyframe-{version}.dist-info"
-    with zipfile.ZipFile(folder / f"tinyframe-{version}-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("tinyframe.py", FRAMEWORK)
-        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tinyframe\nVersion: {version}\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{info}/RECORD", "")
-
-
 def test_releases_are_timed_beside_each_other_and_an_environment_holds_exactly_what_is_asked_for(tmp_path):
     mine, cache = tmp_path / "tiny_lstm.py", tmp_path / "cache"
-    wheel_of(tmp_path, "1.2")
-    wheel_of(tmp_path, "1.3")
+    held = {
+        "": f"tinyframe 1.3, Python {platform.python_version()}",
+        "@tinyframe==1.2.*,threadpoolctl": "tinyframe 1.2, threadpoolctl 3",
+    }
+    for version in ("1.2", "1.3"):
+        wheel(tmp_path, "tinyframe", version, FRAMEWORK)
+    for version in list(pythons.others())[:1]:
+        minor = version.rpartition(".")[0]
+        wheel(tmp_path, "tinyframe", "1.4", FRAMEWORK, f"Requires-Python: =={minor}.*")
+        held["@tinyframe==1.4"] = f"tinyframe 1.4, Python {version}"
     mine.write_text(FILE)
-    asked = (mine, f"{mine}@tinyframe==1.2.*,threadpoolctl", f"{mine}@tinyframe==9")
+    asked = [f"{mine}{release}" for release in (*held, "@tinyframe==9")]
     done = python(
         "-m", "benchmarks", "bench", *impls("numpy_lstm", *asked), *SMALL, "--mode", "forward",
         "--out", tmp_path / "out", timeout=500, XDG_CACHE_HOME=str(cache), PIP_FIND_LINKS=str(tmp_path),
@@ -57,9 +57,8 @@ def test_releases_are_timed_beside_each_other_and_an_environment_holds_exactly_w
     assert "installing an environment for tiny_lstm@tinyframe==1.2.*" in done.stderr
     every = pd.read_parquet(tmp_path / "out" / "results.parquet").set_index(["implementation", "mode"])
     assert set(every.loc["numpy_lstm", "status"]) == {"ok"}
-    held = {"tiny_lstm": "tinyframe 1.3", "tiny_lstm@tinyframe==1.2.*,threadpoolctl": "tinyframe 1.2, threadpoolctl 3"}
-    for name, versions in held.items():
-        rows = every.loc[name]
+    for release, versions in held.items():
+        rows = every.loc[f"tiny_lstm{release}"]
         assert set(rows.loc["forward", "status"]) == {"ok"}, set(rows["reason"])
         assert rows.loc["forward", "versions"].str.startswith(versions).all(), rows["versions"]
         assert set(rows.loc["train_step", "status"]) == {"unsupported"}

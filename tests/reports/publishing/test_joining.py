@@ -89,6 +89,17 @@ def test_a_further_round_is_joined_with_the_published_ones_and_only_once(tmp_pat
         assert (to / "three" / "results.parquet").read_bytes() == content
 
 
+def test_a_round_that_names_its_python_is_one_of_older_rounds_which_do_not(tmp_path):
+    to = tmp_path / "published"
+    older = publishable(tmp_path / "one", of_round(1, versions="torch 2"))
+    python = frames.read_run(older).metadata.versions["python"]
+    publish(older, to)
+    publish(publishable(tmp_path / "two", of_round(2, versions=f"torch 2, Python {python}")), to)
+    assert len(frames.read_run(to / "two").rounds) == 2
+    done = publish(publishable(tmp_path / "three", of_round(3, versions="torch 2, Python 3.99.0")), to)
+    assert "no round of two: they differ in the versions of" in done.stdout
+
+
 def test_a_run_of_which_some_code_changed_says_so(tmp_path):
     to = tmp_path / "published"
 

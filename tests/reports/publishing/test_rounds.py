@@ -18,8 +18,9 @@ def test_the_rounds_of_a_run_are_added_once_and_stay(tmp_path, monkeypatch):
         ("base", "b"): [1.0],
         ("other", "b"): [3.0],
     }
+    versions = {"a": "torch 2", "b": "torch 2, Python 3.13.5"}
     rows = [
-        record(name, replicate, 1e-3 * seconds, run_id=run_id)
+        record(name, replicate, 1e-3 * seconds, run_id=run_id, versions=versions[run_id])
         for (name, run_id), values in times.items()
         for replicate, seconds in enumerate(values)
     ]
@@ -34,5 +35,7 @@ def test_the_rounds_of_a_run_are_added_once_and_stay(tmp_path, monkeypatch):
     assert np.exp(other["ratio"]) == pytest.approx(2.2)  # the median
     assert np.exp(other["time"]) == pytest.approx(2.2e-3)
     assert other["ratio_replicates"] == 3
+    assert other["versions"] == "torch 2, Python 3.11", "that of the run, where a row does not name its own"
+    assert table.loc[("b", "other"), "versions"] == "torch 2, Python 3.13.5"
     assert np.isnan(table.loc[("a", "base"), "ratio"])
     assert np.isnan(table.loc[("b", "other"), "ratio_explained"])
