@@ -96,7 +96,8 @@ def moved(label: str) -> pd.DataFrame:
     pairs = pairs[apart.groupby([pairs[name] for name in ARM]).transform("all")]
     pairs = pairs.drop_duplicates(ARM, keep="last")
     far = np.log(pairs["ratio"] / pairs["ratio_before"]).abs()
-    return pairs.loc[far.sort_values(ascending=False).index]
+    most_moved_first: pd.DataFrame = pairs.loc[far.sort_values(ascending=False).index]
+    return most_moved_first
 
 
 def sentence(row: Any) -> str:

@@ -6,6 +6,7 @@ There are over a thousand, so the SVG is written here: Vega takes 50 ms for each
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, floor, inf, log, log10
+from typing import Any
 
 import pandas as pd
 
@@ -92,6 +93,7 @@ def _draw(panel: ET.Element, rows: pd.DataFrame, places: Mapping[str, float], ri
         _text(panel, f"{number:g}", NUMBERS - 6, at + 4, anchor="end")
     if has_1:
         _line(panel, NUMBERS, height(1), right, height(1), style.SOFT)
+    row: Any
     for row in rows.itertuples():
         x = places[row.round]
         path, color = LOOKS[row.mark]

@@ -108,7 +108,7 @@ def _gigaflops(speed: float) -> str:
 def _labels(drawn: pd.DataFrame, unit: pd.Series) -> pd.Series:
     """Return what the marks say."""
     code = drawn["older"].map({True: f", {OLDER}", False: ""})
-    peak = ", peak " + drawn["peak"] + " GFLOP/s"
+    peak = (", peak " + drawn["peak"] + " GFLOP/s").where(drawn["speed"].notna(), "")
     return (
         drawn["began"] + ": " + drawn["text"] + " " + unit + "; " + drawn["release"] + code + peak
     )

@@ -2,11 +2,10 @@
 
 from unittest.mock import patch
 
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from reports import frames
+from reports import frames, history
 from reports.__main__ import cli
 from reports.publishing import rounds
 from tests.helpers.records import PUBLISHED, save, trained
@@ -39,9 +38,10 @@ def small_site(tmp_path_factory):
             rows = [{**row, "run_id": earlier} for row in rows]
             rounds.record([save(folder / "earlier", rows, earlier, cpu="cpu a")], folder / "runs")
     rounds.record(frames.read_runs(frames.folders(folder / "runs"))[0], folder / "runs")
-    on_record = pd.read_parquet(folder / "runs" / "rounds.parquet")
-    with patch("reports.__main__.PUBLISHED", folder / "runs"), patch("reports.history.read", lambda: on_record):
+    on_record = folder / "runs" / "rounds.parquet"
+    with patch("reports.__main__.PUBLISHED", folder / "runs"), patch("reports.history.FILE", on_record):
         built(folder / "site")
+    history.read.cache_clear()
     return folder / "site"
 
 
