@@ -54,22 +54,21 @@ def svg(title: str, panels: Sequence[tuple[str, pd.DataFrame]]) -> str:
         )
         _text(panel, name, 0, -8)
         _draw(panel, rows, places, NUMBERS + step * len(rounds))
-    free = 0.0
     for day, place in _days(places):
-        if place >= free:
-            _text(root, day, place, bottom + 14, anchor="middle")
-            free = place + DAY
+        _text(root, day, place, bottom + 14, anchor="middle")
     return ET.tostring(root, encoding="unicode")
 
 
 def _days(places: Mapping[str, float]) -> Iterator[tuple[str, float]]:
-    """Yield each day such as `12-31`, and where its first round stands."""
-    before = ""
+    """Yield each day such as `12-31`, and the place of its first round for which there is room."""
+    free = 0.0
+    labelled = ""
     for each, place in places.items():
         day = began(each)
-        if day != before:
+        if day != labelled and place >= free:
             yield day[5:], place
-        before = day
+            labelled = day
+            free = place + DAY
 
 
 def _draw(panel: ET.Element, rows: pd.DataFrame, places: Mapping[str, float], right: float) -> None:

@@ -23,7 +23,8 @@ def test_the_rounds_of_a_run_are_added_once_and_stay(tmp_path):
     first = save(tmp_path / "first", [row for row in rows if row["run_id"] == "a"], run_id="a")
     second = save(tmp_path / "second", [row for row in rows if row["run_id"] == "b"], run_id="b")
     rounds.record([first], tmp_path)
-    rounds.record([second, first], tmp_path)
+    rounds.record([second], tmp_path)
+    rounds.record([first], tmp_path)
     table = pd.read_parquet(tmp_path / "rounds.parquet").set_index(["round", "implementation"])
     assert len(table) == 4
     other = table.loc["a", "other"]
