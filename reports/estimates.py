@@ -27,7 +27,19 @@ NOTHING = pd.DataFrame(columns=[*BENCHMARK, "sd", "freedom"]).astype(
 
 
 def intervals(rows: pd.DataFrame, by: list[str], name: str, lasting: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each group of logs, one log for each replicate: its median over rounds, and where one more lies.
+    """Return a row for each group of logs, one log for each replicate: see intervals_of_rounds.
+
+    Args:
+        rows: with the columns log and round, and `by`.
+        by, name, lasting: as there.
+    """
+    return intervals_of_rounds(by_round(rows, by), by, name, lasting)
+
+
+def intervals_of_rounds(
+    of_round: pd.DataFrame, by: list[str], name: str, lasting: pd.DataFrame
+) -> pd.DataFrame:
+    """Return a row for each group of rounds: the median of its rounds, and where one more lies.
 
     A round's value is the median of its replicates. Where nothing is known of rounds, the interval is about this one.
 
@@ -35,13 +47,12 @@ def intervals(rows: pd.DataFrame, by: list[str], name: str, lasting: pd.DataFram
     rounds, or of one round the replicates. With one replicate the interval is infinite and p is 1.
 
     Args:
-        rows: with the columns log and round, and `by`.
+        of_round: a row for each round of each group, as by_round has it.
         by: the columns that tell groups apart, BENCHMARK among them.
         name: what the values are.
         lasting: what lasts for a round on such a machine, by BENCHMARK: see history.lasting. Where the rounds of these
             rows show more of it, that counts.
     """
-    of_round = by_round(rows, by)
     groups = of_round[by].drop_duplicates(ignore_index=True)
     values = _over_rounds(of_round, by)
     several = bool((values.n > 1).any())

@@ -16,6 +16,8 @@ from reports.frames import ARM, BENCHMARK, Run, machine_label
 
 PUBLISHED = ROOT / "reports" / "published"
 FILE = PUBLISHED / "rounds.parquet"
+PYTHON = ", Python 3.11.7"
+"""That of every round whose versions name none: all that were measured before 2026-12-02."""
 GAP = 0.02
 """Between the peaks of rounds of one state and those of the next, at least."""
 MOST_EXPLAINED = 4
@@ -37,7 +39,11 @@ def read() -> pd.DataFrame:
 
     Beside each log is the variance that its replicates explain.
     """
-    return pd.read_parquet(FILE)
+    rounds = pd.read_parquet(FILE)
+    names_python = rounds["versions"].str.contains(r"\bPython \d")
+    return rounds.assign(
+        versions=rounds["versions"].where(names_python, rounds["versions"] + PYTHON)
+    )
 
 
 def sizes(problem: str) -> str:
@@ -69,21 +75,25 @@ def has_peak_of(run: Run, rounds: Collection[str]) -> bool:
 
 
 def lasting(run: Run, what: str) -> pd.DataFrame:
-    """Return what lasts for a round at each benchmark of a run, as `between`; where nothing is known there is no row.
+    """Return what lasts for a round at each benchmark of a run, on its kind of machine: see lasting_on."""
+    return lasting_on(machine_label(run.metadata), run.records, what)
+
+
+def lasting_on(label: str, rows: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Return what lasts for a round at each benchmark of some rows, as `between`; none where nothing is known.
 
     A benchmark that has too few rounds on record gets what the same sizes have with other options, or else what all
     problems have, or all benchmarks.
 
     Args:
-        run: only rounds of its kind of machine count.
+        label: only rounds of this kind of machine count.
+        rows: with the columns BENCHMARK.
         what: ratio or time.
     """
-    rounds = of_machine(machine_label(run.metadata)).rename(
-        columns={what: "value", f"{what}_explained": "explained"}
-    )
+    rounds = of_machine(label).rename(columns={what: "value", f"{what}_explained": "explained"})
     rounds = rounds.dropna(subset="value")
     rounds["sizes"] = rounds["problem"].map(sizes)
-    benchmarks = run.records[BENCHMARK].drop_duplicates(ignore_index=True)
+    benchmarks = rows[BENCHMARK].drop_duplicates(ignore_index=True)
     benchmarks["sizes"] = benchmarks["problem"].map(sizes)
     known = []
     for level in (BENCHMARK, ["sizes", *WHERE], WHERE, ["device"]):

@@ -8,10 +8,13 @@ import click
 from benchmarks.bench.rounds import SavedRun
 from benchmarks.words import count, listed
 from impls.core import command_line
-from reports import frames
-from reports.frames import Run
+from reports import frames, past
+from reports.frames import Run, machine_label
 from reports.history import PUBLISHED
 from reports.publishing import claims, joining, publication, texts
+
+MOST_NAMED = 5
+"""Of rows that have left the intervals of their earlier rounds."""
 
 
 @click.command()
@@ -25,8 +28,11 @@ def publish(paths: tuple[Path, ...]) -> int:
     """File runs under reports/published, and write the texts anew.
 
     Those of the same code, versions and benchmarks on the same kind of machine, with such a peak, are joined as rounds
-    of one run, also with what is published. They take the place of those that they replace. Without a run, only the
-    texts. The exit code is 1 where a run can't be published, or where a sentence of the texts no longer holds.
+    of one run, also with what is published. They take the place of those that they replace: the raw data of these go,
+    but their rows stay on record, and on the pages history/ of the site. Without a run, only the texts.
+
+    Each row is named whose ratio has left the intervals of its earlier rounds. The exit code is 1 where a run can't be
+    published, or where a sentence of the texts no longer holds.
     """
     code = 0
     with tempfile.TemporaryDirectory() as temporary:
@@ -39,6 +45,8 @@ def publish(paths: tuple[Path, ...]) -> int:
     with command_line.usage_errors():
         written, claimed = texts.write(PUBLISHED)
     command_line.say(f"written anew: {listed(['the tables', *written])}")
+    for run in runs:
+        say_moved(run)
     for claim, reasons in claimed:
         if reasons:
             command_line.say(f"no longer true: {claim}: {'; '.join(reasons)}", err=True)
@@ -72,6 +80,18 @@ def publish_run(run: Run, folder: Path) -> bool:
     if why_none and not earlier:
         command_line.say(why_none)
     return True
+
+
+def say_moved(run: Run) -> None:
+    """Say which rows have left the intervals of their earlier rounds with the rounds of a run."""
+    moved = past.moved(machine_label(run.metadata))
+    if moved.empty:
+        return
+    moved = moved[moved["last"].isin(run.rounds)]
+    for row in moved.head(MOST_NAMED).itertuples():
+        command_line.say(f"left its earlier intervals: {past.sentence(row)}")
+    if len(moved) > MOST_NAMED:
+        command_line.say(f"and {len(moved) - MOST_NAMED} more: see the pages history/ of the site")
 
 
 @click.command("claims")

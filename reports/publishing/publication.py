@@ -16,9 +16,11 @@ from impls.core.files import write_text
 from reports import code_age, estimates, frames, tables
 from reports.charts.drawing import file_name
 from reports.frames import ARM, Run, machine_label
+from reports.publishing import rounds
 from reports.report import Report
 from reports.run_folder import copy_raw
 from reports.site import pages as site
+from reports.site import past
 from reports.site.documents import documents
 
 RUNS = "runs"
@@ -38,12 +40,16 @@ OF_A_RUN = tuple((f"../../{href}", title) for href, title in (("index.html", "Al
 
 def build(out: Path, reported: Sequence[Report]) -> None:
     """Write the site's pages and the files for programs; the runs' own are in RUNS/NAME already."""
-    site.save(out, reported, LINKS)
+    history = past.pages()
+    site.save(out, reported, LINKS, past.addresses(history))
+    for name, parts in history.items():
+        path = out / past.address(name)
+        path.parent.mkdir(exist_ok=True)
+        write_text(path, site.past(name, parts, _links("../")))
     for document in documents():
         path = out / document.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        up = "../" * document.path.count("/")
-        links = [(up + href, title) for href, title in (*site.PAGES.items(), *LINKS)]
+        links = _links("../" * document.path.count("/"))
         write_text(path, site.document(document, links))
     summaries = [
         each.summary.assign(
@@ -54,6 +60,11 @@ def build(out: Path, reported: Sequence[Report]) -> None:
         for each in reported
     ]
     write_text(out / "summary.csv", tables.csv(pd.concat(summaries, ignore_index=True)))
+
+
+def _links(up: str) -> list[tuple[str, str]]:
+    """Return what a page links to from a folder of the site; `up` leads from there to the site."""
+    return [(up + href, title) for href, title in (*site.PAGES.items(), *LINKS)]
 
 
 LEAST_REPLICATES = 4
@@ -126,10 +137,12 @@ def replaced(run: Run, folder: Path) -> Iterator[Path]:
 def publish(run: Run, folder: Path) -> Path:
     """Copy a run's raw files to the published runs, then remove those that it replaces, and return the place.
 
+    The rounds of what is removed stay on record.
     The name is that of the run's folder; where another run has it, as in a fleet, the run's id is added.
     """
     folder.mkdir(parents=True, exist_ok=True)
     older = list(replaced(run, folder))
+    rounds.record(map(frames.read_run, older), folder)
     name = run.folder.resolve().name
     place = folder / name
     if place.exists() and place not in older and frames.read_run(place).run_id != run.run_id:

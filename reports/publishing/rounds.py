@@ -1,6 +1,7 @@
 """Records the rounds of what is published, for good: reports/published/rounds.parquet, see reports/history.py."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -42,10 +43,15 @@ def rows_of(run: Run) -> pd.DataFrame:
     )
 
 
-def record(runs: Iterable[Run]) -> None:
-    """Add the rounds of some runs that are not on record yet."""
-    rounds = [history.read(), *map(rows_of, runs)]
+def record(runs: Iterable[Run], folder: Path = history.PUBLISHED) -> None:
+    """Add the rounds of some runs that are not on record yet in a folder of published runs; what is there stays."""
+    file = folder / history.FILE.name
+    rounds = [*map(rows_of, runs)]
+    if not rounds:
+        return
+    if file.exists():
+        rounds.insert(0, pd.read_parquet(file))
     every = pd.concat(rounds, ignore_index=True).drop_duplicates(ROUND)
     table = every.sort_values(ROUND, ignore_index=True)
-    write_whole(history.FILE, lambda path: table.to_parquet(path, compression="zstd", index=False))
+    write_whole(file, lambda path: table.to_parquet(path, compression="zstd", index=False))
     history.read.cache_clear()

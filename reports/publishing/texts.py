@@ -222,14 +222,13 @@ def made(path: str, text: str, published: Published) -> str:
 def write(folder: Path = PUBLISHED) -> tuple[list[str], list[claims.Checked]]:
     """Write the table of each published run anew, and where these are this suite's, its texts that have blocks.
 
-    First what lasts for a round, since the tables use it.
+    First the rounds are recorded, since the tables use what lasts for one.
 
     Returns:
         The texts, and the claims in them.
     """
     ours = folder == PUBLISHED
-    if ours:
-        rounds.record(frames.read_runs(frames.folders(folder))[0])
+    rounds.record(frames.read_runs(frames.folders(folder))[0], folder)
     every = published(folder)
     for report in every.reports:
         write_text(report.run.folder / "table.md", tables.markdown(report))

@@ -7,8 +7,9 @@ import base64
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -23,12 +24,13 @@ from impls.core.text import one_line
 from reports import tables
 from reports.charts import style
 from reports.code_age import OLDER
-from reports.frames import Run, began
+from reports.frames import ARM, Run, began, machine_label
 from reports.machines import by_machine, processor_and_gpu
 from reports.preamble import preamble
 from reports.report import PURPOSES, Report
 from reports.site import index, rows
 from reports.site.documents import Document
+from reports.site.past import Part
 
 Links = Sequence[tuple[str, str]]
 TEMPLATES = Path(__file__).with_name("templates")
@@ -106,11 +108,30 @@ def document(page: Document, links: Links) -> str:
     return _rendered("document.html.j2", links, (), document=page)
 
 
-def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
+def past(name: str, parts: Sequence[Part], links: Links) -> str:
+    """Return the page of the rounds on record of an implementation."""
+    return _rendered("history.html.j2", links, ("common.js",), of=name, parts=parts, older=OLDER)
+
+
+def save(
+    folder: Path,
+    reports: Sequence[Report],
+    links: Links = (),
+    addresses: Mapping[tuple[str, ...], str] = MappingProxyType({}),
+) -> None:
     """Write index.html and rows.html of some runs, each whole or not at all, and the dot plots.
 
-    The first run heads them. `links` are to other pages of the site, each with its title.
+    The first run heads them.
+
+    Args:
+        links: to other pages of the site, each with its title.
+        addresses: of the rows' charts over rounds, see reports.site.past.addresses.
     """
+
+    def past_of(report: Report, row: Any) -> str:
+        arm = [getattr(row, name) for name in ARM]
+        return addresses.get((machine_label(report.run.metadata), *arm), "")
+
     machines = by_machine(reports)
     head = machines[0].head
     parts = [index.part(machine, folder) for machine in machines]
@@ -147,6 +168,7 @@ def save(folder: Path, reports: Sequence[Report], links: Links = ()) -> None:
         sort_key=rows.sort_key,
         style=tables.style,
         command=rows.command,
+        past_of=past_of,
         cite=cite,
     )
     write_text(folder / "index.html", index_page)

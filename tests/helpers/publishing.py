@@ -10,6 +10,11 @@ from click.testing import CliRunner, Result
 from reports.__main__ import cli
 
 
+def names(to: Path) -> list[str]:
+    """The names of the published runs in a folder."""
+    return sorted(path.name for path in to.iterdir() if path.is_dir())
+
+
 def publish(folder: Path, to: Path, *more: Path) -> Result:
     """What `publish` does with runs where another folder holds the published ones."""
     with patch("reports.publishing.command.PUBLISHED", to):

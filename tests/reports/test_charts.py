@@ -3,9 +3,11 @@
 import re
 import xml.etree.ElementTree as ET
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from reports.charts import shapes, style
+from reports.charts import past, shapes, style
 from reports.charts.drawing import WIDTH, specification, svg, write
 from reports.headline import Recommendation
 from reports.summary import summarise
@@ -53,17 +55,46 @@ def one(tmp_path_factory):
     return drawn(tmp_path_factory.mktemp("one"), of_frameworks(rows()))
 
 
+def of_rounds():
+    """The chart of two rows: of more rounds than a phone has room for, and of few, one of which has one replicate."""
+    many = pd.DataFrame({"round": [f"202612{day:02d}T000000-r" for day in range(1, 31)], "is_ratio": True})
+    value = np.linspace(1.1, 1.9, 30)
+    many = many.assign(value=value, low=0.9 * value, high=1.1 * value, label=many["round"])
+    many = many.assign(mark=[*past.LOOKS] * 5, older=many["round"] < "20261210")
+    few = many.head(3).assign(high=[np.inf, 2, 2], is_ratio=False)
+    return past.svg("a title", [("training", many), ("inference", few)])
+
+
 def test_every_chart_fits_its_width_and_is_read_in_the_light_and_in_the_dark(one):
     drawing = one[1]
     assert drawing.alt.endswith(".")
     # drawing itself does not check the specification: that takes a tenth of the time of a report
     assert drawing.chart().to_dict(validate=True) == drawing.chart().to_dict(validate=False)
-    text = svg(drawing)
-    root = ET.fromstring(text)
-    assert float(root.get("width")) <= WIDTH + 16
-    fonts = {element.get("font-size") for element in root.iter()} - {None}
-    assert all(float(size.removesuffix("px")) >= 11 for size in fonts)
-    assert set(re.findall(r'(?:fill|stroke)="(#\w+)"', text)) <= set(style.DARK)
+    for text in (svg(drawing), of_rounds()):
+        root = ET.fromstring(text)
+        assert float(root.get("width")) <= WIDTH + 16
+        fonts = {element.get("font-size") for element in root.iter()} - {None}
+        assert all(float(size.removesuffix("px")) >= 11 for size in fonts)
+        assert set(re.findall(r'(?:fill|stroke)="(#\w+)"', text)) <= set(style.DARK)
+
+
+def test_a_mark_of_each_round_is_hollow_where_its_code_is_older():
+    root = ET.fromstring(of_rounds())
+    marks = [element for element in root.iter() if element.get("data-tip")]
+    assert len(marks) == 33
+    hollow = {mark.get("data-tip") for mark in marks if mark.get("fill") == style.PAPER}
+    assert hollow == {f"202612{day:02d}T000000-r" for day in range(1, 10)}
+    days = {element.text for element in root.iter()} & {f"12-{day:02d}" for day in range(1, 31)}
+    assert "12-01" in days
+    assert 5 < len(days) < 15  # as many as there is room for
+
+
+@pytest.mark.parametrize("ends", [(0.97, 1.004), (0.1, 30.0), (1.6, 1.9), (0.003, 0.008), (5.0, 5.0)])
+def test_an_axis_has_a_few_numbers(ends):
+    numbers = list(past.ticks(*ends))
+    assert 1 <= len(numbers) <= 6
+    assert 0.999 * ends[0] <= min(numbers) <= 3 * ends[0]
+    assert max(numbers) <= 1.001 * ends[1]
 
 
 def test_a_dot_is_the_best_of_its_framework_and_the_baseline_is_the_line(tmp_path):

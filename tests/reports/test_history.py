@@ -140,6 +140,13 @@ def test_a_benchmark_gets_what_its_own_rounds_have_or_the_nearest(tmp_path, monk
     assert history.lasting(run, "ratio").empty
 
 
+def test_rounds_that_name_no_python_are_compared_with_those_of_the_python_that_they_had(tmp_path, monkeypatch):
+    versions = ["jax 0.10.2", "jax 0.10.2, Python 3.11.7", "Python 3.13.5"]
+    pd.DataFrame({"versions": versions}).to_parquet(tmp_path / "rounds.parquet")
+    monkeypatch.setattr(history, "FILE", tmp_path / "rounds.parquet")
+    assert history.read.__wrapped__()["versions"].tolist() == [versions[1], *versions[1:]]
+
+
 def test_rounds_of_one_state_have_such_a_peak(tmp_path, monkeypatch):
     """A state goes on until there is a gap, so its ends may be far apart."""
     run = save(tmp_path, SMALL)

@@ -2,9 +2,10 @@
 
 import pytest
 
-from reports import frames, run_folder
+from reports import frames, history, run_folder
 from reports.publishing import joining
-from tests.helpers.publishing import publish
+from reports.publishing.command import MOST_NAMED
+from tests.helpers.publishing import names, publish
 from tests.helpers.records import publishable
 
 
@@ -21,10 +22,6 @@ def of_round(number, **changes):
         )  # fmt: skip
 
     return change
-
-
-def names(to):
-    return sorted(path.name for path in to.iterdir())
 
 
 def test_rounds_of_one_run_are_published_as_one(tmp_path):
@@ -46,6 +43,29 @@ def test_rounds_of_one_run_are_published_as_one(tmp_path):
         "3 rounds of 4 replicates of 2 blocks, begun at 2026-01-01 00:00, 2026-01-02 00:00 and"
         in (to / "three" / "table.md").read_text()
     )
+
+
+def test_publishing_names_the_rows_that_have_left_their_earlier_intervals(tmp_path, monkeypatch):
+    to = tmp_path / "published"
+    to.mkdir()
+    history.read()[:0].to_parquet(to / "rounds.parquet")
+    monkeypatch.setattr(history, "FILE", to / "rounds.parquet")
+    history.read.cache_clear()
+
+    def slower(row):
+        of_round(6, digest="another")(row)
+        if row["implementation"] == "jax_scan":
+            of_times = [{**turn, "seconds": 2 * turn["seconds"]} for turn in row["turns"]]
+            row.update(turns=of_times, seconds=2 * row["seconds"])
+
+    first, *others = (publishable(tmp_path / f"round {k}", of_round(k)) for k in range(1, 6))
+    done = [publish(first, to, *others), publish(publishable(tmp_path / "slower", slower), to)]
+    history.read.cache_clear()
+    assert [each.exception for each in done] == [None, None]
+    assert "left" not in done[0].stdout
+    named = [line for line in done[1].stdout.splitlines() if line.startswith("left its earlier intervals: jax_scan, ")]
+    assert len(named) == MOST_NAMED
+    assert all("and other code on 2026-01-01 to 2026-01-05, 4.2" in line for line in named)
 
 
 def test_what_failed_in_one_round_has_no_time(tmp_path):

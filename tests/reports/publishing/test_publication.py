@@ -16,7 +16,7 @@ from reports import frames, run_folder
 from reports.publishing import publication
 from reports.site import documents
 from tests.helpers.browser import violations
-from tests.helpers.publishing import publish
+from tests.helpers.publishing import names, publish
 from tests.helpers.records import SMALL, publishable, save
 
 
@@ -87,6 +87,7 @@ def test_the_rows_of_a_site_say_of_which_run_and_machine_they_are(small_site):
 def test_every_document_fits_and_axe_finds_nothing(small_site, visit, width, scheme):
     pages = sorted(small_site.glob("docs/**/*.html"))
     assert len(pages) > 10
+    pages.append(small_site / "history" / "other.html")
     for path in pages:
         page = visit(path, width=width, color_scheme=scheme)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path.name
@@ -126,7 +127,10 @@ def test_a_good_run_is_published(tmp_path):
     run, to = publishable(tmp_path / "run"), tmp_path / "published"
     done = publish(run, to)
     assert (done.exception, done.return_value) == (None, 0), done.stderr
-    assert {path.name for path in to.rglob("*.*")} == {"results.parquet", "environment.json", "table.md"}
+    assert {path.name for path in to.rglob("*.*")} == {
+        *("results.parquet", "environment.json", "table.md"),
+        "rounds.parquet",
+    }
 
 
 def released(row):
@@ -159,9 +163,20 @@ def test_a_run_takes_the_place_of_an_older_one_all_of_whose_rows_it_has(change, 
     environment = json.loads((path / "environment.json").read_text())
     environment["run"]["run_id"] = read_records(path / "results.parquet")[0].run_id
     (path / "environment.json").write_text(json.dumps(environment))
+    before = pd.read_parquet(to / "rounds.parquet")
     done = publish(path, to)
     assert (done.exception, done.return_value) == (None, 0), done.stderr
-    assert sorted(each.name for each in to.iterdir()) == sorted([*left, "releases"])
+    assert names(to) == sorted([*left, "releases"])
+    after = pd.read_parquet(to / "rounds.parquet")
+    assert len(after) > len(before) == len(before.merge(after))  # each row is there as it was
+
+
+def test_what_a_run_replaces_is_on_record_though_both_are_published_at_once(tmp_path):
+    to = tmp_path / "published"
+    done = publish(publishable(tmp_path / "run"), to, publishable(tmp_path / "later", later))
+    assert (done.exception, done.return_value) == (None, 0), done.stderr
+    assert names(to) == ["later"]
+    assert set(pd.read_parquet(to / "rounds.parquet")["round"].str[:8]) == {"20260101", "20260102"}
 
 
 def test_a_run_that_cannot_be_copied_removes_none(tmp_path, monkeypatch):
@@ -174,7 +189,7 @@ def test_a_run_that_cannot_be_copied_removes_none(tmp_path, monkeypatch):
 
     monkeypatch.setattr(publication, "copy_raw", on_a_full_disk)
     assert isinstance(publish(publishable(tmp_path / "later", later), to).exception, OSError)
-    assert [each.name for each in to.iterdir()] == ["run"]
+    assert names(to) == ["run"]
     assert frames.read_run(to / "run").run_id == "20260101T000000-r"
 
 

@@ -1,17 +1,14 @@
 """The record of rounds: it only grows."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from reports import history
 from reports.publishing import rounds
 from tests.helpers.records import record, save
 
 
-def test_the_rounds_of_a_run_are_added_once_and_stay(tmp_path, monkeypatch):
-    history.read()[:0].to_parquet(tmp_path / "rounds.parquet")
-    monkeypatch.setattr(history, "FILE", tmp_path / "rounds.parquet")
-    history.read.cache_clear()
+def test_the_rounds_of_a_run_are_added_once_and_stay(tmp_path):
     times = {
         ("base", "a"): [1.0, 1.0, 1.0],
         ("other", "a"): [2.0, 2.2, 9.0],
@@ -26,10 +23,10 @@ def test_the_rounds_of_a_run_are_added_once_and_stay(tmp_path, monkeypatch):
     ]
     first = save(tmp_path / "first", [row for row in rows if row["run_id"] == "a"], run_id="a")
     second = save(tmp_path / "second", [row for row in rows if row["run_id"] == "b"], run_id="b")
-    rounds.record([first])
-    rounds.record([second, first])
-    table = history.read().set_index(["round", "implementation"])
-    history.read.cache_clear()
+    rounds.record([first], tmp_path)
+    rounds.record([second], tmp_path)
+    rounds.record([first], tmp_path)
+    table = pd.read_parquet(tmp_path / "rounds.parquet").set_index(["round", "implementation"])
     assert len(table) == 4
     other = table.loc["a", "other"]
     assert np.exp(other["ratio"]) == pytest.approx(2.2)  # the median
