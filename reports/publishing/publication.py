@@ -16,6 +16,7 @@ from impls.core.files import write_text
 from reports import code_age, estimates, frames, tables
 from reports.charts.drawing import file_name
 from reports.frames import ARM, Run, machine_label
+from reports.preamble import torch_and_jax
 from reports.publishing import rounds
 from reports.report import Report
 from reports.run_folder import copy_raw
@@ -122,12 +123,14 @@ def _keys(records: pd.DataFrame, columns: list[str]) -> set[tuple[str, ...]]:
 def replaced(run: Run, folder: Path) -> Iterator[Path]:
     """Yield the folders of older published runs of whose rows, at implementations that still exist, a run has all.
 
-    It must have as many rounds.
+    It must have as many rounds, or be of other releases.
     """
     for path in frames.folders(folder):
         old = frames.read_run(path)
         same_machine = machine_label(old.metadata) == machine_label(run.metadata)
-        if same_machine and old.run_id < run.run_id and len(old.rounds) <= len(run.rounds):
+        other_releases = torch_and_jax(old) != torch_and_jax(run)
+        as_steady = other_releases or len(old.rounds) <= len(run.rounds)
+        if same_machine and old.run_id < run.run_id and as_steady:
             files = code_age.file_of(old.records["implementation"])
             existing = old.records[files.isin(registry.catalogue())]
             if _keys(existing, ARM) <= _keys(run.records, ARM):
@@ -137,8 +140,8 @@ def replaced(run: Run, folder: Path) -> Iterator[Path]:
 def publish(run: Run, folder: Path) -> Path:
     """Copy a run's raw files to the published runs, then remove those that it replaces, and return the place.
 
-    The rounds of what is removed stay on record.
-    The name is that of the run's folder; where another run has it, as in a fleet, the run's id is added.
+    The rounds of what is removed stay on record. The name is that of the run's folder; where another run has it, as in
+    a fleet, the run's id is added.
     """
     folder.mkdir(parents=True, exist_ok=True)
     older = list(replaced(run, folder))

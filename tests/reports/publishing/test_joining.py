@@ -45,6 +45,15 @@ def test_rounds_of_one_run_are_published_as_one(tmp_path):
     )
 
 
+def test_a_run_of_other_releases_replaces_rounds(tmp_path):
+    to = tmp_path / "published"
+    publish(publishable(tmp_path / "one", of_round(1)), to, publishable(tmp_path / "two", of_round(2)))
+    newer = publishable(tmp_path / "newer", of_round(3, versions="torch 3"))
+    environment = newer / "environment.json"
+    environment.write_text(environment.read_text().replace('"versions": {', '"versions": {"torch": "3", '))
+    assert (publish(newer, to).exception, names(to)) == (None, ["newer"])
+
+
 def test_publishing_names_the_rows_that_have_left_their_earlier_intervals(tmp_path, monkeypatch):
     to = tmp_path / "published"
     to.mkdir()
