@@ -33,7 +33,7 @@ PRESET_LINES = "\n".join(preset_line(name, preset) for name, preset in PRESETS.i
     RunOptions,
     epilog=examples(
         "benchmarks bench --problem t100-b32-i64-h256",
-        "benchmarks bench --impl torch_lstm --impl jax_scan --scan hidden=16..1024 --scan batch=1,16,256",
+        "benchmarks bench --impl torch_lstm --impl jax_scan --scan hidden=16..512 --scan batch=1,16",
         "benchmarks bench --impl torch_lstm --impl path/to/mine.py",
         more=f"\n\b\nPresets:\n{PRESET_LINES}",
     ),

@@ -15,16 +15,16 @@ from impls.core.operations import operations
 from impls.core.registry import Implementation
 from impls.core.workloads import WORKLOADS
 
-RUN_SECONDS = 5.0
+RUN_SECONDS = 3.0
 """To measure the peak before all else."""
 START_SECONDS = 0.6
 """To start a worker, which imports its framework."""
-COMPILE_SECONDS = 6.5
+COMPILE_SECONDS = 8.0
 """At each benchmark that trains, for each of an implementation's COMPILE_MINUTES."""
-CHECK_SECONDS = 0.4
+CHECK_SECONDS = 0.25
 CHECK_CALLS = 20
 """To check an implementation at a benchmark, before it is timed."""
-OPEN_SECONDS = 0.1
+OPEN_SECONDS = 0.06
 OPEN_CALLS = 3
 """To prepare an implementation for a benchmark, in each replicate."""
 TURN_SECONDS = 0.009
