@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import psutil
 
+from benchmarks import scan
 from benchmarks.options import GIB
 from impls.core import command_line, reference, registry
 from impls.core.case_files import check_range, read_weights
@@ -89,13 +90,24 @@ def fit_weights(path: Path, problems: list[Problem]) -> list[Problem]:
 
 
 def choose_problems(
-    given: Sequence[str], weights: Path | None, default: Iterable[str]
+    given: Sequence[str], weights: Path | None, default: Iterable[str], scans: Sequence[str] = ()
 ) -> list[Problem]:
-    """Return the given problems, or that of the weights, or the default ones, each once. They must fit into memory."""
-    if not given and not weights:
-        given = tuple(default)
+    """Return the given problems, or that of the weights, or the default ones, each once. They must fit into memory.
+
+    With `scans`, each of them with every combination of the scanned sizes; by default of scan.BASE.
+    """
+    is_default = not given and not weights
+    if is_default:
+        given = (scan.BASE,) if scans else tuple(default)
     with command_line.usage_errors():
         problems = [Problem.parse(text) for text in given]
+    if weights:
+        problems = fit_weights(weights, problems)
+    if scans:
+        with command_line.usage_errors():
+            problems = scan.scanned(problems, scans, input_follows_hidden=is_default)
+        if weights:
+            fit_weights(weights, problems)
     available = psutil.virtual_memory().total / GIB
     for problem in problems:
         needed = reference.bytes_needed(problem) / GIB
@@ -104,6 +116,4 @@ def choose_problems(
                 f"{problem.id} is too large: its reference needs about {needed:.0f} GiB of memory, "
                 f"this machine has {available:.0f}"
             )
-    if weights:
-        problems = fit_weights(weights, problems)
     return list(dict.fromkeys(problems))

@@ -45,7 +45,6 @@ class Stage(StrEnum):
 Advance = Callable[[Stage, str, float, float], None]
 """Gets the stage, what of it is being done, how much of it is done, and how much there is in all."""
 
-RUN = {Stage.CHECKING: 0.35, Stage.REPLICATE: 0.65}
 AGREEMENT = {Stage.CHECKING: 1.0}
 REGRESSION = {Stage.CHECKING: 0.2, Stage.COMPARING: 0.6, Stage.MEASURING: 0.2}
 PROFILING = {Stage.PROFILING: 1.0}
@@ -84,7 +83,7 @@ class Left(ProgressColumn):
 
 
 @contextmanager
-def progress(stages: dict[Stage, float] = RUN, name: str = "") -> Iterator[Advance]:
+def progress(stages: dict[Stage, float], name: str = "") -> Iterator[Advance]:
     """Show the progress of a command on stderr, and yield its `advance`.
 
     Args:

@@ -6,8 +6,9 @@ import sys
 import click
 
 from benchmarks import json_files, out_folder
+from benchmarks.bench import duration
 from benchmarks.bench.results_json import pytest_benchmark_json
-from benchmarks.bench.run import measure
+from benchmarks.bench.run import measure, seconds_left
 from benchmarks.bench.run_options import RunOptions, resolved, resumed
 from benchmarks.cases import PRESETS, Preset
 from benchmarks.options import command
@@ -32,6 +33,7 @@ PRESET_LINES = "\n".join(preset_line(name, preset) for name, preset in PRESETS.i
     RunOptions,
     epilog=examples(
         "benchmarks bench --problem t100-b32-i64-h256",
+        "benchmarks bench --impl torch_lstm --impl jax_scan --scan hidden=16..512 --scan batch=1,16",
         "benchmarks bench --impl torch_lstm --impl path/to/mine.py",
         more=f"\n\b\nPresets:\n{PRESET_LINES}",
     ),
@@ -45,6 +47,7 @@ def bench(options: RunOptions) -> int:
     report = ["reports", "report", near]
     command_line.heed_signals()
     out_folder.claim(folder / "run.json")
+    command_line.say(duration.words(options, seconds_left(options, folder)), err=True)
     try:
         run = measure(options, folder)
         records = run.records

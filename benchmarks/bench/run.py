@@ -8,7 +8,8 @@ import click
 import msgspec
 
 from benchmarks import hardware, json_files, machine
-from benchmarks.bench.rounds import SavedRun, joined, paced
+from benchmarks.bench import duration
+from benchmarks.bench.rounds import PAUSE_SECONDS, SavedRun, joined, paced
 from benchmarks.bench.run_options import FILES, RunOptions, changed, files_used, resumed
 from benchmarks.options import new_run_id, start_of
 from benchmarks.progress import Advance, account, progress
@@ -97,6 +98,20 @@ class Run:
             raise click.UsageError(f"{error}; remove it, and it is measured again") from None
 
 
+def seconds_left(options: RunOptions, folder: Path) -> float:
+    """Return about how long it takes to do what is left to do of a run, or of its rounds."""
+    if options.rounds == 1:
+        raw = folder / "raw"
+        done = len(list(raw.glob("replicate-*.parquet")))
+        admitted = (raw / "admissions.parquet").exists()
+        return duration.seconds(options, options.replicates - done, admitted)
+    of_round = msgspec.structs.replace(options, rounds=1)
+    of_each = [seconds_left(of_round, place) for place in places(options, folder)]
+    to_do = [seconds for seconds in of_each if seconds]
+    to_next = [max(options.every, seconds + PAUSE_SECONDS) for seconds in to_do[:-1]]
+    return sum(to_next) + sum(to_do[-1:])
+
+
 def measure(options: RunOptions, folder: Path) -> SavedRun:
     """Do what is left to do of a run, or of its rounds, and return what was measured; its folder has it too."""
     if options.rounds > 1:
@@ -104,7 +119,7 @@ def measure(options: RunOptions, folder: Path) -> SavedRun:
     began = time.time()
     run = Run(options, folder)
     cores = hardware.choose_cores(options.threads, options.device)
-    with progress() as advance:
+    with progress(duration.stages(options)) as advance:
         records = run.execute(cores, advance).records
         saved = SavedRun(folder, records, machine.describe(options, at=options.commit))
         saved.write()
@@ -114,8 +129,7 @@ def measure(options: RunOptions, folder: Path) -> SavedRun:
 
 def measure_rounds(options: RunOptions, folder: Path) -> SavedRun:
     """Do the rounds that are left to do, each in a folder of its own, and join all."""
-    places = [folder / f"round-{number}" for number in range(1, options.rounds + 1)]
-    left = (place for place in places if not is_whole(place))
+    left = (place for place in places(options, folder) if not is_whole(place))
     for place in paced(left, lambda place: due(place, options.every)):
         command_line.say(f"{place.name} of {options.rounds}", err=True)
         place.mkdir(exist_ok=True)
@@ -125,7 +139,12 @@ def measure_rounds(options: RunOptions, folder: Path) -> SavedRun:
         of_round, _ = resumed(RunOptions(resume=str(place)))
         measure(of_round, place)
     with command_line.usage_errors():
-        return joined(map(SavedRun.read, places), folder)
+        return joined(map(SavedRun.read, places(options, folder)), folder)
+
+
+def places(options: RunOptions, folder: Path) -> list[Path]:
+    """Return the folder of each round of a run."""
+    return [folder / f"round-{number}" for number in range(1, options.rounds + 1)]
 
 
 def due(place: Path, every: float) -> float:

@@ -23,6 +23,7 @@ from benchmarks.worker.used_files import digest
 from impls.core import command_line, registry
 from impls.core.environments import versions_of
 from impls.core.files import check_name
+from impls.core.operations import operations
 from impls.core.precision import DROPPED
 from impls.core.registry import Implementation
 
@@ -62,6 +63,15 @@ class RunOptions(Options, frozen=True, kw_only=True):
     preset: Annotated[
         str, Flag("--preset", "What is measured.", click.Choice(list(PRESETS)), "NAME")
     ] = "quick"
+    scans: Annotated[
+        tuple[str, ...],
+        Flag(
+            "--scan",
+            "Sizes to combine with those of each other --scan and --problem: steps, batch, input, hidden or layers. "
+            "16..1024 doubles 16 until it is 1024. Without --problem, input is as hidden. Repeatable.",
+            metavar="hidden=16..1024|batch=1,16",
+        ),
+    ] = ()
     rounds: Annotated[
         int,
         Flag(
@@ -183,11 +193,13 @@ def planned(options: RunOptions) -> RunOptions:
         )
     implementations, baseline = compared(options)
     weights = Path(options.weights) if options.weights else None
-    problems = choices.choose_problems(options.problems, weights, preset.problems)
+    problems = choices.choose_problems(options.problems, weights, preset.problems, options.scans)
     real = os.path.realpath(weights) if weights else None
     pairs = preset.pairs
     if options.workloads or options.modes:
         pairs = pairs_of(options.workloads, options.modes)
+    if options.scans:
+        problems.sort(key=lambda problem: sum(operations(problem, *pair) for pair in pairs))
     benchmarks = [Benchmark(problem, *pair).id for problem in problems for pair in pairs]
     hardware.set_precision(options.precision, options.device)
     return msgspec.structs.replace(

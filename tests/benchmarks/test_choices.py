@@ -39,6 +39,19 @@ def test_weights_without_x_are_timed_at_a_usual_length_and_batch(weights):
     assert choices.choose_problems([], None, ["t1-b1-i1-h1"] * 2) == [Problem.parse("t1-b1-i1-h1")]
 
 
+def test_weights_are_scanned_in_the_sizes_that_they_leave_open(weights):
+    usual = PROBLEM.replace(seq_len=64)
+    found = choices.choose_problems([], weights, [], ["batch=1,2"])
+    assert found == [usual.replace(batch=1), usual.replace(batch=2)]
+    with pytest.raises(click.UsageError, match="does not fit t64-b16-i3-h4"):
+        choices.choose_problems([], weights, [], ["hidden=2,4"])
+
+
+def test_what_several_problems_scan_alike_is_measured_once():
+    found = choices.choose_problems(["t4-b2-i3-h2-l2", "t4-b2-i3-h4-l2"], None, ["t1-b1-i1-h1"], ["hidden=8"])
+    assert [problem.id for problem in found] == ["t4-b2-i3-h8-l2"]
+
+
 def test_all_is_every_lstm_and_no_name_is_those_that_run_by_default():
     every = {each.name: each for each in registry.catalogue().values() if each.is_lstm}
     named = choices.implementations(("keras_jax", "all"))

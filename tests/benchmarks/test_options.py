@@ -36,6 +36,16 @@ def test_each_value_reaches_its_field_in_the_units_of_the_record(tmp_path, monke
     assert os.environ[VARIABLE] == IEEE
 
 
+def test_a_scan_goes_from_small_to_large_and_is_resumed_so(tmp_path, monkeypatch):
+    """Input follows hidden, and the preset's problems are not measured."""
+    monkeypatch.setattr(machine, "commit", Commit)
+    words = ("--impl", "numpy_lstm", "--scan", "hidden=64,16..32,16", "--scan", "batch=3,1", "--mode", "forward")
+    whole, folder = resolved(parsed(bench, RunOptions, (*words, "--out", str(tmp_path / "out"))))
+    sizes = ((1, 16), (3, 16), (1, 32), (3, 32), (1, 64), (3, 64))
+    assert whole.benchmarks == tuple(f"t64-b{batch}-i{hidden}-h{hidden}/sequence/forward" for batch, hidden in sizes)
+    assert resumed(RunOptions(resume=str(folder))) == (whole, folder)
+
+
 @pytest.mark.parametrize("seconds", ["nan", "inf", "0"])
 def test_a_timeout_that_is_no_number_of_seconds_is_refused(seconds):
     """With NaN, the whole run would be measured, and then not be read."""

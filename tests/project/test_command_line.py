@@ -25,6 +25,19 @@ BAD = {
     "baseline not there": ((*BENCH, "--impl", "jax_scan", "--baseline", "torch_lstm"), "not among jax_scan"),
     "problem that no memory holds": ((*BENCH, "--problem", "t4-b2-i8-h1000000"), "its reference needs about"),
     "no problem": ((*BENCH, "--problem", "t4-b2"), "t4-b2"),
+    "a scan of no size": ((*BENCH, "--scan", "width=16"), "it is steps, batch, input, hidden or layers"),
+    "a scan without sizes": ((*BENCH, "--scan", "hidden="), "--scan hidden=: '' is no size"),
+    "a scan from nothing": ((*BENCH, "--scan", "hidden=0..8"), "'0..8' is no size"),
+    "a range that misses its end": ((*BENCH, "--scan", "batch=1,16..1000"), "doubling 16 never gives 1000"),
+    "a range backwards": ((*BENCH, "--scan", "batch=16..1"), "doubling 16 never gives 1,"),
+    "a size scanned twice": ((*BENCH, "--scan", "batch=16", "--scan", "batch_size=32"), "batch_size is scanned twice"),
+    "a scan that no memory holds": ((*BENCH, "--scan", "hidden=8,1000000"), "its reference needs about"),
+    "a scan of more than a run holds": (
+        (*BENCH, "--scan", "hidden=1..1024", "--scan", "batch=1..1024", "--scan", "steps=8,9"), "stands for 242"
+    ),
+    "a scan that the problem cannot follow": (
+        (*BENCH, "--problem", "t4-b2-i3-h96-p64", "--scan", "hidden=64"), "it must be less than hidden_size, 64"
+    ),
     "TF32 without a GPU": ((*BENCH, "--precision", "tf32"), "add --device cuda"),
     "name too long": ((*BENCH, "--out", "/tmp/" + "a" * 300), "File name too long"),
     "missing weights": ((*BENCH, "--weights", "nowhere.npz"), "nowhere.npz does not exist"),
