@@ -29,6 +29,7 @@ def install(folder: Path, requirements: Sequence[str], constraints: Sequence[str
 
     For another Python only wheels count: nothing is compiled for it.
     """
+    requirements = _merged(requirements)
     try:
         _install_with(sys.executable, folder, requirements, constraints)
         return
@@ -43,6 +44,18 @@ def install(folder: Path, requirements: Sequence[str], constraints: Sequence[str
             _install_with(python, folder, ["--only-binary=:all:", *requirements], constraints)
             return
     raise NotBuilt(f"{reason}; this machine has Python {', '.join(versions)}")
+
+
+def _merged(requirements: Sequence[str]) -> list[str]:
+    """Return requirements without a second one of the same package: pip would say of both only that they conflict."""
+    from packaging.requirements import Requirement
+
+    merged: dict[tuple[str, str], Requirement] = {}
+    for requirement in map(Requirement, requirements):
+        first = merged.setdefault((requirement.name, str(requirement.marker)), requirement)
+        first.specifier &= requirement.specifier
+        first.extras |= requirement.extras
+    return [str(requirement) for requirement in merged.values()]
 
 
 def _install_with(

@@ -52,11 +52,11 @@ def test_an_environment_is_built_once_and_again_where_its_python_is_gone(pip):
 
 def test_pip_is_told_what_to_install_and_where_to_write(pip):
     """What PYTHONPATH leads to does not count as installed. A killed build leaves nothing but in its own folder."""
-    python = environments.build(["a"], ["c==1"])
+    python = environments.build(["a", "b", "a[x]==1.*"], ["c==1"])
     folder = Path(python).parents[1]
     install, variables = pip[-1]
     assert install[:5] == [python, "-I", "-m", "pip", "install"]
-    assert install[-3:] == ["-c", str(folder / "constraints.txt"), "a"]
+    assert install[-4:] == ["-c", str(folder / "constraints.txt"), "a[x]==1.*", "b"]
     assert (folder / "constraints.txt").read_text() == "c==1\n"
     assert variables["TMPDIR"] == str(folder / "tmp")
     assert not (folder / "tmp").exists()
