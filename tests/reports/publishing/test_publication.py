@@ -158,12 +158,12 @@ def another(row):
 def test_a_run_takes_the_place_of_an_older_one_all_of_whose_rows_it_has(change, model, left, tmp_path):
     to = tmp_path / "published"
     publish(publishable(tmp_path / "run"), to)
+    before = pd.read_parquet(to / "rounds.parquet")
     publish(publishable(tmp_path / "releases", released), to)
     path = publishable(tmp_path / "later", change, model=model)
     environment = json.loads((path / "environment.json").read_text())
     environment["run"]["run_id"] = read_records(path / "results.parquet")[0].run_id
     (path / "environment.json").write_text(json.dumps(environment))
-    before = pd.read_parquet(to / "rounds.parquet")
     done = publish(path, to)
     assert (done.exception, done.return_value) == (None, 0), done.stderr
     assert names(to) == sorted([*left, "releases"])
