@@ -199,6 +199,7 @@ BLOCKS: dict[str, dict[str, Callable[[Published], str]]] = {
         **{name: partial(machines_side_by_side, name) for name in QUESTIONS},
         "releases-jax": partial(by_release, "jax_scan"),
         "releases-torch": partial(by_release, "torch_lstm"),
+        "releases-compile": partial(by_release, "torch_lstm_compiled"),
         "implementations": implementations,
         "runs": runs,
     },
