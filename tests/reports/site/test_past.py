@@ -21,7 +21,7 @@ def test_a_row_with_several_rounds_leads_to_them(small_site):
     assert len(marks) == 4  # of two modes
     for day in ("2025-12-31", "2026-01-01"):
         assert sum(mark.startswith(f"{day} 00:00: 2.00") for mark in marks) == 2
-    assert all(mark.endswith("× torch_lstm; torch 2, Python 3.11.7") for mark in marks)
+    assert all("× torch_lstm; torch 2, Python 3.11" in mark for mark in marks)
     assert '<th scope="row">2025-12-31 00:00</th>' in chart
     assert " ms; torch 2" in chart_of(small_site, "a/t1-b1-i1-h1/sequence/train_step/base")
     assert "history/" not in opened(small_site, "t1-b1-i1-h1/sequence/train_step/other")
