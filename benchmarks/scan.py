@@ -5,9 +5,10 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
+from benchmarks.cases import QUICK
 from impls.core.problem import Problem
 
-BASE = "t64-b16-i128-h128"
+BASE = QUICK[0]
 """The problem whose sizes are replaced where no other is named."""
 FIELDS = {
     "steps": "seq_len",

@@ -120,8 +120,8 @@ def _keys(records: pd.DataFrame, columns: list[str]) -> set[tuple[str, ...]]:
     return set(records[columns].itertuples(index=False, name=None))
 
 
-def replaced(run: Run, folder: Path) -> Iterator[Path]:
-    """Yield the folders of older published runs of whose rows, at implementations that still exist, a run has all.
+def replaced(run: Run, folder: Path) -> Iterator[Run]:
+    """Yield the older published runs of whose rows, at implementations that still exist, a run has all.
 
     It must have as many rounds, or be of other releases.
     """
@@ -134,7 +134,7 @@ def replaced(run: Run, folder: Path) -> Iterator[Path]:
             files = code_age.file_of(old.records["implementation"])
             existing = old.records[files.isin(registry.catalogue())]
             if _keys(existing, ARM) <= _keys(run.records, ARM):
-                yield path
+                yield old
 
 
 def publish(run: Run, folder: Path) -> Path:
@@ -145,10 +145,11 @@ def publish(run: Run, folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     older = list(replaced(run, folder))
-    rounds.record(map(frames.read_run, older), folder)
+    rounds.record(older, folder)
+    to_remove = [old.folder for old in older]
     name = run.folder.resolve().name
     place = folder / name
-    if place.exists() and place not in older and frames.read_run(place).run_id != run.run_id:
+    if place.exists() and place not in to_remove and frames.read_run(place).run_id != run.run_id:
         place = folder / file_name(name, run.run_id)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         copy = Path(temporary, "new")
@@ -158,7 +159,7 @@ def publish(run: Run, folder: Path) -> Path:
         if place.exists():
             place.rename(Path(temporary, "old"))
         copy.rename(place)
-    for old in older:
+    for old in to_remove:
         if old != place:
             shutil.rmtree(old)
     return place
