@@ -96,6 +96,32 @@ WITH_OPTIONS = (
     "torch_lstm", "torch_cell", "torch_cpp", "jax_ffi", "jax_scan", "jax_scan_vjp", "flax_nnx",
 )  # fmt: skip
 
+BATCHES = (1, 4, 16, 64, 256)
+HIDDEN_SIZES = (16, 64, 256, 1024)
+LARGEST = (256, 1024)
+"""The batch and the hidden size that the map leaves out: alone they would take longer than all others."""
+MAP = (
+    *(
+        f"t64-b{batch}-i{hidden}-h{hidden}"
+        for hidden in HIDDEN_SIZES
+        for batch in BATCHES
+        if (batch, hidden) != LARGEST
+    ),
+    *(f"t{steps}-b16-i128-h128" for steps in (1, 8, 64, 512)),
+)
+"""Every batch with every hidden size, and a line over the steps: which LSTM is fastest where?"""
+UNSEEN = (
+    "t63-b22-i464-h61", "t30-b47-i121-h71", "t43-b6-i32-h221", "t329-b46-i224-h65", "t49-b2-i331-h55",
+    "t105-b68-i218-h34", "t155-b4-i87-h28", "t10-b8-i17-h79", "t275-b254-i93-h25", "t34-b1-i40-h212",
+)  # fmt: skip
+"""Shapes inside the map at which its advice is tried.
+
+Drawn once at random, each size evenly in doublings: 8 to 512 steps, batch 1 to 256, input and hidden size 16 to 1,024.
+One with more work than a tenth of the map's largest was drawn anew.
+"""
+OF_MAP = ("torch_lstm", "torch_cpp", "jax_ffi", "jax_scan", "onnxruntime_lstm", "openvino_lstm")
+"""Those that were clearly the fastest somewhere in a first coarse scan of twelve, and JAX's plain loop."""
+
 IMDB = "t500-b256-i32-h100"
 """IMDB's reviews as pytorch/pytorch#94457 trains on them, in jd2151171/pytorch_question, isolated_lstm_run_test.py.
 
@@ -164,6 +190,8 @@ PRESETS = {
     ),
     # p99 and the largest of 1,000 calls: in a replicate 8 turns, in all 40
     "stream": Preset(STREAMED, (("stream", "forward"),), OF_STREAMS, replicates=5),
+    "map": Preset(MAP, TRAINED, OF_MAP, blocks=3),
+    "unseen": Preset(UNSEEN, TRAINED, OF_MAP),
     "gpu": Preset((*QUICK, *PERSISTENT, "t32-b64-i256-h512"), TRAINED, ON_A_GPU),
     "imdb": Preset((IMDB,), (("train", "train_step"),), TRAINED_BY),
 }

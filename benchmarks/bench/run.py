@@ -1,5 +1,6 @@
 """A run in its folder, and the rounds of one: what has been measured is read, and the rest is measured."""
 
+import itertools
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,6 +33,8 @@ class Run:
         self.folder = folder
         self.raw = folder / "raw"
         implementations = [registry.resolve(text) for text in options.implementations]
+        lstms = [each.name for each in implementations if each.is_lstm]
+        self.rivals = [name for name in lstms if name != options.baseline]
         self.side = Side(SIDE, {each.name: version_of(each) for each in implementations})
 
     def execute(self, cores: tuple[int, ...], advance: Advance) -> Session:
@@ -44,12 +47,18 @@ class Run:
         ):
             session.files.hashes = files_used(self.folder)
             self._admit(session)
+            wanted = None
+            if self._is_baseline_alone(session):
+                command_line.say(
+                    f"only {self.options.baseline} is left: nothing is timed", err=True
+                )
+                wanted = dict.fromkeys(self.rivals, session.benchmarks)
             for number in range(replicates):
                 rows = self.rows(number)
                 if rows is not None:
                     session.learn(rows)
                 else:
-                    rows = session.replicate(number, self.options.blocks, of_all=replicates)
+                    rows = session.replicate(number, self.options.blocks, wanted, of_all=replicates)
                     self._write(number, rows, session.files)
         if self.options.device == "cpu":
             session.limits.refuse_by_interval(session.records)
@@ -72,6 +81,11 @@ class Run:
                 raise click.UsageError(
                     f"{row.implementation} can't be measured any more: {failure.reason}"
                 )
+
+    def _is_baseline_alone(self, session: Session) -> bool:
+        """Whether everything that the baseline was to be compared with has been refused."""
+        pairs = itertools.product(self.rivals, session.benchmarks)
+        return bool(self.rivals) and not any(session.ok(name, each.id) for name, each in pairs)
 
     def _write(self, number: int, rows: Iterable[Record], files: FilesSeen) -> None:
         """Write a replicate, or with BEFORE the admissions, if all that was used is as it was when the run began."""
