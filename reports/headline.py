@@ -10,6 +10,7 @@ import pandas as pd
 from benchmarks import processors
 from benchmarks.words import count, duration, listed, span
 from impls.core.problem import Problem
+from reports.advice import LIBRARIES
 from reports.frames import Run
 from reports.packages import packages_of
 from reports.report import PURPOSES, Report
@@ -58,7 +59,7 @@ def recommendations(report: Report, timed: pd.DataFrame) -> Iterator[Recommendat
         for (mode, device), rows in at_problem.groupby(["mode", "device"], sort=False):
             where = f"{PURPOSES.get(mode, mode)} at {problem} on {_machine(report.run, device)}"
             best = clearly_fastest(rows)
-            advice = _advice(rows, best, baseline) + _in_jax(rows)
+            advice = _advice(rows, best, baseline) + _in_libraries(rows, best)
             yield Recommendation(baseline, problem, mode, device, where, advice, rows, best)
 
 
@@ -98,16 +99,26 @@ def _advice(rows: pd.DataFrame, best: pd.Series | None, baseline: str) -> str:
     return " ".join(sentences)
 
 
-def _in_jax(rows: pd.DataFrame) -> str:
-    """Return such as ` In JAX: tuned jax_ffi 0.63 (faster), plain jax_scan 3.19 (slower).`, for who can't leave it."""
-    with_jax = packages_of(rows).map(lambda packages: "jax" in packages)
-    compared = rows[with_jax & rows["ratio"].notna()].sort_values("ratio")
-    names = []
-    row: Any
-    for row in compared.drop_duplicates("track").itertuples(index=False):
-        track = "plain" if row.track == DEFAULT else row.track
-        names.append(f"{track} {row.implementation} {row.ratio:.2f} ({row.verdict})")
-    return f" In JAX: {', '.join(names)}." if names else ""
+def _in_libraries(rows: pd.DataFrame, best: pd.Series | None) -> str:
+    """Return such as ` In JAX: tuned jax_ffi 0.63 (faster), plain jax_scan 3.19 (slower).`, for who can't leave it.
+
+    Nothing is said of PyTorch where the best is in it, nor of the baseline.
+    """
+    packages = packages_of(rows)
+    compared = rows[rows["ratio"].notna() & (rows["verdict"] != BASELINE)].sort_values("ratio")
+    sentences = ""
+    for package, library in LIBRARIES.items():
+        uses = packages.map(lambda names, package=package: package in names)
+        if package == "torch" and (best is None or uses[uses.index == best.name].any()):
+            continue
+        names = []
+        row: Any
+        for row in compared[uses[compared.index]].drop_duplicates("track").itertuples(index=False):
+            track = "plain" if row.track == DEFAULT else row.track
+            names.append(f"{track} {row.implementation} {row.ratio:.2f} ({row.verdict})")
+        if names:
+            sentences += f" In {library}: {', '.join(names)}."
+    return sentences
 
 
 def clearly_fastest(rows: pd.DataFrame) -> pd.Series | None:
@@ -153,7 +164,13 @@ def answer(advised: Sequence[Recommendation]) -> tuple[str, list[str]]:
         if bests:
             at = f"at {len(bests)} of {count(len(group), 'shape')}"
             lines.append(f"{purpose}{small_to_large}{variant}: {_fastest(bests)}, {at}")
-    if 2 * faster > len(compared):
+    trained = [each for each in compared if each.mode == "train_step"]
+    if 2 * faster > len(compared) and trained and not any(map(_plain_is_faster, trained)):
+        start = (
+            f"Start with {baseline}: in training, no plain code is clearly faster. Where its time is 1,"
+            f" these are:"
+        )
+    elif 2 * faster > len(compared):
         start = (
             f"It depends on the shape. These are clearly faster than {baseline}, whose time is 1:"
         )
@@ -161,6 +178,11 @@ def answer(advised: Sequence[Recommendation]) -> tuple[str, list[str]]:
         shapes = count(len({each.problem for each in advised}), "shape")
         start = f"Use {baseline}. At {shapes}, only these are clearly faster, where {baseline}'s time is 1:"
     return start, lines
+
+
+def _plain_is_faster(advised: Recommendation) -> bool:
+    plain = advised.timed[advised.timed["track"] == DEFAULT]
+    return clearly_fastest(plain) is not None
 
 
 def _batch_and_variant(problem: str) -> tuple[int, str]:

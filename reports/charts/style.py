@@ -8,11 +8,21 @@ GRID = "#dddddd"
 PAPER = "#fefefe"
 BLUE = "#0072b2"
 VERMILION = "#d55e00"
-"""Of Okabe and Ito's colors: contrast at least 3 to 1 with white, and DARK's with its paper."""
+GREEN = "#008f6b"
+PURPLE = "#a8588a"
+"""Near Okabe and Ito's colors: contrast at least 3 to 1 with white, and DARK's with its paper."""
+FASTEST = "#6db3e2"
+FASTER = "#a3d0ee"
+FAST = "#d5eaf8"
+EVEN = "#f1f1f1"
+SLOW = "#fbdcc4"
+HATCHING = "#c4c4c4"
+"""The cells of a heat map: contrast at least 4.5 to 1 with INK, and DARK's with its ink."""
 
 DARK = {
     INK: "#e8e8e8", SOFT: "#b0b0b0", GRID: "#3d3d3d", PAPER: "#121212",
-    BLUE: "#4fa3e3", VERMILION: "#ff8648",
+    BLUE: "#4fa3e3", VERMILION: "#ff8648", GREEN: "#2fbf95", PURPLE: "#d58bb8",
+    FASTEST: "#1f6091", FASTER: "#184868", FAST: "#133347", EVEN: "#242424", SLOW: "#5a3517", HATCHING: "#555555",
 }  # fmt: skip
 """The color that replaces each color on a dark page."""
 

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.tables import Column
-from benchmarks.words import duration, two_digits
+from benchmarks.words import duration, listed, two_digits
 from reports.estimates import intervals, sound
 from reports.frames import ARM, BENCHMARK
 from reports.history import lasting
 from reports.report import Answer, Report
-from reports.tables import ratio, word, words_of
+from reports.tables import ratio, word
 from reports.tracks import PEAK
 
 TITLE = "How late is the slowest step of a stream?"
@@ -52,25 +52,32 @@ def make(report: Report) -> Iterator[Answer]:
     rows = rows[rows["track"] != PEAK].merge(added, on=BENCHMARK, how="left")
     rows = rows.sort_values(["position", "p99"])
     columns = (
-        words_of("problem"),
-        Column("batch", "rows a call", word("batch")),
-        words_of("implementation"),
+        Column("where", "implementation, problem", _where, words=True),
         Column("p50", "p50, µs [95 %]", ratio("p50")),
         Column("p99", "p99, µs [95 %]", ratio("p99")),
         Column("largest", "largest of 1,000, µs [95 %]", ratio("largest")),
         Column("machine", "the machine's own: p99, largest, µs", word("machine")),
     )
-    lowest = ", ".join(_lowest(contest) for _, contest in rows.groupby(BENCHMARK, sort=False))
+    contests = rows.groupby(BENCHMARK, sort=False)
+    lowest = "; ".join(_lowest(contest, report.baseline) for _, contest in contests)
     yield Answer(TITLE, f"The lowest p99 that was measured: {lowest}.", columns, rows)
 
 
-def _lowest(rows: pd.DataFrame) -> str:
-    """Return what has the lowest p99 of a benchmark's rows, which have the lowest first, and whether it is clear."""
+def _where(row: Any) -> str:
+    return f"{row.implementation}, {row.problem}"
+
+
+def _lowest(rows: pd.DataFrame, baseline: str) -> str:
+    """Return what has the lowest p99 of a benchmark's rows, which have the lowest first, and the baseline's."""
     best = rows.iloc[0]
-    time = duration(best["p99"] / 1e6)
-    if (rows["p99_low"].iloc[1:] <= best["p99_high"]).any():
-        time += ", unclear"
-    return f"{best['implementation']} at {best['problem']} ({time})"
+    words = f"at {best['problem']} {best['implementation']}, {duration(best['p99'] / 1e6)}"
+    near = rows[rows["p99_low"] <= best["p99_high"]]
+    if len(near) > 1:
+        words += f" (or {listed([*near['implementation'].iloc[1:]], 'or')}: unclear)"
+    of_baseline = rows.loc[rows["implementation"] == baseline, "p99"]
+    if len(of_baseline) and best["implementation"] != baseline:
+        words += f", {baseline} {duration(of_baseline.iloc[0] / 1e6)}"
+    return words
 
 
 def _added(peak: Any) -> str:

@@ -30,7 +30,6 @@ GATE = PUBLISHED / "calibration-family-25-model-1"
 """The pool that docs show in full."""
 RULES = {
     EXACT: "this gate",
-    INJECTED: "this gate, slower code",
     PAIRED: PAIRED,
     "pytest-benchmark, median:5%": "`pytest-benchmark`, `median:5%`",
     "asv continuous": "`asv continuous`",

@@ -28,7 +28,7 @@ RUNS = "runs"
 """The folder of the site with a folder for each run, whose addresses never change."""
 LINKS = (
     ("docs/method.html", "Methods"),
-    ("docs/results.html#what-the-names-mean", "What the names mean"),
+    ("docs/results.html#what-people-asked-in-issue-trackers", "Answers"),
     ("docs/reference.html#use-one-in-your-program", "Use one in a program"),
     ("docs/CONTRIBUTING.html#add-an-implementation-in-one-file", "Add yours"),
     ("docs/gate.html", "The gate"),

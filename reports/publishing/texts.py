@@ -27,7 +27,7 @@ from reports.history import PUBLISHED
 from reports.machines import Machine
 from reports.parts import stream
 from reports.preamble import preamble, torch_and_jax, versions
-from reports.publishing import cells, claims, pools, readme, rounds
+from reports.publishing import cells, claims, maps, pools, readme, rounds
 from reports.publishing.figures import (
     CALL,
     STEP,
@@ -191,9 +191,14 @@ def machines_side_by_side(name: str, published: Published) -> str:
 QUESTIONS = ("imdb", "packed", "compiling", "float64", "small", "keras")
 """Blocks of docs/tables.toml in docs/results.md."""
 BLOCKS: dict[str, dict[str, Callable[[Published], str]]] = {
-    "README.md": {"fastest": readme.fastest, "gate": pools.gate},
+    "README.md": {
+        "map": maps.picture_with_words,
+        "fastest": readme.fastest,
+        "gate": pools.gate,
+    },
     "docs/results.md": {
         "results": results,
+        "maps": maps.tables,
         "options": options,
         "late": late,
         **{name: partial(machines_side_by_side, name) for name in QUESTIONS},
@@ -210,6 +215,10 @@ BLOCKS: dict[str, dict[str, Callable[[Published], str]]] = {
     },
 }
 """The blocks of each text, with what makes them of the published runs."""
+
+
+FILES = {maps.PICTURE: maps.picture}
+"""Other files that are made of the published runs."""
 
 
 def made(path: str, text: str, published: Published) -> str:
@@ -238,4 +247,6 @@ def write(folder: Path = PUBLISHED) -> tuple[list[str], list[claims.Checked]]:
     for path in BLOCKS:
         text = (ROOT / path).read_text(encoding="utf-8")
         write_text(ROOT / path, made(path, text, every))
+    for path, make in FILES.items():
+        write_text(ROOT / path, make(every))
     return list(BLOCKS), list(claims.check(every))

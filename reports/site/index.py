@@ -1,4 +1,4 @@
-"""What index.html says of a machine: its answer, the answer at each shape with a table beside it, and its charts."""
+"""What index.html says of a machine: its answer, its maps, the answer at each shape, and its charts."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -15,7 +15,9 @@ from reports.code_age import OLDER, file_of, is_today
 from reports.frames import began
 from reports.headline import Recommendation
 from reports.machines import Machine
+from reports.packages import packages_of
 from reports.preamble import torch_and_jax
+from reports.site import maps
 from reports.tracks import DEFAULT
 from reports.verdict import BASELINE
 
@@ -33,8 +35,12 @@ def part(machine: Machine, folder: Path) -> dict[str, Any]:
         drawing = shapes.draw(machine.label, group)
         if drawing:
             drawings.append(write(drawing, folder / "figures"))
+    found = list(maps.of_machine(machine))
+    of_maps = [each.drawing for each in found]
     return {
         "machine": machine,
+        "maps": found,
+        "shown": [(made, report) for made, report in machine.shown if made not in of_maps],
         "answer": answer,
         "exceptions": exceptions,
         "measured": _measured(machine),
@@ -67,7 +73,8 @@ def best_of_tracks(advised: Recommendation) -> list[Any]:
     best = shapes.best_of_frameworks(rows, "track")
     if best.empty:
         return []
-    every = pd.concat([rows[rows["verdict"] == BASELINE], best])
+    baseline = rows[rows["verdict"] == BASELINE]
+    every = pd.concat([baseline.assign(framework=packages_of(baseline).str[0]), best])
     return list(every.sort_values("ratio", kind="stable").itertuples(index=False))
 
 

@@ -28,7 +28,7 @@ from reports.frames import ARM, Run, began, machine_label
 from reports.machines import by_machine, processor_and_gpu
 from reports.preamble import preamble
 from reports.report import PURPOSES, Report
-from reports.site import index, rows
+from reports.site import index, processors, rows
 from reports.site.documents import Document
 from reports.site.past import Part
 
@@ -135,6 +135,12 @@ def save(
     machines = by_machine(reports)
     head = machines[0].head
     parts = [index.part(machine, folder) for machine in machines]
+    libraries = {
+        row.framework
+        for part in parts
+        for each in part["advised"]
+        for row in index.best_of_tracks(each)
+    }
     devices = sorted(set().union(*(report.summary["device"] for report in reports)))
     links = (*PAGES.items(), *links)
     index_page = _rendered(
@@ -155,6 +161,8 @@ def save(
         older=OLDER,
         row_id=rows.row_id,
         preamble=preamble,
+        libraries=sorted(libraries),
+        processors=processors.side_by_side(machines),
     )
     rows_page = _rendered(
         "rows.html.j2",
@@ -168,6 +176,7 @@ def save(
         sort_key=rows.sort_key,
         style=tables.style,
         command=rows.command,
+        library=rows.library,
         past_of=past_of,
         cite=cite,
     )

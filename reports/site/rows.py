@@ -47,8 +47,13 @@ def rows(machines: Sequence[Machine]) -> Iterator[tuple[str, Report, list[Column
         for report in machine.runs:
             for section in _sections(report):
                 more = [each for each in section.columns if each.key not in ALWAYS_SHOWN]
-                for row in section.rows:
+                for row in sorted(section.rows, key=_fastest_first):
                     yield machine.label, report, more, row
+
+
+def _fastest_first(row: Any) -> tuple[bool, float]:
+    """Return by what the rows of a benchmark are ordered, whatever their track: what has no ratio comes last."""
+    return pd.isna(row.ratio), 0.0 if pd.isna(row.ratio) else row.ratio
 
 
 def _sections(report: Report) -> Iterator[Section]:
@@ -76,6 +81,11 @@ def row_id(report: Report, head: Report, row: Any) -> str:
     if report is not head:
         parts.insert(0, report.name)
     return re.sub(r"[^A-Za-z0-9._/-]+", "-", "/".join(parts))
+
+
+def library(row: Any) -> str:
+    """Return the library that a row's implementation is written in, such as `jax`."""
+    return str(row.versions).partition(" ")[0]
 
 
 def command(run: Run, row: Any) -> str:

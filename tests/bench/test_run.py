@@ -97,8 +97,9 @@ class Scripted(Session):
         self.asked = ["admit"]
         self.admissions |= {("run", name, BENCHMARK): admission(name, seconds=1.0) for name in NAMES}
 
-    def replicate(self, number, count, *, of_all):
+    def replicate(self, number, count, wanted, *, of_all):
         self.asked.append((number, count, of_all))
+        self.wanted = wanted
         found = rows(number)
         if number == 1:
             found[1] = row_of("torch_cell", 1, status="disagrees", reason="h_n")
@@ -136,6 +137,19 @@ def test_a_run_keeps_each_replicate_and_has_no_time_of_what_was_wrong(device, cl
     rounds.SavedRun(tmp_path, session.records, Metadata(run=options)).write()
     found = [(row.status, row.seconds) for row in read_records(tmp_path / RESULTS)]
     assert found == [("ok", 1.0), ("disagrees", None)] * 2
+
+
+@pytest.mark.parametrize(("status", "timed"), [("disagrees", ["torch_cell"]), ("ok", None)])
+def test_a_baseline_that_is_left_alone_is_not_timed(status, timed, tmp_path, monkeypatch, capsys):
+    class Refusing(Scripted):
+        def admit(self):
+            super().admit()
+            self.admissions["run", "torch_cell", BENCHMARK] = admission("torch_cell", status=status, reason="h_n")
+
+    monkeypatch.setattr(run_module, "Session", Refusing)
+    session = Run(OPTIONS, tmp_path).execute((0,), print)
+    assert (session.wanted and [*session.wanted]) == timed
+    assert ("only numpy_lstm is left: nothing is timed" in capsys.readouterr().err) == (timed is not None)
 
 
 def test_a_run_is_not_resumed_without_an_environment_that_it_began_with(whole):

@@ -101,6 +101,20 @@ def test_one_sentence_stands_for_all_shapes_with_the_exceptions(tmp_path):
     assert alone == ("Use base. Nothing that was measured is clearly faster.", [])
 
 
+@pytest.mark.parametrize(("track", "start"), [("tuned", "Start with base: "), ("default", "It depends ")])
+def test_the_baseline_is_where_to_start_while_no_plain_code_is_faster(track, start, tmp_path):
+    rows = trained("base", 1e-3) + trained("quick", 5e-4, track=track)
+    assert headline.answer(advised(tmp_path, rows))[0].startswith(start)
+
+
+@pytest.mark.parametrize(("versions", "said"), [("jax 1", True), ("torch 2", False)])
+def test_who_uses_pytorch_is_told_its_best_where_another_library_has_the_best(versions, said, tmp_path):
+    rows = trained("base", 1e-3) + trained("torch_cpp", 8e-4, track="tuned", versions="torch 2")
+    rows += trained("quick", 5e-4, track="tuned", versions=versions)
+    (found,) = advised(tmp_path, rows)
+    assert (" In PyTorch: tuned torch_cpp 0.80 (faster)." in found.advice) == said
+
+
 def test_of_two_that_are_as_fast_the_simpler_one_is_named(tmp_path):
     """At batch 1 a sharded batch is one shard: the same program under a longer name. Else the lowest ratio is named."""
     close = noisy("jax_scan_vjp", 5.01e-4, 1.015, track="tuned")

@@ -4,39 +4,98 @@ const selects = $$("select", choice);
 const select = (name) => selects.find((each) => each.name === name);
 const fits = (part) => selects.every(({ name, value }) => !(name in part.dataset) || part.dataset[name] === value);
 const answers = $$("[data-shape]");
+const regions = $$("[data-batches]"), held = $$(".held");
 function choose() {
-  for (const part of $$("[data-machine]")) part.hidden = !fits(part);
-  for (const part of $$("section:has([data-machine])")) part.hidden = !$("[data-machine]:not([hidden]), .charts > figure", part);
+  for (const part of $$("[data-machine]:not([data-batches], .held)")) part.hidden = !fits(part);
+  for (const part of $$("main section:has([data-machine])")) part.hidden = !$("[data-machine]:not([hidden]), .charts > figure", part);
   for (const option of select("shape").options) option.disabled = !measured().includes(option.value);
-  $("#unmeasured").hidden = !answers.length || answers.some((part) => !part.hidden);
-  $("#these").hidden = !answers.some((part) => !part.hidden);
-  const asked = selects.map(({ name, value }) => [name === "shape" ? "problem" : name, value]);
+  const shown = answers.find((part) => !part.hidden);
+  $("#unmeasured").hidden = !answers.length || Boolean(shown);
+  $("#these").hidden = !shown;
+  const asked = selects.filter(({ name }) => name !== "library").map(({ name, value }) => [name === "shape" ? "problem" : name, value]);
   $("#these a").href = "rows.html#" + new URLSearchParams(asked);
+  if (shown) drawBars(shown);
+  const library = select("library")?.value;
+  for (const row of $$("[data-library]", shown)) row.hidden = library && row.dataset.library !== library;
+}
+// Each ratio of a table gets a bar from 1 to it, and a line for its interval, on a logarithmic scale from 1/8 to 8.
+const SVG = "http://www.w3.org/2000/svg", WIDTH = 132, MIDDLE = WIDTH / 2;
+const place = (ratio) => MIDDLE + Math.max(-1, Math.min(1, Math.log(ratio) / Math.log(8))) * (MIDDLE - 2);
+function drawBars(part) {
+  for (const row of $$("tbody tr", part)) {
+    const cell = row.cells[1];
+    const [ratio, low, high] = (cell.textContent.match(/[\d.]+(?:e[-+]?\d+)?/g) || []).map(Number);
+    if ($("svg", cell) || !ratio) continue;
+    const drawing = document.createElementNS(SVG, "svg");
+    const add = (name, sizes) => {
+      const mark = document.createElementNS(SVG, name);
+      for (const [key, value] of Object.entries(sizes)) mark.setAttribute(key, value);
+      drawing.append(mark);
+    };
+    for (const [key, value] of [["width", WIDTH], ["height", 14], ["class", "bar"], ["aria-hidden", "true"]]) drawing.setAttribute(key, value);
+    const ends = [place(1), place(ratio)].sort((x, y) => x - y);
+    add("rect", { x: ends[0], y: 3, width: ends[1] - ends[0], height: 8, class: ratio < 1 ? "less" : "more" });
+    if (high) add("rect", { x: place(low), y: 6, width: Math.max(1, place(high) - place(low)), height: 2, class: "interval" });
+    add("rect", { x: MIDDLE - 0.5, y: 0, width: 1, height: 14, class: "interval" });
+    cell.append(drawing);
+  }
 }
 // The shapes that were measured on the machine that is chosen, for what is chosen.
 function measured() {
   const others = selects.filter(({ name }) => name !== "shape");
-  return answers.filter(({ dataset }) => others.every(({ name, value }) => dataset[name] === value)).map(({ dataset }) => dataset.shape);
+  return answers.filter(({ dataset }) => others.every(({ name, value }) => !(name in dataset) || dataset[name] === value)).map(({ dataset }) => dataset.shape);
 }
-// The sizes in a text such as t100-b8-i128-h128, and what else is in it, such as float64.
-const SIZE = /(?<![a-z])([tbih]) *=? *(\d+)/gi;
-const sizes = (text) => Object.fromEntries([...text.matchAll(SIZE)].map(([, name, size]) => [name.toLowerCase(), Number(size)]));
-const kind = (text) => text.replace(SIZE, "").split(/[^a-z0-9]+/i).filter(Boolean).join("-").toLowerCase();
-// Choose the measured shape of that kind that is nearest to what was typed, in doublings of its sizes.
+// The sizes in an id such as t100-b8-i128-h128, or in words such as: batch 32, 100 steps, hidden size 256.
+const SIZES = {
+  t: ["steps", "steps?|seq(?:[ _]?len(?:gth)?)?|sequence(?: length)?|length|t"],
+  b: ["batch", "batch(?:[ _]?size)?|rows?|b"],
+  i: ["input size", "input(?:[ _]?size)?|features?|i"],
+  h: ["hidden size", "hidden(?:[ _]?(?:size|units?))?|units?|h"],
+};
+const PATTERNS = Object.entries(SIZES).map(([name, [, words]]) => [name, [
+  new RegExp(`(?<![a-z])(?:${words})[ =:]*(\\d+)`, "i"),
+  new RegExp(`(?<![a-z0-9])(\\d+)[ -]*(?:${words})(?![a-z])`, "i"),
+]]);
+const OPTION = /^(l\d+|bi|nobias|p\d+|var|even|first|drop|resets|float64|bfloat16|float16|autocast|int8)$/;
+function sizes(text) {
+  const found = {};
+  for (const [name, patterns] of PATTERNS) {
+    const match = patterns.map((pattern) => text.match(pattern)).find(Boolean);
+    if (match) found[name] = Number(match[1]);
+  }
+  return found;
+}
+const kind = (text) => text.toLowerCase().replace("packed", "var").split(/[^a-z0-9]+/).filter((word) => OPTION.test(word)).join("-");
+// Say what the map advises around the sizes, or choose the measured shape that is nearest to what was typed.
 function ask() {
+  for (const part of [...regions, ...held]) part.hidden = true;
   note.hidden = !like.value;
+  $("#unmeasured code").textContent = "";
   if (!like.value) return;
-  const wanted = Object.entries(sizes(like.value));
+  const asked = sizes(like.value);
+  const wanted = Object.entries(asked);
   const apart = (shape) => wanted.reduce((sum, [name, size]) => sum + Math.abs(Math.log2(sizes(shape)[name] / size)), 0);
   if (!wanted.length) {
-    note.textContent = "Write a shape like t100-b8-i128-h128: 100 time steps, batch 8, input size 128, hidden size 128.";
+    note.textContent = "Write sizes such as: batch 32, seq 100, hidden 256. Or t100-b32-i256-h256.";
     return;
   }
   const [best = ""] = measured().filter((shape) => kind(shape) === kind(like.value)).sort((x, y) => apart(x) - apart(y));
   select("shape").value = best;
-  const off = wanted.filter(([name, size]) => sizes(best)[name] !== size).map(([name, size]) => `${name.toUpperCase()} is ${sizes(best)[name]}, not ${size}`);
-  const far = apart(best) >= 2 ? " That is far away: measure yours." : "";
-  note.textContent = !best ? "Nothing like that was measured." : off.length ? `The nearest that was measured is ${[best, ...off].join("; ")}.${far}` : `${best} was measured.`;
+  const command = `nox -s bench -- --problem ${["t", "b", "i", "h"].map((name) => name + (asked[name] ?? (name === "i" ? asked.h : undefined) ?? { t: 64, b: 16, i: 128, h: 128 }[name])).join("-")}${kind(like.value) ? `-${kind(like.value)}` : ""}`;
+  $("#unmeasured code").textContent = command;
+  if (best && apart(best) === 0) {
+    note.textContent = `${best} was measured.`;
+    return;
+  }
+  const inside = (size, ends) => { const [low, high] = ends.split(" ").map(Number); return low <= size && size <= high; };
+  const region = kind(like.value) ? undefined : regions.find((part) => fits(part) && inside(asked.b, part.dataset.batches) && inside(asked.h, part.dataset.hiddens));
+  if (region) {
+    for (const part of [region, ...held.filter(fits)]) part.hidden = false;
+    note.textContent = `To be sure, measure it: ${command}. Below is the nearest that was measured, ${best}.`;
+    return;
+  }
+  const off = wanted.filter(([name, size]) => sizes(best)[name] !== size).map(([name, size]) => `${SIZES[name][0]} ${sizes(best)[name]}, not ${size}`);
+  note.textContent = best ? `Not measured: ${command}. Below is the nearest that was: ${[best, ...off].join("; ")}.` : "Nothing like that was measured.";
 }
 function read() {
   const asked = new URLSearchParams(location.search);

@@ -5,7 +5,7 @@ const MOST = 500; // more rows than anybody reads, and than a browser lays out a
 let most = MOST;
 const table = $("#every");
 const rows = $$("tbody.row", table).map((body) => ({ body, keys: { ...body.dataset }, text: (body.rows[0].textContent + $(".versions", body).textContent).toLowerCase() }));
-for (const name of ["machine", "run", "device", "problem", "workload", "mode", "track"]) {
+for (const name of ["machine", "run", "device", "problem", "workload", "mode", "track", "library"]) {
   const values = [...new Set(rows.map((row) => row.keys[name]))];
   if (values.length < 2) continue;
   const part = document.createElement("label"), select = document.createElement("select");
@@ -50,7 +50,9 @@ function toggle(button, open = button.getAttribute("aria-expanded") !== "true") 
 function reveal() {
   const body = named();
   if (!body || !body.classList.contains("row")) return;
-  for (const select of selects) select.value = select.name === "track" ? "" : body.dataset[select.name] ?? "";
+  // its rivals stay, of all runs of the machine
+  const kept = ["machine", "device", "problem", "workload", "mode"];
+  for (const select of selects) select.value = kept.includes(select.name) ? body.dataset[select.name] : "";
   search.value = "";
   filter();
   const button = $("th button", body);

@@ -35,6 +35,11 @@ def test_the_blocks_of_a_text_are_what_the_raw_files_say(path, published):
     assert texts.made(path, text, published) == text
 
 
+@pytest.mark.parametrize("path", texts.FILES)
+def test_a_picture_is_what_the_raw_files_say(path, published):
+    assert (ROOT / path).read_text() == texts.FILES[path](published)
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_no_figure_of_a_measurement_stands_outside_a_block(path):
     assert FIGURE.findall(BLOCK.sub("", path.read_text())) == []

@@ -30,7 +30,7 @@ def records(run_id, shapes):
         name, track = case["implementation"], "tuned" if case["implementation"].endswith("vjp") else "default"
         for replicate in (0, 1):
             seconds = 1e-3 * TIMES[name] * MODES[case["mode"]] * (1 + k / 1e3 + replicate / 100)
-            row = record(name, replicate, seconds, track=track, **case)
+            row = record(name, replicate, seconds, track=track, versions=f"{name.partition('_')[0]} 2", **case)
             for turn in row["turns"]:
                 turn["started"] = 1e9 + 1e6 * int(run_id[:8]) + k + 1e3 * replicate + turn["position"] / 8
             yield row
@@ -92,8 +92,8 @@ def test_filters_and_search_show_what_was_asked_for_and_can_be_linked_to(folder,
     expect(rows(table).locator("tr:first-child th")).to_have_text(["torch_cell_compiled"] * 84)
     table.locator("input").fill("b1- TORCH_cell_c")  # words in any order
     expect(rows(table)).not_to_have_count(0)
-    table.locator("input").fill("Torch 2")  # a version: it stands where a row is opened
-    expect(table.locator("output")).to_have_text(f"500 of {every} rows shown")
+    table.locator("input").fill("Jax 2")  # a version: it stands where a row is opened
+    expect(table.locator("output")).to_have_text(f"{every // 3} of {every} rows shown")
     table.locator("input").fill("no such name")
     expect(rows(table)).to_have_count(0)
     expect(table.locator("#none")).to_be_visible()
@@ -106,7 +106,7 @@ def test_one_choice_decides_the_sentence_and_the_rows_that_it_leads_to(folder, p
     advice(visit(folder / "index.html", page.evaluate("location.search"))).to_contain_text(f"Inference at {SECOND}")
     page.go_back()
     advice(page).to_contain_text(f"Training at {SECOND}")
-    page.locator("#these a").click()
+    page.get_by_role("link", name="All rows of this shape").click()
     only(page, 18, problem=SECOND, mode="train_step", machine="cpu one")
 
 
@@ -114,7 +114,8 @@ def test_a_choice_of_machine_moves_everything(page):
     for name, other in (("cpu one", "cpu two"), ("cpu two", "cpu one")):
         choose(page, machine=name)
         expect(page.locator(f"[data-machine='{other}']:visible")).to_have_count(0)
-        assert page.locator(f"[data-machine='{name}']:visible").count() == 3  # answer, advice with its table, questions
+        # answer, map (of the first, which has enough shapes), advice with its table, questions
+        assert page.locator(f"[data-machine='{name}']:visible").count() == 3 + (name == "cpu one")
         advice(page).to_contain_text(name)
     expect(page.locator(f"[name=shape] option:text-is('{LACKED}')")).to_be_disabled()
 
@@ -125,33 +126,63 @@ def test_on_a_phone_a_choice_shows_its_table(page):
     expect(page.locator("[data-shape]:visible tbody tr").last).to_be_in_viewport()
 
 
-@pytest.mark.parametrize(
-    ("typed", "found"),
-    [
-        ("t30-b60-i256-h500", "t32-b64-i256-h512"),
-        ("B = 2", "t64-b2-i128-h128"),
-        ("T5000 B16", "t64-b16-i128-h128"),
-        ("t64-b16-i128-h128-bfloat16", None),
-        ("T64 B1 L3", None),
-    ],
-)
-def test_a_typed_shape_finds_the_nearest_and_nothing_of_another_kind(page, typed, found):
+def ask(page, typed):
     like = page.locator("#choice input[name=like]")
     like.fill(typed)
     like.press("Enter")
-    expect(page.locator("#nearest")).to_contain_text(found or "Nothing")
-    expect(page.locator("#nearest", has_text="not 5000. That is far")).to_have_count(int("5000" in typed))
+    return expect(page.locator("#nearest"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "found", "said"),
+    [
+        ("t30-b60-i256-h500", "t32-b64-i256-h512", "--problem t30-b60-i256-h500"),
+        ("B = 2", "t64-b2-i128-h128", "was measured"),
+        ("batch 2, seq_len 64, hidden size 128", "t64-b2-i128-h128", "was measured"),
+        ("64 steps, 2 rows", "t64-b2-i128-h128", "was measured"),
+        ("T5000 B16", "t64-b16-i128-h128", "--problem t5000-b16-i128-h128"),
+        ("t64-b16-i128-h128-bfloat16", None, "Nothing"),
+        ("T64 B1 L3", None, "Nothing"),
+    ],
+)
+def test_a_typed_shape_finds_the_nearest_and_nothing_of_another_kind(page, typed, found, said):
+    ask(page, typed).to_contain_text(said)
     expect(page.locator("[data-shape]:visible")).to_have_count(int(bool(found)))
+    expect(page.locator("[data-batches]:visible")).to_have_count(0)
     if found:
         advice(page).to_contain_text(found)
 
 
+def test_between_two_cells_of_the_map_both_are_said_and_beyond_them_nothing(page):
+    between = page.locator("[data-batches]:visible")
+    ask(page, "batch 8, seq 100, hidden 128").to_contain_text("--problem t100-b8-i128-h128")
+    expect(between).to_contain_text("batch 2 and 16")
+    expect(between).to_contain_text("use jax_scan_vjp, 0.")
+    choose(page, mode="forward")
+    expect(between).to_have_count(1)
+    ask(page, "batch 17, hidden 128").to_contain_text("Not measured: nox -s bench")
+    expect(between).to_have_count(0)
+
+
 def test_words_that_are_no_shape_change_nothing(page):
-    like = page.locator("#choice input[name=like]")
-    like.fill("batch 64, 100 steps")
-    like.press("Enter")
-    expect(page.locator("#nearest")).to_contain_text("Write a shape")
+    ask(page, "a fast one").to_contain_text("Write sizes")
     advice(page).to_contain_text(f"Training at {FIRST}")
+
+
+def test_a_cell_of_the_map_leads_to_its_row(folder, page):
+    cell = page.locator("section.top .chart a:visible").first
+    place = cell.get_attribute("href").partition("#")[2]
+    assert f'id="{place}"' in (folder / "rows.html").read_text()
+
+
+def test_only_the_rows_of_a_library_are_shown_and_each_ratio_has_a_bar(page):
+    shown = page.locator("[data-shape]:visible tbody tr:visible")
+    expect(shown.locator("svg.bar")).to_have_count(shown.count())
+    libraries = page.locator("[name=library] option").all_text_contents()[1:]
+    assert len(libraries) > 1
+    choose(page, library=libraries[0])
+    expect(shown).not_to_have_count(0)
+    assert {row.get_attribute("data-library") for row in shown.all()} == {libraries[0]}
 
 
 def test_a_link_to_a_row_shows_the_row(folder, visit):
@@ -212,5 +243,5 @@ def test_it_fits_and_axe_finds_nothing(folder, visit, name, width, scheme):
     assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
     assert violations(page) == []
     if boxes:
-        page.locator(".chart:visible svg").first.evaluate("svg => svg.removeAttribute('aria-label')")
+        page.locator(".chart:visible svg[role=img]").first.evaluate("svg => svg.removeAttribute('aria-label')")
         assert len(violations(page, "svg-img-alt")) == 1

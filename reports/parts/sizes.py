@@ -1,0 +1,177 @@
+"""Which LSTM is fastest at which size, and how the time grows with a size: maps and lines of a run's problems."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.tables import Column
+from benchmarks.words import count, duration
+from impls.core.operations import operations
+from impls.core.problem import Problem
+from reports import peak, sizes
+from reports.charts import growth, heat_map
+from reports.charts.drawing import ROWS, Drawing, file_name, labels
+from reports.report import PURPOSES, WORKLOAD, Answer, Report
+from reports.tables import ratio, words_of
+from reports.verdict import FASTER
+
+MAP = "map"
+"""What the names of maps begin with; the mode follows."""
+MOST_PANELS = 3
+"""The panels of a chart of growth: of the smallest, the middle and the largest of the other sizes."""
+NAMES = {
+    "hidden": "hidden size",
+    "steps": "time steps",
+    "batch": "batch",
+    "input": "input size",
+}
+
+
+def map_name(mode: str) -> str:
+    """Return the name of the map of a mode."""
+    return f"{MAP}-{mode}"
+
+
+def make(report: Report) -> Iterator[Drawing | Answer]:
+    """Yield for training and for inference the map of sizes, and how the time of a step grows with a size."""
+    rows = sizes.sized(report.sound)
+    rows = rows[rows["device"] == "cpu"]
+    for mode, purpose in PURPOSES.items():
+        of_mode = rows[rows["mode"] == mode]
+        of_map = sizes.map_of(report, mode)
+        if len(of_map):
+            best = sizes.fastest(of_map)
+            yield _map(report, purpose, best)
+            yield _table(report, purpose, best)
+        for size in ("hidden", "steps"):
+            of_lines = sizes.lines(of_mode, size)
+            if of_lines:
+                yield _growth(report, purpose, size, of_lines)
+
+
+def _map(report: Report, purpose: str, best: pd.DataFrame) -> Drawing:
+    """Return the map of the fastest plain and the fastest tuned code."""
+    baseline = report.baseline
+    sentences = labels(best, partial(_of_cell, baseline))
+    cells = best.assign(label=sentences, href=[_row(row) for row in best.itertuples()])
+    title = f"{purpose}: the fastest at each size"
+    alt = f"Map of batch and hidden size. {_summary(best, baseline)}"
+    return Drawing(
+        map_name(best["mode"].iloc[0]),
+        title,
+        alt,
+        sentences,
+        partial(heat_map.svg, alt, cells, baseline),
+    )
+
+
+def _of_cell(baseline: str, row: Any) -> str:
+    """Return what a cell says."""
+    track = "tuned" if row.tuned else "plain"
+    name = f"{row.problem}, {track}: {row.implementation}"
+    if row.implementation == baseline:
+        return name
+    return f"{name} {ratio()(row)} × {baseline}, {row.verdict}"
+
+
+def _row(row: Any) -> str:
+    """Return the address of the row that a cell shows, on a page of its run."""
+    return f"{ROWS}#{row.problem}/{WORKLOAD}/{row.mode}/{row.implementation}"
+
+
+def _summary(best: pd.DataFrame, baseline: str) -> str:
+    """Return at how many sizes plain code and tuned code are clearly faster than the baseline, and by how much."""
+    sentences = []
+    for tuned, which in ((False, "Plain"), (True, "Tuned")):
+        rows = best[best["tuned"] == tuned]
+        faster = rows[rows["verdict"] == FASTER].sort_values("ratio")
+        sentence = f"{which} code is clearly faster than {baseline} at {len(faster)} of {count(len(rows), 'size')}"
+        if len(faster):
+            most = faster.iloc[0]
+            sentence += f", most {most['implementation']} at {most['problem']}: {most['ratio']:.2f} × its time"
+        if len(rows):
+            sentences.append(f"{sentence}.")
+    return " ".join(sentences)
+
+
+def _table(report: Report, purpose: str, best: pd.DataFrame) -> Answer:
+    """Return the map as a table: a row for each size, and one more where tuned code was measured."""
+    columns = (
+        words_of("problem"),
+        Column("track", "code", lambda row: "tuned" if row.tuned else "plain", words=True),
+        words_of("implementation", "the fastest"),
+        Column("ratio", f"time, × {report.baseline} [95 %]", ratio()),
+        words_of("verdict"),
+    )
+    ordered = best.sort_values(["hidden", "batch", "tuned"], kind="stable")
+    title = f"Which LSTM is fastest at which size? {purpose}"
+    return Answer(title, _summary(best, report.baseline), columns, ordered)
+
+
+def _growth(report: Report, purpose: str, size: str, of_lines: list[pd.DataFrame]) -> Drawing:
+    """Return how the time of a step grows with a size, with the time that the peak would take."""
+    whole = pd.concat(_some(of_lines))
+    whole = whole.assign(
+        size=whole[size],
+        step_seconds=whole["seconds"] / whole["steps"],
+        panel=[_panel(row, size) for row in whole.itertuples()],
+    )
+    means = np.log(whole["seconds"]).groupby(whole["implementation"]).mean()
+    names = [report.baseline, *means.sort_values(kind="stable").index]
+    names = list(dict.fromkeys(names))[: len(growth.COLORS)]
+    shown = whole[whole["implementation"].isin(names)]
+    sentences = labels(
+        shown,
+        lambda row: f"{row.implementation}, {row.problem}: {duration(row.step_seconds)} a step",
+    )
+    least = shown.drop_duplicates("problem")
+    speed = peak.speed(report.run.records)
+    needed = [_operations(row) for row in least.itertuples()]
+    limits = least.assign(step_seconds=needed / (speed * least["steps"]))
+    limits = limits[["panel", "size", "step_seconds"]].dropna()
+    title = f"{purpose}: the time of a step over {NAMES[size]}"
+    text = f"The time of a step over {NAMES[size]}, both axes logarithmic: a line for each implementation"
+    if len(limits):
+        text += ", and a dashed one for the time that the multiply-adds take at the peak"
+    return Drawing(
+        file_name("growth", size, str(whole["mode"].iloc[0])),
+        title,
+        f"{text}.",
+        sentences,
+        partial(
+            growth.chart,
+            shown.assign(sentence=sentences),
+            limits,
+            NAMES[size],
+            list(shown["panel"].unique()),
+            names,
+        ),
+    )
+
+
+def _some(of_lines: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Return the lines of the smallest, the middle and the largest batch, of those that are as long as the longest."""
+    most = of_lines[0]["problem"].nunique()
+    longest = [rows for rows in of_lines if rows["problem"].nunique() == most]
+    longest.sort(key=lambda rows: rows["batch"].iloc[0])
+    if len(longest) <= MOST_PANELS:
+        return longest
+    return [longest[0], longest[len(longest) // 2], longest[-1]]
+
+
+def _panel(row: Any, size: str) -> str:
+    """Return the name of the panel of a row: its other sizes."""
+    parts = []
+    if size != "steps":
+        parts.append(f"{row.steps} steps")
+    parts.append(f"batch {row.batch}")
+    if size != "hidden":
+        parts.append(f"hidden size {row.hidden}")
+    return f"{', '.join(parts)}{row.options}"
+
+
+def _operations(row: Any) -> int:
+    return operations(Problem.parse(row.problem), row.workload, row.mode)
