@@ -113,7 +113,7 @@ def _table(report: Report, purpose: str, best: pd.DataFrame) -> Answer:
 
 def _growth(report: Report, purpose: str, size: str, of_lines: list[pd.DataFrame]) -> Drawing:
     """Return how the time of a step grows with a size, with the time that the peak would take."""
-    whole = pd.concat(_some(of_lines))
+    whole = pd.concat(_some(of_lines, size))
     whole = whole.assign(
         size=whole[size],
         step_seconds=whole["seconds"] / whole["steps"],
@@ -152,14 +152,15 @@ def _growth(report: Report, purpose: str, size: str, of_lines: list[pd.DataFrame
     )
 
 
-def _some(of_lines: list[pd.DataFrame]) -> list[pd.DataFrame]:
-    """Return the lines of the smallest, the middle and the largest batch, of those that are as long as the longest."""
-    most = of_lines[0]["problem"].nunique()
-    longest = [rows for rows in of_lines if rows["problem"].nunique() == most]
-    longest.sort(key=lambda rows: rows["batch"].iloc[0])
-    if len(longest) <= MOST_PANELS:
-        return longest
-    return [longest[0], longest[len(longest) // 2], longest[-1]]
+def _some(of_lines: list[pd.DataFrame], size: str) -> list[pd.DataFrame]:
+    """Return the lines of the smallest, the middle and the largest batch, of those that differ from the first in it."""
+    alike = ["steps", "options"] if size == "hidden" else ["hidden", "options"]
+    first = of_lines[0][alike].iloc[0]
+    lines = [rows for rows in of_lines if (rows[alike].iloc[0] == first).all()]
+    lines.sort(key=lambda rows: rows["batch"].iloc[0])
+    if len(lines) <= MOST_PANELS:
+        return lines
+    return [lines[0], lines[len(lines) // 2], lines[-1]]
 
 
 def _panel(row: Any, size: str) -> str:

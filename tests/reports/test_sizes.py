@@ -98,6 +98,16 @@ def test_the_chart_of_growth_has_the_time_of_a_step_and_names_the_fastest(report
     assert len(drawing.labels) == 18
 
 
+def test_the_chart_of_growth_has_a_panel_for_the_smallest_the_middle_and_the_largest_batch(tmp_path):
+    rows = []
+    for batch in (1, 2, 4, 8, 16):
+        for hidden in (16, 64, 128, 256)[: 4 if batch == 4 else 3]:
+            rows += trained("base", 1e-3 * hidden, problem=f"t64-b{batch}-i{hidden}-h{hidden}")
+    (drawing,) = shown(complete(save(tmp_path, rows)), "growth-hidden").values()
+    panels = [panel["title"]["text"] for panel in specification(drawing.chart())["vconcat"]]
+    assert panels == [f"64 steps, batch {batch}" for batch in (1, 4, 16)]
+
+
 def test_a_run_without_sizes_has_no_map(tmp_path):
     few = complete(save(tmp_path, cells(hiddens=(16,))))
     assert not shown(few, "map-")
