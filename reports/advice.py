@@ -104,7 +104,11 @@ def sentence(region: Region, baseline: str) -> str:
     if region.best is None:
         return f"{start} use {baseline}. Nothing is clearly faster at any of them."
     best = region.best
-    sentences = [f"{start} use {best.implementation}, {_range(best)} × {baseline}'s time there."]
+    takes = f"{best.implementation} takes {_range(best)} × {baseline}'s time there."
+    advised = f"use {best.implementation}. {takes}"
+    if best.high > 1:
+        advised = f"they disagree. {takes} Measure yours, or use {baseline}."
+    sentences = [f"{start} {advised}"]
     for among, choice in region.among.items():
         if choice is None:
             sentences.append(f"{_start(among)}: nothing is clearly faster than {baseline}.")

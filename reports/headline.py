@@ -166,9 +166,10 @@ def answer(advised: Sequence[Recommendation]) -> tuple[str, list[str]]:
             lines.append(f"{purpose}{small_to_large}{variant}: {_fastest(bests)}, {at}")
     trained = [each for each in compared if each.mode == "train_step"]
     if 2 * faster > len(compared) and trained and not any(map(_plain_is_faster, trained)):
+        shapes = count(len({each.problem for each in compared}), "shape")
         start = (
-            f"Start with {baseline}: in training, no plain code is clearly faster. Where its time is 1,"
-            f" these are:"
+            f"Start with {baseline}: at {shapes}, no plain code trains clearly faster."
+            f" What is clearly faster, with its time ÷ {baseline}'s:"
         )
     elif 2 * faster > len(compared):
         start = (

@@ -9,7 +9,6 @@ from benchmarks import json_files
 from benchmarks.calibration import report as calibration
 from benchmarks.calibration.other_rules import PAIRED
 from benchmarks.calibration.rates import Rate
-from benchmarks.calibration.real_gates import SAME, gates_of, right_and_minutes
 from benchmarks.calibration.report import (
     ALARMS,
     DATA,
@@ -68,13 +67,11 @@ def gate(_: Published) -> str:
     every_alarms = [pool.rates[EXACT][ALARMS] for pool in pools]
     alone = in_order(f"{100 * by_rounds_alone(alarms):.0f}" for alarms in every_alarms if alarms)
     simulated = in_order(percent(_limit(pool)).removesuffix(" %") for pool in pools)
-    real = [found for found in gates_of(GATE) if found.kind == SAME]
-    right, minutes = right_and_minutes(real)[:2]
     return f"""\
 {markdown_table(table, heads)}
 
 In order: {"; ".join(about)}. So few rounds exclude only false alarms above {alone} %; simulated: at most \
-{simulated} %. Real gates on the first: {right} right, {minutes} minutes."""
+{simulated} %."""
 
 
 def in_order(texts: Iterable[str]) -> str:

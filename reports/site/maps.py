@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmarks.cases import UNSEEN
 from reports import advice, sizes
-from reports.advice import Region
+from reports.advice import Held, Region
 from reports.charts.drawing import Drawing
 from reports.frames import began
 from reports.machines import Machine
@@ -28,6 +28,7 @@ class Map:
         input: its input size, in words.
         older: whether some of its rows are of older code.
         regions: between cells, each with its advice.
+        tried_steps: the least and the most steps of the shapes at which the advice was tried, and of the map.
         held: how the advice held at other shapes; empty where none was tried.
     """
 
@@ -38,6 +39,7 @@ class Map:
     input: str
     older: bool
     regions: list[tuple[Region, str]]
+    tried_steps: tuple[int, int]
     held: str
 
     @classmethod
@@ -51,6 +53,14 @@ class Map:
             if not region.is_cell
         ]
         widths = {*cells["input"]}
+        unseen = _unseen(machine)
+        steps = cells["steps"]
+        held = ""
+        if unseen is not None:
+            rows = sizes.sized(unseen.sound)
+            rows = rows[rows["mode"] == mode]
+            steps = pd.concat([steps, rows["steps"]])
+            held = _held(advice.held(cells, rows), began(unseen.run.run_id))
         return cls(
             drawing,
             report,
@@ -59,7 +69,8 @@ class Map:
             input=f"{min(widths)}" if len(widths) == 1 else "as hidden size",
             older=bool(cells["older"].any()),
             regions=regions,
-            held=_held(machine, cells),
+            tried_steps=(int(steps.min()), int(steps.max())),
+            held=held,
         )
 
     @property
@@ -75,17 +86,19 @@ def of_machine(machine: Machine) -> Iterator[Map]:
             yield Map.of(made, report, machine)
 
 
-def _held(machine: Machine, cells: pd.DataFrame) -> str:
-    """Return in a sentence how the advice of a map held at the shapes that it has not seen; empty without any."""
+def _unseen(machine: Machine) -> Report | None:
+    """Return the run of the shapes that no map has seen; None where a machine has none."""
     for report in machine.runs:
-        if {*report.summary["problem"]} != {*UNSEEN}:
-            continue
-        rows = sizes.sized(report.sound)
-        held = advice.held(cells, rows[rows["mode"] == cells["mode"].iloc[0]])
-        return (
-            f"At {held.good} of {held.shapes} random shapes that the map had not seen, with other steps and input sizes"
-            f" ({began(report.run.run_id)}), what is advised took at most {100 * (advice.NEAR - 1):.0f} % more time"
-            f" than the best that was measured; at worst {held.worst:.2f} × its time. The ratio was within the range at"
-            f" {held.inside} of {held.ranges}."
-        )
-    return ""
+        if {*report.summary["problem"]} == {*UNSEEN}:
+            return report
+    return None
+
+
+def _held(held: Held, day: str) -> str:
+    """Return how advice held, in a sentence."""
+    return (
+        f"At {held.good} of {held.shapes} random shapes that the map had not seen, with other steps and input sizes"
+        f" ({day}), what is advised took at most {100 * (advice.NEAR - 1):.0f} % more time than the best that was"
+        f" measured; at worst {held.worst:.2f} × its time. The ratio was within the range at {held.inside} of"
+        f" {held.ranges}."
+    )

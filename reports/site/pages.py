@@ -170,6 +170,7 @@ def save(
         ("common.js", "rows.js"),
         columns=rows.columns(head.baseline, len(devices) > 1),
         older=OLDER,
+        machines=machines,
         rows=list(rows.rows(machines)),
         head=head,
         row_id=rows.row_id,

@@ -16,7 +16,11 @@ function choose() {
   $("#these a").href = "rows.html#" + new URLSearchParams(asked);
   if (shown) drawBars(shown);
   const library = select("library")?.value;
-  for (const row of $$("[data-library]", shown)) row.hidden = library && row.dataset.library !== library;
+  const rows = shown ? $$("[data-library]", shown) : [];
+  for (const row of rows) row.hidden = Boolean(library) && row.dataset.library !== library;
+  $("#otherlibrary").hidden = !rows.length || rows.some((row) => !row.hidden);
+  const code = $("#unmeasured code");
+  if (!like.value) code.textContent = `nox -s bench -- --problem ${select("shape").value} --mode ${select("mode").value}`;
 }
 // Each ratio of a table gets a bar from 1 to it, and a line for its interval, on a logarithmic scale from 1/8 to 8.
 const SVG = "http://www.w3.org/2000/svg", WIDTH = 132, MIDDLE = WIDTH / 2;
@@ -65,12 +69,14 @@ function sizes(text) {
   }
   return found;
 }
-const kind = (text) => text.toLowerCase().replace("packed", "var").split(/[^a-z0-9]+/).filter((word) => OPTION.test(word)).join("-");
+// What people call options, and how an id has them.
+const CALLED = [[/(\d+)[ -]*layers?/g, " l$1 "], [/layers? *(\d+)/g, " l$1 "], [/bidir\w*/g, " bi "], [/packed|variable\w*|unequal\w*/g, " var "], [/batch[ -]*first/g, " first "], [/dropout/g, " drop "], [/\bdouble\b|fp64/g, " float64 "], [/\bbf16\b/g, " bfloat16 "], [/\bhalf\b|fp16/g, " float16 "]];
+const named = (text) => CALLED.reduce((words, [said, meant]) => words.replace(said, meant), text.toLowerCase());
+const kind = (text) => named(text).split(/[^a-z0-9]+/).filter((word) => OPTION.test(word)).join("-");
 // Say what the map advises around the sizes, or choose the measured shape that is nearest to what was typed.
 function ask() {
   for (const part of [...regions, ...held]) part.hidden = true;
   note.hidden = !like.value;
-  $("#unmeasured code").textContent = "";
   if (!like.value) return;
   const asked = sizes(like.value);
   const wanted = Object.entries(asked);
@@ -84,11 +90,12 @@ function ask() {
   const command = `nox -s bench -- --problem ${["t", "b", "i", "h"].map((name) => name + (asked[name] ?? (name === "i" ? asked.h : undefined) ?? { t: 64, b: 16, i: 128, h: 128 }[name])).join("-")}${kind(like.value) ? `-${kind(like.value)}` : ""}`;
   $("#unmeasured code").textContent = command;
   if (best && apart(best) === 0) {
-    note.textContent = `${best} was measured.`;
+    const unsaid = ["t", "b", "h"].filter((name) => !asked[name]).map((name) => SIZES[name][0]);
+    note.textContent = unsaid.length ? `You gave no ${unsaid.join(", no ")}. Shown is ${best}, which was measured.` : `${best} was measured.`;
     return;
   }
   const inside = (size, ends) => { const [low, high] = ends.split(" ").map(Number); return low <= size && size <= high; };
-  const region = kind(like.value) ? undefined : regions.find((part) => fits(part) && inside(asked.b, part.dataset.batches) && inside(asked.h, part.dataset.hiddens));
+  const region = kind(like.value) ? undefined : regions.find((part) => fits(part) && inside(asked.b, part.dataset.batches) && inside(asked.h, part.dataset.hiddens) && inside(asked.t ?? 64, part.dataset.steps));
   if (region) {
     for (const part of [region, ...held.filter(fits)]) part.hidden = false;
     note.textContent = `To be sure, measure it: ${command}. Below is the nearest that was measured, ${best}.`;
@@ -104,6 +111,8 @@ function read() {
     if (known) each.value = asked.get(each.name);
     else each.selectedIndex = 0;
   }
+  like.value = asked.get("like") || "";
+  ask();
   choose();
 }
 let before = location.search;
@@ -114,7 +123,8 @@ choice.addEventListener("change", (event) => {
   ask();
   choose();
   choice.scrollIntoView({ block: "start" }); // the answer and its table are below
-  before = "?" + new URLSearchParams(selects.map(({ name, value }) => [name, value]));
+  const chosen = [...selects, like].filter(({ value }) => value);
+  before = "?" + new URLSearchParams(chosen.map(({ name, value }) => [name, value]));
   history.pushState(null, "", before);
 });
 addEventListener("popstate", () => {
