@@ -49,6 +49,16 @@ def test_the_largest_map_has_the_same_steps_options_and_rule_of_the_input(report
     assert all(group["steps"].eq(64).all() for group in sizes.maps(rows.merge(longer, how="outer")))
 
 
+def test_a_size_with_few_cells_is_left_out_of_a_map(tmp_path):
+    """Such as the shape of a line over the steps."""
+    rows = cells() + trained("base", 1e-3, problem="t64-b1-i128-h128")
+    full = sizes.map_of(complete(save(tmp_path, rows)), "train_step")
+    assert {*full["hidden"]} == {128, *HIDDENS}  # of two batches, one is half
+    more = [{**row, "problem": row["problem"].replace("-b1-", "-b4-")} for row in cells() if "-b1-" in row["problem"]]
+    sparse = sizes.map_of(complete(save(tmp_path / "more", rows + more)), "train_step")
+    assert {*sparse["hidden"]} == {*HIDDENS}
+
+
 def test_a_line_has_one_size_that_differs(report):
     rows = sizes.sized(report.sound)
     lines = sizes.lines(rows, "hidden")
