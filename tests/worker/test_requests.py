@@ -213,6 +213,17 @@ def test_the_last_call_of_a_stream_is_compared_after_as_many_calls_on_its_state(
         turn(lambda state: (opened.call(state), state)[1])  # a call too many
 
 
+@pytest.mark.parametrize(("name", "asked"), [("t64-b2-i3-h8/stream/forward", 0), (NAME, 1)])
+def test_a_stream_is_not_suspected_of_remembering(name, asked, monkeypatch):
+    """Each of its calls goes on from a new state. To start one takes long in some frameworks."""
+    worker, seen = worker_of(), []
+    open_in(worker, name)
+    monkeypatch.setattr(sanity, "check_not_remembered", lambda *given: seen.append(given))
+    monkeypatch.setattr(requests.products, "check", lambda *_: False)
+    requests.CheckRemembered(name).do(worker)
+    assert len(seen) == asked
+
+
 def test_work_that_is_left_is_looked_for_in_the_result_and_on_the_device(tmp_path, monkeypatch):
     (file,) = expected_in(tmp_path, NAME, zero_states=agreement.REPLICATE, steps=STEPS)
     worker, seen, seeds = worker_of_open(), [], []
