@@ -14,25 +14,28 @@ from impls.core.problem import Problem
 from reports import peak, sizes
 from reports.charts import growth, heat_map
 from reports.charts.drawing import ROWS, Drawing, file_name, labels
+from reports.machines import Machine
 from reports.report import PURPOSES, WORKLOAD, Answer, Report
 from reports.tables import ratio, words_of
 from reports.verdict import FASTER
 
-MAP = "map"
-"""What the names of maps begin with; the mode follows."""
 MOST_PANELS = 3
 """The panels of a chart of growth: of the smallest, the middle and the largest of the other sizes."""
-NAMES = {
-    "hidden": "hidden size",
-    "steps": "time steps",
-    "batch": "batch",
-    "input": "input size",
-}
+NAMES = {"hidden": "hidden size", "steps": "time steps"}
+"""The sizes over which a chart of growth is drawn."""
 
 
 def map_name(mode: str) -> str:
     """Return the name of the map of a mode."""
-    return f"{MAP}-{mode}"
+    return f"map-{mode}"
+
+
+def maps_of(machine: Machine, *modes: str) -> Iterator[tuple[str, Drawing, Report]]:
+    """Yield the maps of a machine in these modes: the mode, the map, and the run that it is of."""
+    for mode in modes:
+        for made, report in machine.shown:
+            if isinstance(made, Drawing) and made.name == map_name(mode):
+                yield mode, made, report
 
 
 def make(report: Report) -> Iterator[Drawing | Answer]:
@@ -46,7 +49,7 @@ def make(report: Report) -> Iterator[Drawing | Answer]:
             best = sizes.fastest(of_map)
             yield _map(report, purpose, best)
             yield _table(report, purpose, best)
-        for size in ("hidden", "steps"):
+        for size in NAMES:
             of_lines = sizes.lines(of_mode, size)
             if of_lines:
                 yield _growth(report, purpose, size, of_lines)

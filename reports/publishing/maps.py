@@ -10,7 +10,7 @@ from reports.charts.drawing import Drawing, file_text, svg
 from reports.code_age import OLDER
 from reports.frames import Run
 from reports.machines import short
-from reports.parts.sizes import map_name
+from reports.parts.sizes import maps_of
 from reports.publishing import cells
 from reports.publishing.figures import STEP, Published, table_text
 from reports.report import PURPOSES
@@ -36,9 +36,8 @@ def picture_with_words(published: Published) -> str:
 def _of_training(published: Published) -> tuple[Drawing, Run]:
     """Return the drawing of README's map, and the run that it is of."""
     for machine in published.machines:
-        for made, report in machine.shown:
-            if isinstance(made, Drawing) and made.name == map_name(STEP):
-                return made, report.run
+        for _, drawing, report in maps_of(machine, STEP):
+            return drawing, report.run
     raise ValueError("no published run has a map")
 
 
@@ -46,14 +45,12 @@ def tables(published: Published) -> str:
     """Return a table for each machine and purpose: a row for each batch, a column for each hidden size."""
     blocks = []
     for machine in published.machines:
-        for mode, purpose in PURPOSES.items():
-            for made, report in machine.shown:
-                if isinstance(made, Drawing) and made.name == map_name(mode):
-                    best = sizes.fastest(sizes.map_of(report, mode))
-                    about = f"{purpose}, {cells.machine_and_day(report.run)}"
-                    if best["older"].any():
-                        about += f", some of *{OLDER}*"
-                    blocks += [f"{about}:", table_text(_table(best))]
+        for mode, _, report in maps_of(machine, *PURPOSES):
+            best = sizes.fastest(sizes.map_of(report, mode))
+            about = f"{PURPOSES[mode]}, {cells.machine_and_day(report.run)}"
+            if best["older"].any():
+                about += f", some of *{OLDER}*"
+            blocks += [f"{about}:", table_text(_table(best))]
     return "\n\n".join(blocks)
 
 

@@ -13,8 +13,8 @@ from reports.advice import Held, Region
 from reports.charts.drawing import Drawing
 from reports.frames import began
 from reports.machines import Machine
-from reports.parts.sizes import MAP
-from reports.report import Report
+from reports.parts.sizes import maps_of
+from reports.report import PURPOSES, Report
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,8 @@ class Map:
     held: str
 
     @classmethod
-    def of(cls, drawing: Drawing, report: Report, machine: Machine) -> Map:
+    def of(cls, mode: str, drawing: Drawing, report: Report, machine: Machine) -> Map:
         """Return the map that a drawing shows."""
-        mode = drawing.name.removeprefix(f"{MAP}-")
         cells = sizes.map_of(report, mode)
         regions = [
             (region, advice.sentence(region, report.baseline))
@@ -81,9 +80,8 @@ class Map:
 
 def of_machine(machine: Machine) -> Iterator[Map]:
     """Yield the maps of a machine."""
-    for made, report in machine.shown:
-        if isinstance(made, Drawing) and made.name.startswith(MAP):
-            yield Map.of(made, report, machine)
+    for mode, drawing, report in maps_of(machine, *PURPOSES):
+        yield Map.of(mode, drawing, report, machine)
 
 
 def _unseen(machine: Machine) -> Report | None:

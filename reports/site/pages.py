@@ -26,6 +26,7 @@ from reports.charts import style
 from reports.code_age import OLDER
 from reports.frames import ARM, Run, began, machine_label
 from reports.machines import by_machine, processor_and_gpu
+from reports.packages import packages_of
 from reports.preamble import preamble
 from reports.report import PURPOSES, Report
 from reports.site import index, processors, rows
@@ -135,12 +136,11 @@ def save(
     machines = by_machine(reports)
     head = machines[0].head
     parts = [index.part(machine, folder) for machine in machines]
-    libraries = {
-        row.framework
-        for part in parts
-        for each in part["advised"]
-        for row in index.best_of_tracks(each)
-    }
+    libraries: set[str] = set()
+    for part in parts:
+        for advised in part["advised"]:
+            compared = advised.timed[advised.timed["ratio"].notna()]
+            libraries.update(packages_of(compared).str[0])
     devices = sorted(set().union(*(report.summary["device"] for report in reports)))
     links = (*PAGES.items(), *links)
     index_page = _rendered(

@@ -1,8 +1,6 @@
 """The same LSTM on each processor: the section of index.html that sets machines side by side."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -13,21 +11,12 @@ from benchmarks.words import time_with_interval
 from reports import selection
 from reports.machines import Machine
 from reports.preamble import torch_and_jax
-from reports.report import PURPOSES
-from reports.tables import words_of
+from reports.report import PURPOSES, Answer
+from reports.tables import word, words_of
 from reports.verdict import BASELINE
 
 
-@dataclass(frozen=True)
-class SideBySide:
-    """The baseline's times on several machines: a sentence, and the columns and rows of a table."""
-
-    sentence: str
-    columns: Sequence[Column]
-    rows: Sequence[Any]
-
-
-def side_by_side(machines: Sequence[Machine]) -> SideBySide | None:
+def side_by_side(machines: Sequence[Machine]) -> Answer | None:
     """Return the times of the first machine's baseline at the published shapes; None of a single machine."""
     baseline = machines[0].head.baseline
     times = []
@@ -40,39 +29,26 @@ def side_by_side(machines: Sequence[Machine]) -> SideBySide | None:
     shared = every.groupby(where, sort=False).filter(lambda rows: len(rows) > 1)
     if shared.empty:
         return None
-    contests = []
+    found = []
     spreads = []
     for key, rows in shared.groupby(where, sort=False):
         problem, mode, _ = map(str, key)
-        by_machine = rows.set_index("machine")
+        texts = dict.fromkeys(range(len(machines)), "–")
+        row: Any
+        for row in rows.itertuples(index=False):
+            texts[row.machine] = time_with_interval(row.seconds, row.seconds_low, row.seconds_high)
+        times_by_machine = {f"machine_{number}": text for number, text in texts.items()}
+        found.append({"problem": problem, "purpose": PURPOSES[mode].lower(), **times_by_machine})
         spreads.append(rows["seconds"].max() / rows["seconds"].min())
-        contests.append(Contest(problem, PURPOSES[mode].lower(), by_machine))
     sentence = (
         f"Between these processors, {baseline}'s time at the same shape differs up to {max(spreads):.1f} times."
         f" Which LSTM is faster can differ too: choose the machine above. {_releases(machines)}"
     )
-    of_machines = []
+    columns = [words_of("problem"), words_of("purpose", "for")]
     for number, machine in enumerate(machines):
-        time = partial(Contest.time_on, machine=number)
-        of_machines.append(Column(f"machine-{number}", machine.label, time))
-    columns = [words_of("problem"), words_of("purpose", "for"), *of_machines]
-    return SideBySide(sentence, columns, contests)
-
-
-@dataclass(frozen=True, eq=False)
-class Contest:
-    """A shape and a purpose, and the baseline's rows there by the number of their machine."""
-
-    problem: str
-    purpose: str
-    rows: pd.DataFrame
-
-    def time_on(self, machine: int) -> str:
-        """Return the time on a machine, with its interval."""
-        if machine not in self.rows.index:
-            return "–"
-        row: Any = self.rows.loc[machine]
-        return time_with_interval(row["seconds"], row["seconds_low"], row["seconds_high"])
+        name = f"machine_{number}"
+        columns.append(Column(name, machine.label, word(name)))
+    return Answer("AMD or Intel?", sentence, columns, pd.DataFrame(found))
 
 
 def _releases(machines: Sequence[Machine]) -> str:
