@@ -25,12 +25,18 @@ LONG_MINUTES = 10
 """What compiles so long is not in the set `common`."""
 
 SETS: Mapping[str, Callable[[Implementation], bool]] = {
-    "all": bool,
-    "common": lambda each: not each.requires and each.compile_minutes < LONG_MINUTES,
-    "others": lambda each: bool(each.requires),
+    "all": lambda each: not each.is_exported,
+    "common": lambda each: (
+        not each.is_exported and not each.requires and each.compile_minutes < LONG_MINUTES
+    ),
+    "others": lambda each: not each.is_exported and bool(each.requires),
+    "exported": lambda each: each.is_exported,
 }
-"""Sets of LSTMs: every one, those that run in the common environment and do not compile long, and those with an
-environment of their own."""
+"""Sets of LSTMs. What a framework exports is in none but the last.
+
+all: every one. common: those that run in the common environment and do not compile long. others: those with an
+environment of their own.
+"""
 
 
 def implementations(names: tuple[str, ...], peak: bool = False) -> list[Implementation]:

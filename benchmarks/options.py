@@ -72,8 +72,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Flag(
             "--impl",
-            "Which to run: a name, a file, or a set of LSTMs: all, common or others; NAME@torch==2.11.* runs in an "
-            "environment with that. Repeatable.",
+            "Which to run: a name, a file, or a set of LSTMs: all, common, others or exported; NAME@torch==2.11.* "
+            "runs in an environment with that. Repeatable.",
             metavar="NAME|FILE.py|SET",
         ),
     ] = ()

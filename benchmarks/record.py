@@ -70,6 +70,9 @@ class Record(msgspec.Struct, kw_only=True):
     # whether half of what goes from layer to layer is dropped in training
     dropout: bool | None = None
     resets: bool | None = None  # whether each row starts anew at a step
+    # whether it was prepared for another batch, or number of steps, than its calls have
+    any_batch: bool | None = None
+    any_length: bool | None = None
     workload: str
     mode: str
     device: str | None = None

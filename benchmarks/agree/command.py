@@ -1,15 +1,17 @@
 """python -m benchmarks agree: is every implementation right?"""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import click
+import msgspec
 
-from benchmarks import choices, hardware, machine, tables
-from benchmarks.agree import controls, report
+from benchmarks import choices, hardware, json_files, machine, tables
+from benchmarks.agree import cells, controls, report
 from benchmarks.agree.matrix import Matrix
-from benchmarks.cases import AGREE_PROBLEMS
+from benchmarks.cases import AGREE_OPTIONS, AGREE_PROBLEMS
 from benchmarks.options import Flag, Options, command
 from benchmarks.progress import AGREEMENT, progress
 from benchmarks.runner.sides import version_of
@@ -17,6 +19,15 @@ from benchmarks.scratch import scratch
 from impls.core import command_line
 from impls.core.files import check_place, write_text
 from impls.core.problem import DTYPES, Problem
+
+ISAS = {
+    "avx2": {
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+    }
+}
+"""The variables that keep a processor's newer instructions from libraries, by the instructions that are left."""
 
 
 class AgreeOptions(Options, frozen=True, kw_only=True):
@@ -30,8 +41,29 @@ class AgreeOptions(Options, frozen=True, kw_only=True):
             click.Choice(DTYPES),
         ),
     ] = ()
+    each_option: Annotated[
+        bool,
+        Flag(
+            "--options",
+            "One small shape with each option of an LSTM, also those at which an implementation fails.",
+        ),
+    ] = False
+    isa: Annotated[
+        str | None,
+        Flag(
+            "--isa",
+            "The newest instructions that PyTorch, oneDNN and JAX may use.  [default: the processor's]",
+            click.Choice(list(ISAS)),
+        ),
+    ] = None
     out: Annotated[
-        str | None, Flag("--out", "A file to write the matrix to.", click.Path(), "FILE.md")
+        str | None,
+        Flag(
+            "--out",
+            "A file to write the matrix to, to read or as data.",
+            click.Path(),
+            "FILE.md|FILE.json",
+        ),
     ] = None
 
 
@@ -42,6 +74,8 @@ class AgreeOptions(Options, frozen=True, kw_only=True):
     "dtypes",
     "workloads",
     "device",
+    "each_option",
+    "isa",
     "out",
     "precision",
     "call_seconds",
@@ -57,19 +91,27 @@ def agree(options: AgreeOptions) -> int:
     Ctrl-C shows and writes what was compared so far.
     """
     out = Path(options.out) if options.out else None
+    if options.each_option:
+        options = _with_each_option(options)
     with command_line.usage_errors():
         implementations = choices.implementations(options.implementations)
         if out is not None:
             check_place(out)
     compared = [implementation for implementation in implementations if implementation.is_lstm]
+    if options.each_option:
+        compared = [implementation.with_failing() for implementation in compared]
     if not compared:
         raise click.UsageError("nothing to compare: the peak is no LSTM")
     problems = _problems(options)
     hardware.set_precision(options.precision, options.device)
+    if options.isa:
+        os.environ.update(ISAS[options.isa])
     command_line.heed_signals()
     offered = {dtype for implementation in compared for dtype in implementation.dtypes}
     dtypes = options.dtypes or sorted(offered, key=DTYPES.index)
-    matrix = Matrix([*map(version_of, compared)], problems, dtypes, options)
+    as_data = out is not None and out.suffix == ".json"
+    versions = [*map(version_of, compared)]
+    matrix = Matrix(versions, problems, dtypes, options, options.each_option, kernels=as_data)
     console = tables.output(200)
     stopped = None
     try:
@@ -89,12 +131,22 @@ def agree(options: AgreeOptions) -> int:
         refused[f"{name}, float64"] = reason
     last = matrix.line(sum(map(bool, refused.values())), len(refused))
     if out is not None:
-        write_text(out, report.markdown(matrix, _where(options, dtypes), refused, last))
+        if as_data:
+            json_files.write(out, cells.agreement_of(matrix, machine.describe(options)))
+        else:
+            write_text(out, report.markdown(matrix, _where(options, dtypes), refused, last))
         last += f"; the matrix is {command_line.near(out)}"
     console.print(f"\n{last}", style="bold", highlight=False, soft_wrap=True)
     if stopped:
         raise stopped
     return 0 if matrix.good and all(refused.values()) else 1
+
+
+def _with_each_option(options: AgreeOptions) -> AgreeOptions:
+    """Return what --options stands for."""
+    if options.problems or options.workloads:
+        raise click.UsageError("--options has its own problems: leave out --problem and --workload")
+    return msgspec.structs.replace(options, problems=AGREE_OPTIONS, workloads=("sequence",))
 
 
 def _problems(options: AgreeOptions) -> list[Problem]:

@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from benchmarks.judge import agreement, extremes
+from benchmarks.judge import agreement, dropout, extremes
 from impls.core import adam, reference
 from impls.core.constants import DEFAULT_DTYPES
 from impls.core.contract import Prepared
@@ -222,6 +222,15 @@ def dropped_in_inference(case: Case) -> Results:
     return case.run(weight_ih_l1=case.weights["weight_ih_l1"] * 2 * mask)
 
 
+def dropped(case: Case, forgets: bool) -> Results:
+    """Half of x is dropped. What forgets that in the backward gives numbers that were dropped a gradient."""
+    kept = np.random.random(case.inputs.x.shape) < 0.5  # noqa: NPY002 - the generator that starts anew
+    results = case.run(x=2 * kept * case.inputs.x)
+    if forgets:
+        return results
+    return results | {"grad_x": 2 * kept * results["grad_x"]}
+
+
 def sigmoid_from_tanh(case: Case) -> Results:
     """0.5 · (1 + tanh(z / 2)), which is 0, or has few digits, where a gate is shut."""
     dtype = case.problem.dtype
@@ -369,6 +378,8 @@ def refusals(dtype: str) -> dict[str, str | None]:
     if dtype in DEFAULT_DTYPES and current() == IEEE:  # in TF32 no training loop is compared
         groups.append(("train", PROBLEM, TRAIN))
     reasons: dict[str, str | None] = {}
+    if dtype in dropout.STEPS:
+        reasons["mask_forgotten"] = refusal_of_dropout(dtype, forgets=True)
     for workload, of_group, faults in groups:
         problem = of_group.replace(dtype=dtype)
         weights = make_weights(problem, workload)
@@ -381,6 +392,15 @@ def refusals(dtype: str) -> dict[str, str | None]:
             prepared = prepare(fault, problem, weights, workload)
             reasons[name] = _reason(agreement.check, prepared, problem, workload, mode, want)
     return reasons
+
+
+def refusal_of_dropout(dtype: str, forgets: bool) -> str | None:
+    """Return the reason why the gradient under dropout is refused; None where it passes."""
+    problem = PROBLEM.replace(dtype=dtype)
+    fault = functools.partial(dropped, forgets=forgets)
+    anew = functools.partial(prepare, fault, problem)
+    weights = make_weights(problem)
+    return _reason(dropout.check_gradient, anew, problem, weights, "train_step", SEED)
 
 
 def extreme_refusals(dtype: str) -> dict[str, str | None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.cases import AGREE_PART_PROBLEMS, Benchmark
+from benchmarks.cases import AGREE_OPTIONS, AGREE_PART_PROBLEMS, Benchmark
 from benchmarks.judge import extremes
 from benchmarks.machine import gpu_name
 from benchmarks.options import Options
@@ -19,8 +19,9 @@ from benchmarks.record import Record, harmless
 from benchmarks.runner.arm import Arm
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import ArmFailed, Side, Version
-from benchmarks.worker import requests
-from impls.core.problem import Problem
+from benchmarks.worker import profiles, requests
+from benchmarks.worker.bits import Bits, CompareBits
+from impls.core.problem import DTYPES, Problem
 from impls.core.workloads import MODES_OF, WORKLOADS
 
 Key = tuple[str, str, str]
@@ -34,6 +35,10 @@ class Matrix:
     flushes: the cells that agree, where results below the smallest normal number are zero.
     modes: by implementation, those that were compared.
     opened: by a worker's process, what is open there.
+    each_option: the problems are one small shape with each option: so a sequence's alone, no extremes, and in other
+        dtypes than float32 the first of them.
+    kernels: the cells name the kernel of a call.
+    bits: then also whether the same input gives the same bits, by implementation and dtype.
     """
 
     def __init__(
@@ -42,19 +47,26 @@ class Matrix:
         problems: Sequence[Problem],
         dtypes: Sequence[str],
         options: Options,
+        each_option: bool = False,
+        kernels: bool = False,
     ) -> None:
         self.versions = {version.implementation.name: version for version in versions}
         self.options = options
+        self.each_option = each_option
+        self.kernels = kernels
         self.columns = {dtype: self._columns(problems, dtype) for dtype in dtypes}
         self.cells: dict[Key, Record] = {}
         self.flushes: set[Key] = set()
         self.modes: dict[str, set[str]] = {}
         self.opened: dict[object, requests.Open] = {}
+        self.bits: dict[tuple[str, str], Bits] = {}
 
     def _columns(self, problems: Sequence[Problem], dtype: str) -> dict[str, list[Benchmark]]:
         """Return what is compared in a dtype for each problem and extreme: half precision has no extremes."""
         columns = {}
         workloads = self.options.workloads or WORKLOADS
+        if self.each_option and dtype != DTYPES[0]:
+            problems = problems[:1]
         for problem in problems:
             every = self.options.problems or problem.id in AGREE_PART_PROBLEMS
             compared = [
@@ -65,6 +77,8 @@ class Matrix:
                 columns[problem.id] = [
                     Benchmark(in_dtype, workload, MODES_OF[workload][0]) for workload in compared
                 ]
+        if self.each_option:
+            return columns
         if "sequence" in workloads and dtype in extremes.SWITCH:
             in_dtype = extremes.PROBLEM.replace(dtype=dtype)
             for extreme in extremes.EXTREMES:
@@ -143,9 +157,23 @@ class Matrix:
                 raise ArmFailed("unsupported", limits[extreme]) from None
             raise
         row.error = checked.error
+        if self.kernels:
+            self._learn(arm, benchmark, row)
         if checked.flushes:
             self.flushes.add((arm.name, benchmark.problem.dtype, extreme))
         self.modes.setdefault(arm.name, set()).update(checked.modes)
+
+    def _learn(self, arm: Arm, benchmark: Benchmark, row: Record) -> None:
+        """Learn what no verdict depends on: the kernel, and without an option also whether bits stay the same."""
+        try:
+            row.kernel = arm.ask(
+                profiles.NameKernel(self.opened[arm.process].benchmark, training=True)
+            )
+            problem = benchmark.problem
+            if problem.replace(dtype=DTYPES[0]).id == AGREE_OPTIONS[0]:
+                self.bits[arm.name, problem.dtype] = arm.ask(CompareBits(problem.dtype))
+        except ArmFailed:
+            pass  # it is no fault of the implementation
 
     def _fill_from(self, session: Session) -> None:
         """Fill the cells whose benchmarks have all been compared; what an implementation lacks counts only if alone."""

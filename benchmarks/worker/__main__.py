@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.worker import evaluation, profiles, protocol, requests  # noqa: F401 - they define requests
+from benchmarks.worker import bits, evaluation, profiles, protocol, requests  # noqa: F401 - they define requests
 from benchmarks.worker.worker import Worker
 from impls.core.processes import die_with_parent
 

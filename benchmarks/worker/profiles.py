@@ -218,10 +218,16 @@ class NameKernel(Request[Union[str, None]]):  # noqa: UP007 - the type of the an
     """Find out which kernel does an open benchmark, in words; None where its framework does not tell."""
 
     benchmark: str
+    training: bool = False  # in place of the benchmark's mode, if it can be trained
 
     def do(self, worker: Worker) -> str | None:
         opened = worker.opened[self.benchmark]
-        return name(opened.prepared, opened.benchmark.mode, opened.state)
+        mode = opened.benchmark.mode
+        state = opened.state
+        if self.training and opened.prepared.train_step:
+            mode = "train_step"
+            state = opened.prepared.start(mode, worker.inputs_of(opened.benchmark, 0))
+        return name(opened.prepared, mode, state)
 
 
 class Profiled(msgspec.Struct, forbid_unknown_fields=True):

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from benchmarks.cases import Benchmark
-from benchmarks.judge import agreement, extremes, sanity
+from benchmarks.judge import agreement, dropout, extremes, sanity
 from benchmarks.judge.agreement import REPLICATE
 from benchmarks.judge.expected import saved, weights_of
 from benchmarks.worker import products, profiles, timing
@@ -66,8 +66,14 @@ class Open(Request[Opened]):
         before = hardware.used()
         with warnings.catch_warnings(record=True) as raised:
             warnings.simplefilter("always")
-            prepared = worker.module.prepare(problem, weights, worker.device, benchmark.workload)
+            example = problem.prepared_for
+            prepared = worker.prepare(example, weights, benchmark.workload)
+            if example != problem:
+                first = prepared.start(benchmark.mode, make_inputs(example, self.inputs))
+                prepared.call(benchmark.mode)(first)
             opened = OpenBenchmark(benchmark, prepared, inputs)
+            if problem.dropout:
+                opened.weights = weights
             hardware.drain()  # copies to a device may go on
             start = perf_counter()
             opened.call(opened.state)
@@ -146,6 +152,11 @@ class Check(Request[Checked]):
             )
             return Checked(largest.error, largest.tensor, modes, flushes)
         errors = [agreement.check(prepared, problem, workload, mode, want, seed) for mode in modes]
+        if opened.weights is not None and workload == "sequence":
+            prepare = partial(worker.prepare, problem.prepared_for, workload=workload)
+            for mode in modes:
+                if mode in ("backward", "train_step"):
+                    dropout.check_gradient(prepare, problem, opened.weights, mode, seed)
         largest = max(errors, key=attrgetter("error"))
         return Checked(largest.error, largest.tensor, modes)
 

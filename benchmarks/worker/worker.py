@@ -18,7 +18,8 @@ from benchmarks.worker.used_files import Files
 from impls.core import environments, registry
 from impls.core.contract import Prepared
 from impls.core.precision import current
-from impls.core.weights import Inputs, make_inputs
+from impls.core.problem import Problem
+from impls.core.weights import Inputs, Weights, make_inputs
 
 
 class OpenBenchmark:
@@ -29,6 +30,7 @@ class OpenBenchmark:
         self.prepared = prepared
         self.call = prepared.call(benchmark.mode)
         self.last: tuple[float, Any, float] | None = None  # of the last turn: see Compare
+        self.weights: Weights | None = None  # where the gradient under dropout is compared
         self.state = self.fresh(inputs)
 
     def fresh(self, inputs: Inputs) -> Any:
@@ -63,6 +65,11 @@ class Worker:
         self.made: tuple[Any, Inputs] | None = None
         self.controller = ThreadpoolController()
         self.ready = Ready(implementation.digest, environments.versions_of(installed))
+
+    def prepare(self, problem: Problem, weights: Weights, workload: str) -> Prepared:
+        """Prepare the implementation for a problem."""
+        prepared: Prepared = self.module.prepare(problem, weights, self.device, workload)
+        return prepared
 
     def wait(self, _: Any = None) -> None:
         """Wait for everything that was submitted to the device."""

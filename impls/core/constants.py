@@ -25,6 +25,7 @@ Track = Annotated[str, _one_of(TRACKS)]
 Device = Annotated[str, _one_of(DEVICES)]
 DType = Annotated[str, _one_of(DTYPES)]
 Variant = Annotated[str, _one_of(VARIANTS)]
+Failing = Annotated[str, _one_of((*VARIANTS, *DTYPES))]
 WorkloadName = Annotated[str, _one_of(WORKLOADS)]
 SOME = msgspec.Meta(min_length=1)
 Requirement = Annotated[str, msgspec.Meta(pattern=r"^\s*[^-\s]")]  # no option of pip
@@ -39,6 +40,7 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True, rename="upper"):
     dtypes: Annotated[tuple[DType, ...], SOME] = DEFAULT_DTYPES
     workloads: Annotated[tuple[WorkloadName, ...], SOME] = USUAL_WORKLOADS
     variants: tuple[Variant, ...] = ()
+    fails: tuple[Failing, ...] = ()
     limits: dict[Annotated[str, msgspec.Meta(pattern="^[a-z-]+$")], str] = {}
     optional: bool = False
     compile_minutes: Annotated[int, msgspec.Meta(ge=0)] = 0

@@ -8,6 +8,8 @@ An implementation is a Python file. It has constants, which are read without run
     DTYPES = ("float32", "float64", "bfloat16")       # optional; float32 and float64 where absent; float16 too
     WORKLOADS = ("cell", "sequence")                  # optional; cell, sequence and model where absent
     VARIANTS = ("lengths", "proj_size")               # optional: what else it can do: see VARIANTS in problem.py
+    FAILS = ("dropout", "bfloat16")                   # optional, not in the digest: what its library gets wrong or
+                                                      # raises at in some release: only `agree --options` tries it
     LIMITS = {"x-huge": "why"}                        # optional: extremes of `agree` that it gets wrong
     OPTIONAL = True                                   # optional: it runs only where it is named, or with all
     REQUIRES = ("keras>=3.12", "jax>=0.8")            # optional: an environment with these and what a worker needs
@@ -30,7 +32,7 @@ from impls.core.workloads import WORKLOADS
 CONTRACT = 2
 """Counted up when older implementations and families no longer work with a newer impls/core and benchmarks/."""
 
-TRACKS = ("default", "tuned", "peak", "reference")
+TRACKS = ("default", "tuned", "exported", "peak", "reference")
 DEVICES = ("cpu", "cuda")
 LEARNING_RATE = 0.01
 """The learning rate of the `model` workload's plain SGD."""

@@ -54,6 +54,7 @@ _ID = re.compile(
     r"t(?P<seq_len>\d+)-b(?P<batch>\d+)-i(?P<input_size>\d+)-h(?P<hidden_size>\d+)"
     r"(-l(?P<num_layers>\d+))?(?P<bidirectional>-bi)?(?P<bias>-nobias)?(-p(?P<proj_size>\d+))?"
     r"(?P<lengths>-var|-even)?(?P<batch_first>-first)?(?P<dropout>-drop)?(?P<resets>-resets)?"
+    r"(?P<any_batch>-anybatch)?(?P<any_length>-anylength)?"
     rf"(-(?P<dtype>{'|'.join(DTYPES[1:])}))?"
 )
 VARIANTS = {
@@ -77,6 +78,8 @@ class Problem:
     batch_first: an implementation is given x as (B, T, I), and returns output as (B, T, ·).
     dropout: in training, half of what a layer hands to the next is dropped.
     resets: each row's state starts anew, from zero, at a step inside the sequence.
+    any_batch, any_length: what is prepared must do for another batch, or another number of steps, than it was prepared
+        for: see `prepared_for`.
 
     Raises:
         ValueError: where a size is below 1, num_layers is above 64, the dtype is unknown, or two do not go together.
@@ -96,6 +99,8 @@ class Problem:
     batch_first: bool = False
     dropout: bool = False
     resets: bool = False
+    any_batch: bool = False
+    any_length: bool = False
 
     def __post_init__(self) -> None:
         for name in ("seq_len", "batch", "input_size", "hidden_size", "num_layers"):
@@ -134,6 +139,16 @@ class Problem:
         return stored(self.dtype)
 
     @property
+    def prepared_for(self) -> Problem:
+        """The problem that an implementation prepares, and whose sizes its first call has: with one row or step more.
+
+        It is this problem, but for any_batch and any_length.
+        """
+        return self.replace(
+            batch=self.batch + self.any_batch, seq_len=self.seq_len + self.any_length
+        )
+
+    @property
     def variants(self) -> list[str]:
         """The names in VARIANTS of what it has."""
         return [name for name in VARIANTS if getattr(self, name)]
@@ -151,6 +166,8 @@ class Problem:
             "-first": self.batch_first,
             "-drop": self.dropout,
             "-resets": self.resets,
+            "-anybatch": self.any_batch,
+            "-anylength": self.any_length,
             f"-{self.dtype}": self.dtype != "float32",
         }
         sizes = f"t{self.seq_len}-b{self.batch}-i{self.input_size}-h{self.hidden_size}"
@@ -168,7 +185,7 @@ class Problem:
             raise ValueError(
                 f"{text!r} is not a problem id; an id looks like t64-b16-i128-h128,"
                 " then -l2, -bi, -nobias, -p64, -var or -even, -first, -drop, -resets,"
-                " -float64 (-bfloat16, -float16, -autocast, -int8) where wanted, in this order"
+                " -anybatch, -anylength, -float64 (-bfloat16, -float16, -autocast, -int8) where wanted, in this order"
             )
         fields: dict[str, Any] = {}
         for name, part in match.groupdict().items():

@@ -1,5 +1,7 @@
 """Find implementations by name or path, and load them."""
 
+from __future__ import annotations
+
 import ast
 import difflib
 import hashlib
@@ -17,18 +19,22 @@ import impls
 from impls.core.constants import Constants, constants_of, name_set_by, run_on_import
 from impls.core.files import check_name, read_regular
 from impls.core.precision import TF32, current
-from impls.core.problem import VARIANTS, Problem
+from impls.core.problem import DTYPES, VARIANTS, Problem
 from impls.core.workloads import WORKLOADS
 
 FOLDER = Path(__file__).resolve().parent.parent
 """impls/, of the tree or snapshot that this file is in."""
 BUILT_IN = {"peak": "families/peak.py", "reference": "core/reference.py"}
 """The two files of this suite that are not compared as LSTMs. Each has a track of its own, of its name."""
-IMPORTED = re.compile(r"^\s*from impls\.(families(?:\.| import )\w+|native)", re.MULTILINE)
-"""The modules of families/ that a file imports, or all of native/."""
+IMPORTED = re.compile(
+    r"^\s*from impls(?:\.| import )(families(?:\.| import )\w+|native|(?!api\b|core\b|families\b)\w+)",
+    re.MULTILINE,
+)
+"""The modules of families/ that a file imports, all of native/, or another implementation."""
 CODE = (".py", ".h", ".cpp")
-NOT_MEASURED = re.compile(rb"^COMPILE_MINUTES = \d+ *(#.*)?\n", re.MULTILINE)
-"""The line that says when a file runs. What is measured does not depend on it, so it is not in the digest."""
+NOT_MEASURED = re.compile(rb"^(COMPILE_MINUTES|FAILS) = .*\n", re.MULTILINE)
+"""The lines that say when a file runs, and at what it fails. What is measured does not depend on them, so they are not
+in the digest."""
 VERSION = re.compile(r"(.+\.py|[^@]+)@((?!.*\.py$).*)", re.DOTALL)
 """Such as `torch_lstm@torch==2.11.*`: the name or path of a file, and requirements."""
 ASKED = re.compile(r"\w[\w.-]*(\[[\w,-]+\])?(([=!~]=|[<>]=?)[\w.*+!]+(,(?=\W)|$))*", re.ASCII)
@@ -63,13 +69,26 @@ class Implementation(Constants, frozen=True, kw_only=True):
             return f"no {workload} in TF32: with its tolerance, a wrong optimizer would pass"
         for field in named.excludes:
             if getattr(problem, field):
-                return f"no {field} in a {workload}: a call takes a part of the sequence"
+                return f"no {field} in the workload {workload}"
         return None
+
+    def with_failing(self) -> Implementation:
+        """Return it with what it fails at among what it can do, so that it is compared there."""
+        variants = [name for name in self.fails if name in VARIANTS]
+        dtypes = [name for name in self.fails if name in DTYPES]
+        return msgspec.structs.replace(
+            self, variants=(*self.variants, *variants), dtypes=(*self.dtypes, *dtypes)
+        )
 
     @property
     def by_default(self) -> bool:
         """Whether it is measured where none is named: it is not optional, and needs no environment of its own."""
-        return not self.optional and not self.requires
+        return not self.optional and not self.requires and not self.is_exported
+
+    @property
+    def is_exported(self) -> bool:
+        """Whether it runs what a framework exports of an LSTM, which is itself among the others."""
+        return self.track == "exported"
 
     @property
     def own(self) -> bool:

@@ -51,10 +51,18 @@ class Workload:
         return self.carries_state or (self.is_model and mode == "train_step")
 
 
+VARYING = ("any_batch", "any_length")
+"""The fields by which a call has other sizes than what was prepared: a sequence's alone."""
 WORKLOADS = {
-    "cell": Workload(usual=True, steps=1),
+    "cell": Workload(usual=True, steps=1, excludes=VARYING),
     "sequence": Workload(usual=True, agreed_everywhere=True),
-    "model": Workload(usual=True, agreed_everywhere=True, is_model=True, compared_after=(1, 3)),
+    "model": Workload(
+        usual=True,
+        agreed_everywhere=True,
+        is_model=True,
+        compared_after=(1, 3),
+        excludes=VARYING,
+    ),
     "train": Workload(
         modes=("train_step",),
         is_model=True,
@@ -63,6 +71,7 @@ WORKLOADS = {
         least_tolerance=1e-6,  # PyTorch adds it to the norm by which it clips; Optax adds nothing
         dtypes=("float32", "float64"),  # in half precision, a parameter cannot change by so little
         in_tf32=False,  # with its tolerance, a wrong optimizer would pass
+        excludes=VARYING,
     ),
     "stream": Workload(
         modes=("forward",),
@@ -70,7 +79,7 @@ WORKLOADS = {
         carries_state=True,
         timed_by_call=True,
         compared_after=(1, 3, 1003),  # so a state that is lost at least every 1,000 calls shows
-        excludes=("bidirectional", "lengths", "batch_first", "resets"),
+        excludes=("bidirectional", "lengths", "batch_first", "resets", *VARYING),
     ),
 }
 

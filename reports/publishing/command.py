@@ -4,11 +4,13 @@ import tempfile
 from pathlib import Path
 
 import click
+import msgspec
 
+from benchmarks.agree import cells
 from benchmarks.bench.rounds import SavedRun
 from benchmarks.words import count, listed
 from impls.core import command_line
-from reports import frames, past
+from reports import frames, past, ways
 from reports.frames import Run, machine_label
 from reports.history import PUBLISHED
 from reports.publishing import claims, joining, publication, texts
@@ -20,12 +22,18 @@ MOST_NAMED = 5
 @click.command()
 @click.argument(
     "paths",
-    metavar="[RUN]...",
+    metavar="[RUN|FILE.json]...",
     nargs=-1,
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=click.Path(path_type=Path, exists=True),
 )
-def publish(paths: tuple[Path, ...]) -> int:
-    """File runs under reports/published, and write the texts anew.
+@click.option(
+    "--by",
+    default="",
+    metavar="NAME",
+    help="Whose machine compared a FILE.json, where it is not ours.",
+)
+def publish(paths: tuple[Path, ...], by: str) -> int:
+    """File runs, and what `agree --options --out FILE.json` wrote, under reports/published, and write the texts anew.
 
     Those of the same code, versions and benchmarks on the same kind of machine, with such a peak, are joined as rounds
     of one run, also with what is published. They take the place of those that they replace: the raw data of these go,
@@ -38,7 +46,11 @@ def publish(paths: tuple[Path, ...]) -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         with command_line.usage_errors():
-            runs = [frames.read_run(path) for path in joining.gathered(paths, folder)]
+            for path in paths:
+                if path.is_file() and not publish_agreement(path, by):
+                    code = 1
+            folders = [path for path in paths if path.is_dir()]
+            runs = [frames.read_run(path) for path in joining.gathered(folders, folder)]
             for run in runs:
                 if not publish_run(run, folder):
                     code = 1
@@ -52,6 +64,22 @@ def publish(paths: tuple[Path, ...]) -> int:
             command_line.say(f"no longer true: {claim}: {'; '.join(reasons)}", err=True)
             code = 1
     return code
+
+
+def publish_agreement(path: Path, by: str) -> bool:
+    """Publish what `agree --options` has written; say so, and return False where that can't be.
+
+    A ValueError says in one line what can't be read.
+    """
+    agreement = cells.read(path)
+    faults = list(ways.faults(agreement))
+    for fault in faults:
+        command_line.say(f"not published: {path}: {fault}", err=True)
+    if faults:
+        return False
+    place = ways.publish(msgspec.structs.replace(agreement, by=by))
+    command_line.say(f"published: {place}. Commit it; `nox -s site` shows it.")
+    return True
 
 
 def publish_run(run: Run, folder: Path) -> bool:

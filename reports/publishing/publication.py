@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks import ROOT
 from benchmarks.cases import PRESETS, Preset
 from benchmarks.words import count
 from impls.core import registry
@@ -22,11 +23,12 @@ from reports.report import Report
 from reports.run_folder import copy_raw
 from reports.site import pages as site
 from reports.site import past
-from reports.site.documents import documents
+from reports.site.documents import documents, programs
 
 RUNS = "runs"
 """The folder of the site with a folder for each run, whose addresses never change."""
 LINKS = (
+    ("ways.html", "Can I use it?"),
     ("docs/method.html", "Methods"),
     ("docs/results.html#what-people-asked-in-issue-trackers", "Answers"),
     ("docs/reference.html#use-one-in-your-program", "Use one in a program"),
@@ -47,6 +49,11 @@ def build(out: Path, reported: Sequence[Report]) -> None:
         path = out / past.address(name)
         path.parent.mkdir(exist_ok=True)
         write_text(path, site.past(name, parts, _links("../")))
+    write_text(out / "ways.html", site.of_ways(_links("")))
+    for program in programs():
+        place = out / program.relative_to(ROOT)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(program, place)
     for document in documents():
         path = out / document.path
         path.parent.mkdir(parents=True, exist_ok=True)

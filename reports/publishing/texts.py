@@ -27,7 +27,7 @@ from reports.history import PUBLISHED
 from reports.machines import Machine
 from reports.parts import stream
 from reports.preamble import preamble, torch_and_jax, versions
-from reports.publishing import cells, claims, maps, pools, readme, rounds
+from reports.publishing import cells, claims, maps, pools, readme, rounds, ways
 from reports.publishing.figures import (
     CALL,
     STEP,
@@ -208,6 +208,7 @@ BLOCKS: dict[str, dict[str, Callable[[Published], str]]] = {
         "implementations": implementations,
         "runs": runs,
     },
+    "docs/ways.md": ways.BLOCKS,
     "docs/reference.md": {"table": table, "columns": columns},
     "docs/gate-evidence.md": {
         "pools": pools.pools,

@@ -12,6 +12,8 @@ from markdown_it import MarkdownIt
 from benchmarks import ROOT
 
 SOURCES = ("CONTRIBUTING.md", "docs/*.md", "docs/decisions/*.md")
+PROGRAMS = "docs/programs/*.py"
+"""What the site has as it is, beside these."""
 HOME = "README.md"
 """What the page of runs stands for."""
 
@@ -28,13 +30,25 @@ class Document:
 def documents(root: Path = ROOT) -> list[Document]:
     """Return every document of the project; a link to what it does not have is like text."""
     places = {HOME: "index.html"}
+    for path in programs(root):
+        source = path.relative_to(root).as_posix()
+        places[source] = source
     for pattern in SOURCES:
         for path in sorted(root.glob(pattern)):
             source = path.relative_to(root).as_posix()
             # CONTRIBUTING.md lies beside the others
             place = source if "/" in source else f"docs/{source}"
             places[source] = place.removesuffix(".md") + ".html"
-    return [_rendered(root, source, places) for source in places if source != HOME]
+    return [
+        _rendered(root, source, places)
+        for source in places
+        if source.endswith(".md") and source != HOME
+    ]
+
+
+def programs(root: Path = ROOT) -> list[Path]:
+    """Return the files of PROGRAMS."""
+    return sorted(root.glob(PROGRAMS))
 
 
 def _rendered(root: Path, source: str, places: Mapping[str, str]) -> Document:

@@ -29,7 +29,7 @@ from reports.machines import by_machine, processor_and_gpu
 from reports.packages import packages_of
 from reports.preamble import preamble
 from reports.report import PURPOSES, Report
-from reports.site import index, processors, rows
+from reports.site import index, processors, rows, ways
 from reports.site.documents import Document
 from reports.site.past import Part
 
@@ -112,6 +112,11 @@ def document(page: Document, links: Links) -> str:
 def past(name: str, parts: Sequence[Part], links: Links) -> str:
     """Return the page of the rounds on record of an implementation."""
     return _rendered("history.html.j2", links, ("common.js",), of=name, parts=parts, older=OLDER)
+
+
+def of_ways(links: Links) -> str:
+    """Return the page of which way of running an LSTM is right with which option."""
+    return _rendered("ways.html.j2", links, ("common.js", "rows.js"), **ways.page())
 
 
 def save(

@@ -53,7 +53,8 @@ FORBIDDEN = {
     "impls.core": ("impls.families", "impls.api", "impls.native", *IMPLEMENTATIONS),
     "impls.families": tuple(IMPLEMENTATIONS),
     "impls.native": ("impls",),  # it is installed without the rest
-    **{name: tuple(IMPLEMENTATIONS - {name}) for name in IMPLEMENTATIONS},
+    # it may import the one that it exports
+    **{name: tuple(IMPLEMENTATIONS - {name, name.removesuffix("_exported")}) for name in IMPLEMENTATIONS},
     "benchmarks": ("reports", "tests"),
     "benchmarks.worker": ("benchmarks.runner", *COMMAND_ROOMS),
     "benchmarks.runner": COMMAND_ROOMS,

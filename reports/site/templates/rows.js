@@ -5,7 +5,7 @@ const MOST = 500; // more rows than anybody reads, and than a browser lays out a
 let most = MOST;
 const table = $("#every");
 const rows = $$("tbody.row", table).map((body) => ({ body, keys: { ...body.dataset }, text: (body.rows[0].textContent + $(".versions", body).textContent).toLowerCase() }));
-for (const name of ["machine", "run", "device", "problem", "workload", "mode", "track", "library"]) {
+for (const name of Object.keys(rows[0].keys)) {
   const values = [...new Set(rows.map((row) => row.keys[name]))];
   if (values.length < 2) continue;
   const part = document.createElement("label"), select = document.createElement("select");

@@ -1,0 +1,74 @@
+"""What `agree --out FILE.json` writes: every cell of a matrix, with where and with which versions it was compared."""
+
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import json_files
+from benchmarks.agree.matrix import Matrix
+from benchmarks.cases import AGREE_OPTIONS
+from benchmarks.metadata import Metadata
+from benchmarks.worker.bits import Bits
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether an implementation agrees with the reference on a problem.
+
+    Attributes:
+        column: the id of the problem without its dtype, or the name of an extreme.
+        versions: of the implementation's own environment, as in a record.
+        status, reason: as in a record: ok, or what went wrong and how.
+        error: the largest error; None where it does not agree.
+        kernel: what takes the most time of a call, in training where it can be trained; None where that is not known.
+        modes: those that were compared.
+        bits: of the first of AGREE_OPTIONS, whether the same input gives the same bits; None where that is not known.
+    """
+
+    implementation: str
+    column: str
+    dtype: str
+    versions: str | None = None
+    digest: str | None = None
+    status: str = "ok"
+    reason: str = ""
+    error: float | None = None
+    kernel: str | None = None
+    modes: tuple[str, ...] = ()
+    bits: Bits | None = None
+
+
+class Agreement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A matrix, where it was made (see Metadata), and whose machine that is: empty for the project's own."""
+
+    where: Metadata
+    cells: tuple[Cell, ...]
+    by: str = ""
+
+
+def agreement_of(matrix: Matrix, where: Metadata) -> Agreement:
+    """Return a matrix as what is written."""
+    cells = []
+    for (name, dtype, column), row in matrix.cells.items():
+        compared = row.status == "ok"
+        is_plain = column == AGREE_OPTIONS[0]
+        cells.append(
+            Cell(
+                implementation=name,
+                column=column,
+                dtype=dtype,
+                versions=row.versions,
+                digest=row.digest,
+                status=row.status,
+                reason=row.reason or "",
+                error=row.error,
+                kernel=row.kernel,
+                modes=tuple(sorted(matrix.modes.get(name, ()))) if compared else (),
+                bits=matrix.bits.get((name, dtype)) if is_plain else None,
+            )
+        )
+    return Agreement(where=where, cells=tuple(cells))
+
+
+def read(path: Path) -> Agreement:
+    """Read what `agree` has written; ValueError says in one line what is wrong with it."""
+    return json_files.read(path, Agreement)

@@ -1,0 +1,15 @@
+"""flax_nnx through jax.export: written, read back, and called, for inference and for training."""
+
+from impls import flax_nnx
+from impls.families.jax_programs import prepare_exported
+
+FRAMEWORK = "flax"
+TRACK = "exported"
+DEVICES = ("cpu", "cuda")
+DTYPES = ("float32", "float64")
+WORKLOADS = ("sequence",)
+FAILS = ("lengths", "batch_first", "dropout", "bfloat16", "float16", "autocast")
+REQUIRES = ("flax>=0.10", "jax>=0.6", "flatbuffers>=24")  # which jax.export writes with
+
+flax_nnx.prepare_function = prepare_exported  # type: ignore[assignment]  # this process prepares no other
+prepare = flax_nnx.prepare

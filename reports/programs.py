@@ -1,0 +1,75 @@
+"""The programs of docs/programs: each shows what a release gets wrong, and fails where it does.
+
+A program's docstring has a sentence with the address of a thread, and lines that begin with one of LINES.
+"""
+
+import ast
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import ROOT
+
+FOLDER = ROOT / "docs" / "programs"
+FAILS, INSTEAD, SHOWS = "Fails with", "Instead", "Shows"
+"""How a line begins: with which releases it fails, as pip writes them; what to do instead; and which cells it is about,
+such as `torch_lstm_compiled -var -l2-drop, torch_lstm_dynamic -var`."""
+LINES = re.compile(rf"(?m)^({FAILS}|{INSTEAD}|{SHOWS}): (.*(?:\n    .*)*)")
+ADDRESS = re.compile(r"\s*(https://\S+)")
+DEPENDENCIES = re.compile(r"(?m)^# dependencies = (\[.*\])$")
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a program says of itself.
+
+    Attributes:
+        claim: what goes wrong, in a sentence.
+        thread: the address where it was reported; empty where it was not.
+        fails: requirements of the releases with which it fails, in pip's syntax.
+        instead: what to do instead.
+        shows: the cells of the table that it shows: way, and what the option adds to an id.
+        dependencies: what it needs beside torch or jax.
+    """
+
+    path: Path
+    claim: str
+    thread: str
+    fails: tuple[str, ...]
+    instead: str
+    shows: frozenset[tuple[str, str]]
+    dependencies: tuple[str, ...]
+
+
+def read(path: Path) -> Program:
+    """Read a program's docstring, without running it."""
+    source = path.read_text(encoding="utf-8")
+    doc = ast.get_docstring(ast.parse(source)) or ""
+    first = doc.partition("\n\n")[0].replace("\n", " ")
+    thread = ADDRESS.search(first)
+    lines = {name: " ".join(text.split()) for name, text in LINES.findall(doc)}
+    shown = set()
+    for cell in filter(None, lines.get(SHOWS, "").split(",")):
+        way, *suffixes = cell.split()
+        for suffix in suffixes or [""]:
+            shown.add((way, suffix))
+    dependencies = DEPENDENCIES.search(source)
+    return Program(
+        path=path,
+        claim=ADDRESS.sub("", first),
+        thread=thread[1] if thread else "",
+        fails=tuple(lines[FAILS].split("; ")),
+        instead=lines[INSTEAD],
+        shows=frozenset(shown),
+        dependencies=tuple(ast.literal_eval(dependencies[1])) if dependencies else (),
+    )
+
+
+def programs(folder: Path = FOLDER) -> list[Program]:
+    """Return every program, by name."""
+    return [read(path) for path in sorted(folder.glob("*.py"))]
+
+
+def by_cell(found: list[Program]) -> dict[tuple[str, str], Program]:
+    """Return the program that shows a cell, by way and option."""
+    return {cell: program for program in found for cell in program.shows}

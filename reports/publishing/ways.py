@@ -1,0 +1,118 @@
+"""The tables of which way of running an LSTM is right with which option, in which release."""
+
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.tables import markdown_table
+from benchmarks.words import count, listed
+from reports import programs, ways
+from reports.publishing.figures import Published
+from reports.ways import OPTIONS, OTHER, RAISES, WRONG
+
+LIBRARIES = {"torch": "PyTorch", "jax": "JAX"}
+SHORT = {OTHER: "other operator"}
+"""The words of a cell, where those of an outcome are too long."""
+
+
+def rows() -> pd.DataFrame:
+    """Return the rows of all published files: see ways.table."""
+    return ways.table(ways.read())
+
+
+def of_library(library: str, _: Published) -> str:
+    """Return the table of a library: its ways, by the project's own machines, with all their instructions."""
+    every = rows().query("by == '' and isa == ''")
+    every = every[every["library"] == library]
+    return _table(every, ways.OPTIONS)
+
+
+def with_fewer_instructions(_: Published) -> str:
+    """Return the table of the dtypes where newer instructions than AVX2 are kept from the libraries."""
+    every = rows().query("by == '' and isa != ''")
+    suffixes = [suffix for suffix in OPTIONS if suffix in {*every["suffix"]}]
+    return _table(every, suffixes)
+
+
+def _table(every: pd.DataFrame, suffixes: Any) -> str:
+    """Return a table with a row for each way and a column for each option, and where it was made."""
+    shown_by = programs.by_cell(programs.programs())
+    body = []
+    for way, of_way in every.groupby("way", sort=False):
+        cells = [f"`{way}`"]
+        for suffix in suffixes:
+            of_cell = of_way[of_way["suffix"] == suffix]
+            cells.append(_cell(of_cell, shown_by.get((str(way), suffix))))
+        body.append(cells)
+    heads = ["way", *(OPTIONS[suffix] for suffix in suffixes)]
+    return f"{_about(every)}\n\n{markdown_table(body, heads)}"
+
+
+def _cell(of_cell: pd.DataFrame, program: programs.Program | None) -> str:
+    """Return the outcomes of a cell, the oldest release first; a new one names its release."""
+    words = []
+    pairs = zip(of_cell["outcome"], of_cell["release"], strict=True)
+    for outcome, group in groupby(pairs, key=lambda pair: pair[0]):
+        text = SHORT.get(outcome, outcome)
+        if outcome in (WRONG, RAISES) and program:
+            text = f"[{text}](programs/{program.path.name})"
+        if outcome == WRONG:
+            text = f"**{text}**"
+        if words:
+            _, release = next(group)
+            text += f" from {release}"
+        words.append(text)
+    return ", ".join(words) or "–"
+
+
+def _about(every: pd.DataFrame) -> str:
+    """Return with which releases, when and where a table's cells were compared."""
+    releases = listed(sorted(every["release"].unique(), key=ways.number_of))
+    last = every.iloc[-1]
+    numbers = every["outcome"].value_counts()
+    counts = ", ".join(f"{number} {outcome}" for outcome, number in numbers.items())
+    library = LIBRARIES[last["library"]]
+    return (
+        f"{library} {releases}, {every['day'].max()}, {listed(sorted(every['machine'].unique()))}."
+        f" {count(len(every), 'cell')}: {counts}."
+    )
+
+
+def of_others(_: Published) -> str:
+    """Return for each machine that is not the project's own how many of its cells agree, and which do not."""
+    every = rows().query("by != ''")
+    body = []
+    for (by, machine, day, commit), of_machine in every.groupby(
+        ["by", "machine", "day", "commit"], sort=False
+    ):
+        good = of_machine["outcome"].isin([ways.RIGHT, OTHER])
+        bad = of_machine[of_machine["outcome"].isin([WRONG, RAISES])]
+        named = [f"`{row.way}`, {row.option}: {row.outcome}" for row in bad.itertuples()]
+        versions = "; ".join(of_machine["versions"].unique())
+        about = f"{machine}, {day}, commit {commit}; {versions}"
+        body.append([by, about, f"{good.sum()} of {len(of_machine)}", "; ".join(named)])
+    if not body:
+        return "None has been sent yet."
+    return markdown_table(body, ["by", "machine", "cells that are right", "wrong or raising"])
+
+
+def shown_programs(_: Published) -> str:
+    """Return the table of the programs: what each shows, with which releases it fails, and what to do instead."""
+    body = []
+    for program in programs.programs():
+        thread = f" [thread]({program.thread})" if program.thread else ""
+        fails = ", ".join(f"`{each}`" for each in program.fails)
+        link = f"[{program.path.stem}](programs/{program.path.name})"
+        body.append([f"{program.claim}{thread}", fails, program.instead, link])
+    return markdown_table(body, ["what goes wrong", "fails with", "instead", "program"])
+
+
+BLOCKS = {
+    "ways-torch": partial(of_library, "torch"),
+    "ways-jax": partial(of_library, "jax"),
+    "ways-avx2": with_fewer_instructions,
+    "ways-others": of_others,
+    "programs": shown_programs,
+}
