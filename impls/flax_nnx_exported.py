@@ -11,5 +11,5 @@ WORKLOADS = ("sequence",)
 FAILS = ("lengths", "batch_first", "dropout", "bfloat16", "float16", "autocast")
 REQUIRES = ("flax>=0.10", "jax>=0.6", "flatbuffers>=24")  # which jax.export writes with
 
-flax_nnx.prepare_function = prepare_exported  # type: ignore[assignment]  # this process prepares no other
+vars(flax_nnx)["prepare_function"] = prepare_exported  # this process prepares no other
 prepare = flax_nnx.prepare

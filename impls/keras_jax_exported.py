@@ -12,5 +12,5 @@ FAILS = ("lengths", "batch_first", "bfloat16", "float16")
 REQUIRES = ("keras>=3.12", "jax>=0.8", "flatbuffers>=24")  # which jax.export writes with
 ENVIRONMENT = {"KERAS_BACKEND": "jax"}
 
-keras_jax.prepare_function = prepare_exported  # type: ignore[assignment]  # this process prepares no other
+vars(keras_jax)["prepare_function"] = prepare_exported  # this process prepares no other
 prepare = keras_jax.prepare

@@ -29,8 +29,12 @@ class Full(nn.Module):
         return output, h_n, c_n
 
 
-class Packed(Full):
+class Packed(nn.Module):
     """What a user scripts where rows have lengths."""
+
+    def __init__(self, lstm: nn.LSTM) -> None:
+        super().__init__()
+        self.lstm = lstm
 
     def forward(self, x: Tensor, h0: Tensor, c0: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         packed = pack_padded_sequence(x, lengths, enforce_sorted=False)

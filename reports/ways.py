@@ -76,10 +76,10 @@ def table(agreements: list[Agreement]) -> pd.DataFrame:
     """
     rows = [row for agreement in agreements for row in _rows(agreement)]
     frame = pd.DataFrame(rows).drop_duplicates(KEY, keep="last")
-    plain = frame[frame["suffix"] == ""].set_index(KEY[:-1])["kernel"].map(operator)
-    before = frame.set_index(KEY[:-1]).index.map(plain)
     now = frame["kernel"].map(operator)
-    is_named = now.str.contains("::") & pd.Series(before, frame.index).str.contains("::", na=False)
+    plain = frame[frame["suffix"] == ""][KEY[:-1]].assign(before=now)
+    before = frame.merge(plain, how="left", on=KEY[:-1])["before"].set_axis(frame.index)
+    is_named = now.str.contains("::") & before.str.contains("::", na=False)
     is_other = (frame["outcome"] == RIGHT) & is_named & (now != before)
     frame.loc[is_other, "outcome"] = OTHER
     frame.loc[is_other, "detail"] = frame["kernel"]

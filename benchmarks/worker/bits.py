@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -69,7 +70,9 @@ def outputs(
 
 def first_row(inputs: Inputs) -> Inputs:
     """Return inputs with the first row of the batch alone."""
-    of_row = {name: array[:, :1] for name, array in inputs.arrays().items() if name != "target"}
+    of_row: dict[str, Any] = {
+        name: array[:, :1] for name, array in inputs.arrays().items() if name != "target"
+    }
     return replace(inputs, **of_row, target=inputs.target[:1])
 
 

@@ -11,9 +11,9 @@ import jax
 from jax import export
 
 from impls.api import Prepared, Problem, Weights
-from impls.families.jax import CANONICAL, prepare_function
+from impls.families.jax import prepare_function
 from impls.families.jax_model import LSTM
-from impls.families.layout import Layout
+from impls.families.layout import CANONICAL, Layout
 
 
 def prepare_exported(

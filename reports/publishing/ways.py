@@ -1,5 +1,6 @@
 """The tables of which way of running an LSTM is right with which option, in which release."""
 
+from collections.abc import Callable
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -52,7 +53,7 @@ def _table(every: pd.DataFrame, suffixes: Any) -> str:
 
 def _cell(of_cell: pd.DataFrame, program: programs.Program | None) -> str:
     """Return the outcomes of a cell, the oldest release first; a new one names its release."""
-    words = []
+    words: list[str] = []
     pairs = zip(of_cell["outcome"], of_cell["release"], strict=True)
     for outcome, group in groupby(pairs, key=lambda pair: pair[0]):
         text = SHORT.get(outcome, outcome)
@@ -109,7 +110,7 @@ def shown_programs(_: Published) -> str:
     return markdown_table(body, ["what goes wrong", "fails with", "instead", "program"])
 
 
-BLOCKS = {
+BLOCKS: dict[str, Callable[[Published], str]] = {
     "ways-torch": partial(of_library, "torch"),
     "ways-jax": partial(of_library, "jax"),
     "ways-avx2": with_fewer_instructions,
