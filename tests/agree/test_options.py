@@ -120,7 +120,7 @@ def test_what_depends_on_the_batch_it_was_prepared_for_disagrees_and_is_written(
     out = tmp_path / "cells.json"
     done = agree("--options", "--impl", path, "--dtype", "float32", "--out", out)
     assert done.returncode == 1, done.stdout + done.stderr
-    statuses = {cell.column.removeprefix("t9-b3-i5-h7"): cell.status for cell in cells.read(out).cells}
+    statuses = {cell.column.removeprefix("t4-b3-i5-h7"): cell.status for cell in cells.read(out).cells}
     assert statuses[""] == statuses["-anylength"] == "ok"
     assert statuses["-anybatch"] == "disagrees"
     assert statuses["-var"] != "unsupported"
