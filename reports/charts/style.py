@@ -22,7 +22,7 @@ HATCHING = "#c4c4c4"
 DARK = {
     INK: "#e8e8e8", SOFT: "#b0b0b0", GRID: "#3d3d3d", PAPER: "#121212",
     BLUE: "#4fa3e3", VERMILION: "#ff8648", GREEN: "#2fbf95", PURPLE: "#d58bb8",
-    FASTEST: "#1f6091", FASTER: "#184868", FAST: "#133347", EVEN: "#242424", SLOW: "#5a3517", HATCHING: "#555555",
+    FASTEST: "#206bab", FASTER: "#124e87", FAST: "#0b3a66", EVEN: "#282828", SLOW: "#6b3a12", HATCHING: "#666666",
 }  # fmt: skip
 """The color that replaces each color on a dark page."""
 
