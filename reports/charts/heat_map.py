@@ -26,10 +26,12 @@ HEAD, FOOT = 44, 40
 """The room above the cells, and below."""
 LINE = 8
 """From one line of the hatching to the next."""
-LETTERS = 13
+LETTERS = 20
 """The most letters of a name on one line."""
 LETTER = 6.0
-"""The width of a letter, in pixels."""
+"""The width of a letter of style.SIZE, in pixels."""
+SMALL = 10
+"""The size of a name, in pixels."""
 STEPS = ((0.5, style.FASTEST), (0.67, style.FASTER), (0.95, style.FAST), (1.05, style.EVEN))
 """The color of a cell up to each ratio; beyond all it is slow."""
 LEGEND = (
@@ -99,7 +101,10 @@ def _cell(parent: ET.Element, row: Any, x: float, y: float, width: float) -> Non
         _text(parent, row.implementation, middle, y + 22, "middle", size=11)
         return
     name = one_line(row.implementation, LETTERS)
-    _text(parent, name, middle, y + 14, "middle", size=10)
+    text = _text(parent, name, middle, y + 14, "middle", size=SMALL)
+    if len(name) * LETTER * SMALL / style.SIZE > width:  # narrower letters
+        text.set("textLength", f"{width - GAP}")
+        text.set("lengthAdjust", "spacingAndGlyphs")
     _text(parent, f"{row.ratio:.2f}", middle, y + 28, "middle", weight="bold")
 
 
@@ -132,9 +137,10 @@ def _text(
     anchor: str = "start",
     size: int = style.SIZE,
     weight: str = "normal",
-) -> None:
+) -> ET.Element:
     text = ET.SubElement(parent, "text", {"x": f"{x:g}", "y": f"{y:g}", "fill": style.INK})
     text.set("text-anchor", anchor)
     text.set("font-size", f"{size}px")
     text.set("font-weight", weight)
     text.text = words
+    return text
