@@ -14,7 +14,7 @@ from reports.advice import LIBRARIES
 from reports.frames import Run
 from reports.packages import packages_of
 from reports.report import PURPOSES, Report
-from reports.tracks import DEFAULT
+from reports.tracks import DEFAULT, word
 from reports.verdict import BASELINE, FASTER, UNCLEAR
 
 SMALL = 4
@@ -114,7 +114,7 @@ def _in_libraries(rows: pd.DataFrame, best: pd.Series | None) -> str:
         names = []
         row: Any
         for row in compared[uses[compared.index]].drop_duplicates("track").itertuples(index=False):
-            track = "plain" if row.track == DEFAULT else row.track
+            track = word(row.track)
             names.append(f"{track} {row.implementation} {row.ratio:.2f} ({row.verdict})")
         if names:
             sentences += f" In {library}: {', '.join(names)}."

@@ -21,7 +21,7 @@ from impls.core.text import one_line
 from reports import tracks
 from reports.frames import BENCHMARK
 from reports.preamble import preamble
-from reports.report import Report
+from reports.report import PURPOSES, Report
 from reports.state import STATES
 from reports.verdict import ALPHA, BASELINE
 
@@ -46,7 +46,9 @@ def words_of(name: str, header: str = "", **options: Any) -> Column:
     return Column(name, header or name, word(name), words=True, **options)
 
 
-WHERE = tuple(map(words_of, ("problem", "mode", "device")))
+TRACK = Column("track", "track", lambda row: tracks.word(row.track), words=True)
+PURPOSE = Column("mode", "for", lambda row: PURPOSES.get(row.mode, row.mode), words=True)
+WHERE = (words_of("problem"), PURPOSE, words_of("device"))
 
 
 def ratio(name: str = "ratio") -> Cell:

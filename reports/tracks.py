@@ -10,6 +10,11 @@ LIMITS = ("floor", PEAK)
 """Names and tracks of what is no LSTM: the peak, and the floor of older runs. Tables and charts leave them out."""
 
 
+def word(track: str) -> str:
+    """Return what readers call a track."""
+    return "plain" if track == DEFAULT else track
+
+
 def rank(track: str) -> int:
     """Return the place of a track among all: 0 is first; an unknown track comes after the known ones."""
     return TRACKS.index(track) if track in TRACKS else len(TRACKS)

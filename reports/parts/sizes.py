@@ -16,7 +16,8 @@ from reports.charts import growth, heat_map
 from reports.charts.drawing import ROWS, Drawing, file_name, labels
 from reports.machines import Machine
 from reports.report import PURPOSES, WORKLOAD, Answer, Report
-from reports.tables import ratio, words_of
+from reports.tables import TRACK, ratio, words_of
+from reports.tracks import word
 from reports.verdict import FASTER
 
 MOST_PANELS = 3
@@ -73,8 +74,7 @@ def _map(report: Report, purpose: str, best: pd.DataFrame) -> Drawing:
 
 def _of_cell(baseline: str, row: Any) -> str:
     """Return what a cell says."""
-    track = "tuned" if row.tuned else "plain"
-    name = f"{row.problem}, {track}: {row.implementation}"
+    name = f"{row.problem}, {word(row.track)}: {row.implementation}"
     if row.implementation == baseline:
         return name
     return f"{name} {ratio()(row)} × {baseline}, {row.verdict}"
@@ -104,7 +104,7 @@ def _table(report: Report, purpose: str, best: pd.DataFrame) -> Answer:
     """Return the map as a table: a row for each size, and one more where tuned code was measured."""
     columns = (
         words_of("problem"),
-        Column("track", "code", lambda row: "tuned" if row.tuned else "plain", words=True),
+        TRACK,
         words_of("implementation", "the fastest"),
         Column("ratio", f"time, × {report.baseline} [95 %]", ratio()),
         words_of("verdict"),

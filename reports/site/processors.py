@@ -11,8 +11,8 @@ from benchmarks.words import time_with_interval
 from reports import selection
 from reports.machines import Machine
 from reports.preamble import torch_and_jax
-from reports.report import PURPOSES, Answer
-from reports.tables import word, words_of
+from reports.report import Answer
+from reports.tables import PURPOSE, word, words_of
 from reports.verdict import BASELINE
 
 
@@ -38,13 +38,13 @@ def side_by_side(machines: Sequence[Machine]) -> Answer | None:
         for row in rows.itertuples(index=False):
             texts[row.machine] = time_with_interval(row.seconds, row.seconds_low, row.seconds_high)
         times_by_machine = {f"machine_{number}": text for number, text in texts.items()}
-        found.append({"problem": problem, "purpose": PURPOSES[mode].lower(), **times_by_machine})
+        found.append({"problem": problem, "mode": mode, **times_by_machine})
         spreads.append(rows["seconds"].max() / rows["seconds"].min())
     sentence = (
         f"Between these processors, {baseline}'s time at the same shape differs up to {max(spreads):.1f} times."
         f" Which LSTM is faster can differ too: choose the machine above. {_releases(machines)}"
     )
-    columns = [words_of("problem"), words_of("purpose", "for")]
+    columns = [words_of("problem"), PURPOSE]
     for number, machine in enumerate(machines):
         name = f"machine_{number}"
         columns.append(Column(name, machine.label, word(name)))

@@ -36,7 +36,7 @@ ALWAYS_SHOWN = {*COLUMNS} - {"time"}
 
 def columns(baseline: str, several_devices: bool) -> list[Column]:
     """Return the columns of the table; the first one names the row."""
-    known = (*tables.of_summary(baseline), *tables.WHERE, words_of("workload"))
+    known = (*tables.of_summary(baseline), *tables.WHERE, tables.TRACK, words_of("workload"))
     of_key = {column.key: column for column in known}
     return [of_key[key] for key in COLUMNS if key != "device" or several_devices]
 

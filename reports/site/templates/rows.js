@@ -4,14 +4,15 @@ const search = $("input", form);
 const MOST = 500; // more rows than anybody reads, and than a browser lays out at once
 let most = MOST;
 const table = $("#every");
-const rows = $$("tbody.row", table).map((body) => ({ body, keys: { ...body.dataset }, text: (body.rows[0].textContent + $(".versions", body).textContent).toLowerCase() }));
+const rows = $$("tbody.row", table).map((body) => ({ body, keys: { ...body.dataset }, text: (body.id + body.rows[0].textContent + $(".versions", body).textContent).toLowerCase() }));
 for (const name of Object.keys(rows[0].keys)) {
-  const values = [...new Set(rows.map((row) => row.keys[name]))];
-  if (values.length < 2) continue;
+  // a value is called what its cell says
+  const words = new Map(rows.map(({ body, keys }) => [keys[name], $(`td.${name}`, body)?.textContent ?? keys[name]]));
+  if (words.size < 2) continue;
   const part = document.createElement("label"), select = document.createElement("select");
-  for (const value of ["", ...values]) select.add(new Option(value || "all", value));
+  for (const [value, word] of [["", "all"], ...words]) select.add(new Option(word, value));
   select.name = name;
-  part.append(name, select);
+  part.append($(`th.${name}`, table)?.textContent ?? name, select);
   form.insertBefore(part, $("button", form));
 }
 const selects = $$("select", form);
