@@ -116,13 +116,10 @@ def make(report: Report) -> Iterator[Drawing | Answer]:
     """Yield for training and for inference a chart and a table of the costs of options, the largest first."""
     baseline = report.baseline
     columns = (
-        words_of("option"),
-        words_of("problem"),
-        words_of("implementation"),
+        Column("where", "option, implementation", _where, words=True),
         Column("cost", "time, × without it [95 %]", ratio("cost")),
-        Column("over", f"÷ {baseline}'s time without it [95 %]", ratio("over")),
-        words_of("kernel", "the operator that took most time"),
-        words_of("operator", "which is"),
+        Column("over", f"÷ {baseline} without it [95 %]", ratio("over")),
+        words_of("operator", "the operator that took most time"),
     )
     every = costs(report).sort_values("cost", ascending=False, kind="stable")
     for mode, purpose in PURPOSES.items():
@@ -138,6 +135,10 @@ def make(report: Report) -> Iterator[Drawing | Answer]:
             columns,
             rows,
         )
+
+
+def _where(row: Any) -> str:
+    return f"{row.option}, {row.implementation}"
 
 
 def _sentence(baseline: str, rows: pd.DataFrame) -> str:
