@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.tables import Column
-from benchmarks.words import two_digits
+from benchmarks.words import listed, two_digits
 from impls.core.problem import Problem
 from reports.charts import shapes
 from reports.charts.drawing import Drawing, labels
@@ -33,6 +33,9 @@ OPTIONS: Mapping[str, tuple[Any, str]] = {
 """The fields of a problem that are options, each with its value without the option, and with words for the option."""
 COSTLY = 1.5
 """The sentence names an option that makes the baseline take so many times its time."""
+SOME = ["packed rows", "float64", "other options"]
+MOST_NAMED = 2
+"""A title names so many options at most, or else some."""
 THE_SAME = "the same"
 SILENTLY = "another, silently"
 WARNED = "another, with a warning"
@@ -128,13 +131,15 @@ def make(report: Report) -> Iterator[Drawing | Answer]:
             continue
         if len(rows["option"].unique()) > 1:
             yield _drawn(baseline, rows, mode)
-        sentence = _sentence(baseline, rows[rows["implementation"] == baseline])
-        yield Answer(
-            f"What do packed rows, float64 and other options cost? {purpose}",
-            sentence,
-            columns,
-            rows,
-        )
+        shapes_of_rows = rows["problem"].str.split("-").str[:4].str.join("-")
+        for _, of_shape in rows.groupby(shapes_of_rows, sort=False):
+            options = [*of_shape["option"].unique()]
+            if len(options) > MOST_NAMED:
+                options = SOME
+            without = of_shape["same"].mode()[0]  # dropout is compared with several layers
+            title = f"What is the cost of {listed(options)} at {without}? {purpose}"
+            of_baseline = of_shape[of_shape["implementation"] == baseline]
+            yield Answer(title, _sentence(baseline, of_baseline), columns, of_shape)
 
 
 def _where(row: Any) -> str:

@@ -10,13 +10,14 @@ from benchmarks.tables import Column
 from benchmarks.words import count, listed
 from reports import estimates, headline, selection, tables
 from reports.charts import shapes
-from reports.charts.drawing import write
+from reports.charts.drawing import Drawing, write
 from reports.code_age import OLDER, file_of, is_today
 from reports.frames import began
 from reports.headline import Recommendation
 from reports.machines import Machine
 from reports.packages import packages_of
 from reports.preamble import torch_and_jax
+from reports.report import Answer, Report
 from reports.site import maps
 from reports.tracks import DEFAULT
 from reports.verdict import BASELINE
@@ -37,10 +38,11 @@ def part(machine: Machine, folder: Path) -> dict[str, Any]:
             drawings.append(write(drawing, folder / "figures"))
     found = list(maps.of_machine(machine))
     of_maps = [each.drawing for each in found]
+    others = [(made, report) for made, report in machine.shown if made not in of_maps]
     return {
         "machine": machine,
         "maps": found,
-        "shown": [(made, report) for made, report in machine.shown if made not in of_maps],
+        "shown": sorted(others, key=_question),
         "answer": answer,
         "exceptions": exceptions,
         "measured": _measured(machine),
@@ -48,6 +50,12 @@ def part(machine: Machine, folder: Path) -> dict[str, Any]:
         "drawings": drawings,
         "noise": estimates.noise(machine.head.run),
     }
+
+
+def _question(shown: tuple[Drawing | Answer, Report]) -> str:
+    """Return by what answers are ordered, so that those to alike questions stand together; charts keep their order."""
+    made, _ = shown
+    return "" if isinstance(made, Drawing) else made.title.partition("?")[0]
 
 
 def _measured(machine: Machine) -> dict[str, Any]:

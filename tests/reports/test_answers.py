@@ -8,7 +8,8 @@ from tests.helpers.answers import answered
 from tests.helpers.records import save, trained
 
 HOISTING = "What does hoisting the input projection buy?"
-COST, DRAWN = "What do packed rows, float64 and other options cost? Training", "Training: what an option costs"
+COST = "What is the cost of packed rows, float64 and other options at t1-b1-i1-h2? Training"
+DRAWN = "Training: what an option costs"
 
 
 def cells(answer):
@@ -146,4 +147,4 @@ def test_the_slowest_calls_of_a_stream_stand_beside_what_the_machine_adds(tmp_pa
 
 @pytest.mark.parametrize("problem", ["t1-b1-i1-h1-var", "t1-b1-i1-h1", "p"])
 def test_an_option_without_its_like_costs_nothing_known(tmp_path, problem):
-    assert COST not in answered(tmp_path, trained("base", 1e-3, problem=problem))
+    assert not any("cost" in title for title in answered(tmp_path, trained("base", 1e-3, problem=problem)))
