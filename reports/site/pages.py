@@ -184,6 +184,7 @@ def save(
         command=rows.command,
         library=rows.library,
         past_of=past_of,
+        purpose=tables.PURPOSE,
         cite=cite,
     )
     write_text(folder / "index.html", index_page)

@@ -44,7 +44,10 @@ function restore() {
   filter();
 }
 function toggle(button, open = button.getAttribute("aria-expanded") !== "true") {
-  document.getElementById(button.getAttribute("aria-controls")).hidden = !open;
+  const more = document.getElementById(button.getAttribute("aria-controls"));
+  more.hidden = !open;
+  const link = $("code a", more); // a text that cites the row needs its whole address
+  if (open) link.textContent = link.href;
   button.setAttribute("aria-expanded", String(open));
 }
 // A row has an address of its own: the page opens it and goes there.

@@ -193,7 +193,8 @@ def test_a_link_to_a_row_shows_the_row(folder, visit):
     expect(button).to_be_in_viewport()
     head, found = other.locator("#every thead").bounding_box(), button.bounding_box()
     assert head["y"] + head["height"] <= found["y"] <= 900
-    expect(more).to_contain_text("Cite: lstm-bench, run ")
+    expect(more).to_contain_text(f"Cite: mine, {SECOND}, sequence, Training: lstm-bench, run ")
+    expect(more.locator("code").last).to_contain_text(f"cpu one, {other.url}")
     expect(more).to_contain_text(f"--impl mine --impl base --problem {SECOND} --workload sequence --mode train_step")
     links = [link.get_attribute("href") for link in more.locator("a").all()]
     assert links[-1] == "#" + row
