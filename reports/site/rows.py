@@ -9,12 +9,14 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.processors import UNKNOWN
 from benchmarks.tables import Column
 from benchmarks.words import duration
 from impls.core.precision import IEEE
 from reports import tables
 from reports.frames import ARM, Run
 from reports.machines import Machine
+from reports.preamble import torch_and_jax
 from reports.report import Report
 from reports.tables import Section, words_of
 
@@ -32,6 +34,8 @@ COLUMNS = (
 """The keys of the table's columns. The others of a run's tables stand where a row is opened."""
 ALWAYS_SHOWN = {*COLUMNS} - {"time"}
 """A phone leaves the time out of the table."""
+VERSION = re.compile(r"([\w.-]+) (\d[\w.]*)")
+"""A package and its version in a row's words, without a build such as `+cpu`, which PyPI does not have."""
 
 
 def columns(baseline: str, several_devices: bool) -> list[Column]:
@@ -86,6 +90,37 @@ def row_id(report: Report, head: Report, row: Any) -> str:
 def library(row: Any) -> str:
     """Return the library that a row's implementation is written in, such as `jax`."""
     return str(row.versions).partition(" ")[0]
+
+
+def python(run: Run, row: Any) -> str:
+    """Return the version of the Python that a row was measured with."""
+    own = dict(VERSION.findall(str(row.versions)))
+    return own.get("Python") or run.metadata.versions.get("python") or UNKNOWN
+
+
+def again(run: Run, row: Any) -> str:
+    """Return the line for a shell, in a clone, that measures a row again at its commit with its versions.
+
+    A row of a named release, such as `jax_scan@jax==0.8.*`, has its package in the command: to pin it for the whole
+    suite would contradict that.
+    """
+    pins = dict(VERSION.findall(torch_and_jax(run)))
+    own = dict(VERSION.findall(str(row.versions)))
+    own.pop("Python", None)
+    if "@" in row.implementation:
+        pins = {name: pin for name, pin in pins.items() if name not in own}
+    else:
+        pins |= own
+    steps = []
+    commit = run.metadata.commit
+    if commit.id and not commit.dirty:
+        steps.append(f"git checkout {shlex.quote(commit.id[:12])}")
+    measure = command(run, row)
+    if pins:
+        words = shlex.join(f"{name}=={version}" for name, version in pins.items())
+        steps.append(f"printf '%s\\n' {words} > pins.txt")
+        measure = f"PIP_CONSTRAINT=$PWD/pins.txt {measure}"
+    return " && ".join([*steps, measure])
 
 
 def command(run: Run, row: Any) -> str:

@@ -4,7 +4,8 @@ import shlex
 
 import msgspec
 
-from reports.site.rows import command
+from benchmarks.metadata import Commit
+from reports.site.rows import again, command
 from tests.helpers.answers import report_of
 from tests.helpers.records import described, save, trained
 
@@ -18,3 +19,16 @@ def test_a_row_is_measured_again_by_what_its_run_was_given(tmp_path):
     assert [words[k + 1] for k, word in enumerate(words) if word == "--impl"] == [given[1], given[0]]
     assert words[words.index("--precision") + 1] == "tf32"
     assert "--precision" not in command(found.run, row)
+
+
+def test_a_row_is_measured_again_at_its_commit_with_its_versions(tmp_path):
+    """What a name says of its release is not pinned for the whole suite."""
+    rows = trained("base", 1e-3, versions="torch 2.13.0+cpu, Python 3.11.7")
+    rows += trained("old@jax==0.8.*", 1e-3, versions="jax 0.8.3")
+    report = report_of(save(tmp_path, rows))
+    versions = {"torch": "2.13.0+cpu", "jax": "0.12.0"}
+    run = described(report.run, commit=Commit(id="f" * 40, dirty=False), versions=versions)
+    lines = {row.implementation: again(run, row) for row in report.summary.itertuples()}
+    start = f"git checkout {'f' * 12} && printf '%s\\n' torch==2.13.0"
+    assert lines["base"].startswith(f"{start} jax==0.12.0 > pins.txt && PIP_CONSTRAINT=$PWD/pins.txt nox -s bench -- ")
+    assert lines["old@jax==0.8.*"].startswith(f"{start} > pins.txt && ")
