@@ -15,7 +15,7 @@ TRACK = "exported"
 DEVICES = ("cpu",)
 DTYPES = ("float32",)
 WORKLOADS = ("sequence",)
-FAILS = ("lengths", "proj_size", "batch_first", "dropout", "float64", "bfloat16", "float16", "autocast", "int8")
+FAILS = ("lengths", "proj_size", "batch_first", "dropout", "float16", "autocast", "int8")
 REQUIRES = ("torch>=2.9", "onnx>=1.17", "onnxscript>=0.5", "onnxruntime>=1.20", "openvino>=2025.0")
 
 

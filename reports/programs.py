@@ -13,7 +13,7 @@ from benchmarks import ROOT
 FOLDER = ROOT / "docs" / "programs"
 FAILS, INSTEAD, SHOWS = "Fails with", "Instead", "Shows"
 """How a line begins: with which releases it fails, as pip writes them; what to do instead; and which cells it is about,
-such as `torch_lstm_compiled -var -l2-drop, torch_lstm_dynamic -var`."""
+such as `torch_lstm_compiled plain -l2-drop, torch_lstm_dynamic -var`; plain is float32 without an option."""
 LINES = re.compile(rf"(?m)^({FAILS}|{INSTEAD}|{SHOWS}): (.*(?:\n    .*)*)")
 ADDRESS = re.compile(r"\s*(https://\S+)")
 DEPENDENCIES = re.compile(r"(?m)^# dependencies = (\[.*\])$")
@@ -51,8 +51,8 @@ def read(path: Path) -> Program:
     shown = set()
     for cell in filter(None, lines.get(SHOWS, "").split(",")):
         way, *suffixes = cell.split()
-        for suffix in suffixes or [""]:
-            shown.add((way, suffix))
+        for suffix in suffixes:
+            shown.add((way, suffix.removeprefix("plain")))
     dependencies = DEPENDENCIES.search(source)
     return Program(
         path=path,

@@ -19,7 +19,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         versions: of the implementation's own environment, as in a record.
         status, reason: as in a record: ok, or what went wrong and how.
         error: the largest error; None where it does not agree.
-        kernel: what takes the most time of a call, in training where it can be trained; None where that is not known.
+        kernel: the operator that computes the LSTM, in training where it can be trained; None where that is not known.
         modes: those that were compared.
         bits: of the first of AGREE_OPTIONS, whether the same input gives the same bits; None where that is not known.
     """

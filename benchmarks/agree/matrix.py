@@ -37,7 +37,7 @@ class Matrix:
     opened: by a worker's process, what is open there.
     each_option: the problems are one small shape with each option: so a sequence's alone, no extremes, and in other
         dtypes than float32 the first of them.
-    kernels: the cells name the kernel of a call.
+    kernels: the cells name the operator that computes a call, as their kernel.
     bits: then also whether the same input gives the same bits, by implementation and dtype.
     """
 
@@ -166,9 +166,7 @@ class Matrix:
     def _learn(self, arm: Arm, benchmark: Benchmark, row: Record) -> None:
         """Learn what no verdict depends on: the kernel, and without an option also whether bits stay the same."""
         try:
-            row.kernel = arm.ask(
-                profiles.NameKernel(self.opened[arm.process].benchmark, training=True)
-            )
+            row.kernel = arm.ask(profiles.NameOperator(self.opened[arm.process].benchmark))
             problem = benchmark.problem
             if problem.replace(dtype=DTYPES[0]).id == AGREE_OPTIONS[0]:
                 self.bits[arm.name, problem.dtype] = arm.ask(CompareBits(problem.dtype))

@@ -218,16 +218,35 @@ class NameKernel(Request[Union[str, None]]):  # noqa: UP007 - the type of the an
     """Find out which kernel does an open benchmark, in words; None where its framework does not tell."""
 
     benchmark: str
-    training: bool = False  # in place of the benchmark's mode, if it can be trained
 
     def do(self, worker: Worker) -> str | None:
         opened = worker.opened[self.benchmark]
-        mode = opened.benchmark.mode
-        state = opened.state
-        if self.training and opened.prepared.train_step:
-            mode = "train_step"
-            state = opened.prepared.start(mode, worker.inputs_of(opened.benchmark, 0))
-        return name(opened.prepared, mode, state)
+        return name(opened.prepared, opened.benchmark.mode, opened.state)
+
+
+FUSED = re.compile(r"^aten::.*(rnn|quantized_lstm)")
+"""PyTorch's operators that compute a whole LSTM."""
+
+
+class NameOperator(Request[Union[str, None]]):  # noqa: UP007 - the type of the answer
+    """Tell the operator that computes an open benchmark's LSTM, in training if it can be trained.
+
+    It is a fused one where one ran, otherwise that which took most time: in a small shape, that says little. None where
+    its framework does not tell.
+    """
+
+    benchmark: str
+
+    def do(self, worker: Worker) -> str | None:
+        opened = worker.opened[self.benchmark]
+        prepared = opened.prepared
+        mode = "train_step" if prepared.train_step else "forward"
+        state = prepared.start(mode, worker.inputs_of(opened.benchmark, 0))
+        operators = ran(prepared.call(mode), state, 1)
+        fused = sorted(filter(FUSED.match, operators))
+        if fused:
+            return fused[0]
+        return longest(operators) if operators else None
 
 
 class Profiled(msgspec.Struct, forbid_unknown_fields=True):

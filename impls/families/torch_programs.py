@@ -43,19 +43,26 @@ class Quantized(nn.Module):
         return output, h_n, c_n
 
 
+class Unquantized(FlatLSTM):
+    """A FlatLSTM that keeps its numbers in int8 too, since the runtime quantizes them."""
+
+    def quantize(self) -> None:
+        pass
+
+
 class ProgramLSTM(nn.Module):
     """An nn.LSTM of which a maker makes a program for training and one for inference, each at the first call."""
 
-    def __init__(self, problem: Problem, make: Maker) -> None:
+    def __init__(self, problem: Problem, make: Maker, lstm: FlatLSTM) -> None:
         super().__init__()
         self.problem = problem
         self.make = make
-        self.lstm = FlatLSTM(problem)
+        self.lstm = lstm
         self.programs = Shared()
 
     def forward(self, *given: Tensor) -> Any:
         module: nn.Module = self.lstm
-        if self.problem.dtype == "int8":
+        if self.problem.dtype == "int8" and not isinstance(module, Unquantized):
             module = Quantized(self.lstm)
         mode = (self.training, self.lstm.dropout)
         if mode not in self.programs:
@@ -63,8 +70,11 @@ class ProgramLSTM(nn.Module):
         return self.programs[mode](dict(module.named_parameters()), given)
 
 
-def of_maker(make: Maker, trains: bool) -> Prepare:
-    """Return the `prepare` of an implementation whose programs a maker makes; without `trains`, of inference alone."""
+def of_maker(make: Maker, trains: bool, lstm: type[FlatLSTM] = FlatLSTM) -> Prepare:
+    """Return the `prepare` of an implementation whose programs a maker makes of a kind of FlatLSTM.
+
+    Without `trains` it has inference alone.
+    """
 
     def prepare(problem: Problem, weights: Weights, device: str, workload: str) -> Prepared:
         prepared = prepare_module(
@@ -72,7 +82,7 @@ def of_maker(make: Maker, trains: bool) -> Prepare:
             weights,
             device,
             workload,
-            build=lambda problem: ProgramLSTM(problem, make),
+            build=lambda problem: ProgramLSTM(problem, make, lstm(problem)),
             names=lambda name: f"lstm.{name}",
             inference=torch.no_grad,
         )

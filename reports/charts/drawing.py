@@ -26,6 +26,8 @@ VERSION = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 """The version of Vega-Lite for which Altair writes, such as `6.1`."""
 DIGITS = re.compile(r"(\d\.\d)\d+")
 """A number with more digits than a screen shows."""
+PLACES = ("d", "transform", "x", "x1", "x2", "y", "y1", "y2", "width", "height")
+"""The attributes that say where something is drawn. Its words keep all their digits."""
 IMPLIED = {"opacity": "1", "pointer-events": "none", "font-family": style.FONT}
 """Attributes that an element of Vega has in vain; the font is that of the whole."""
 ET.register_namespace("", "http://www.w3.org/2000/svg")
@@ -85,9 +87,11 @@ def svg(drawing: Drawing) -> str:
     if isinstance(chart, str):
         return chart
     drawn = vl_convert.vegalite_to_svg(specification(chart), vl_version=VERSION)
-    short = DIGITS.sub(r"\1", drawn)
-    root = ET.fromstring(short)  # noqa: S314 — from the line above
+    root = ET.fromstring(drawn)  # noqa: S314 — from the line above
     for element in root.iter():
+        for name in PLACES:
+            if name in element.attrib:
+                element.set(name, DIGITS.sub(r"\1", element.attrib[name]))
         for name, value in IMPLIED.items():
             if element.get(name) == value:
                 del element.attrib[name]

@@ -40,6 +40,8 @@ CONFIG: dict[str, Any] = {
         "domainColor": SOFT, "tickColor": SOFT, "labelLimit": 170, "aria": False,
     },
     "axisY": {"grid": False, "domain": False, "ticks": False},
+    "legend": {"labelFontSize": SIZE, "labelColor": INK},
+    "title": {"color": INK},
     "header": {**_TEXT, "labelAnchor": "start", "labelLimit": 300},
     "point": {"size": 55, "filled": True, "opacity": 1},
     "rule": {"strokeWidth": 2},

@@ -117,6 +117,8 @@ def test_ratios_drawn_are_the_summarys_with_their_intervals(one):
     wanted = summary[(summary["mode"] == "train_step") & (summary["implementation"] != "base")]
     ends = ["ratio", "ratio_low", "ratio_high"]
     (data,) = (rows for rows in specification(drawing.chart())["datasets"].values() if "ratio" in rows[0])
+    tips = [element.get("data-tip") for element in ET.fromstring(svg(drawing)).iter() if element.get("data-tip")]
+    assert sorted(tips) == sorted(drawing.labels), "with all their digits"
     shown = {row["implementation"]: [row[end] for end in ends] for row in data}
     assert shown == {row.implementation: [getattr(row, end) for end in ends] for row in wanted.itertuples()}
 
