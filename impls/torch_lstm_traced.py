@@ -11,9 +11,9 @@ from impls.families.torch_programs import Program, Tensors, of_maker
 FRAMEWORK = "torch"
 TRACK = "exported"
 DEVICES = ("cpu", "cuda")
-DTYPES = ("float32", "float64")
+DTYPES = ("float32", "float64", "bfloat16", "float16", "autocast", "int8")
 WORKLOADS = ("sequence",)
-FAILS = ("lengths", "proj_size", "batch_first", "dropout", "bfloat16", "float16", "autocast", "int8")
+VARIANTS = ("lengths", "proj_size", "batch_first", "dropout")
 
 
 def make(problem: Problem, module: nn.Module, given: Tensors) -> Program:

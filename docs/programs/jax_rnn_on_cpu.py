@@ -1,6 +1,6 @@
 """jax.experimental.rnn.lstm raises on a CPU. https://github.com/jax-ml/jax/issues/15183
 
-Fails with: jax>=0.6
+Fails with: jax>=0.4.31
 Instead: jax.experimental.rnn.lstm_ref, with unpack_lstm_weights.
 """
 
@@ -12,7 +12,5 @@ x = jax.random.normal(jax.random.key(0), (2, 3, 4))
 zeros = jnp.zeros((1, 2, 5))
 lengths = jnp.array([3, 1])
 weights = rnn.init_lstm_weight(jax.random.key(1), 4, 5, 1, False)
-gradient = jax.grad(lambda w: rnn.lstm(x, zeros, zeros, w, lengths, 4, 5, 1, 0.0, False)[0].sum())(
-    weights
-)
+gradient = jax.grad(lambda w: rnn.lstm(x, zeros, zeros, w, lengths, 4, 5, 1, 0.0, False)[0].sum())(weights)
 assert jnp.isfinite(gradient).all(), f"{jnp.isnan(gradient).sum()} gradients are NaN"

@@ -12,8 +12,6 @@ weight, bias = torch.ones(5, 8), torch.ones(5)
 sizes = {"hidden_size": 8, "num_layers": 2}
 flags = {"has_biases": True, "bidirectional": False, "batch_first": False, "train": False}
 try:
-    torch.mkldnn_rnn_layer(
-        x, weight, weight, bias, bias, h, c, reverse=False, batch_sizes=[], mode=2, **sizes, **flags
-    )
+    torch.mkldnn_rnn_layer(x, weight, weight, bias, bias, h, c, reverse=False, batch_sizes=[], mode=2, **sizes, **flags)
 except RuntimeError as error:
     print("refused, as it should be:", error)

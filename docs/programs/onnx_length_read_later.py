@@ -1,5 +1,5 @@
-"""Where a model later reads the shape of its LSTM's output, the ONNX of torch's dynamo exporter takes only
-the example's length.
+"""Where a model later reads the shape of its LSTM's output, the ONNX of torch's dynamo exporter takes
+only the example's length.
 https://github.com/pytorch/pytorch/issues/191855
 
 Fails with: torch>=2.9,<2.14
@@ -22,9 +22,7 @@ class Model(torch.nn.Sequential):
 
 model = Model(torch.nn.LSTM(4, 5))
 varying = ({0: torch.export.Dim.DYNAMIC},)
-exported = torch.onnx.export(
-    model, (torch.randn(6, 2, 4),), dynamo=True, dynamic_shapes=varying, verbose=False
-)
+exported = torch.onnx.export(model, (torch.randn(6, 2, 4),), dynamo=True, dynamic_shapes=varying, verbose=False)
 session = onnxruntime.InferenceSession(exported.model_proto.SerializeToString())
 x = torch.randn(9, 2, 4)
 (output,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})

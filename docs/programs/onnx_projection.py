@@ -1,5 +1,5 @@
-"""torch.onnx.export writes an nn.LSTM with proj_size as an operator that has no projection, so ONNX Runtime
-refuses to run it.
+"""torch.onnx.export writes an nn.LSTM with proj_size as an operator that has no projection, so ONNX
+Runtime refuses to run it.
 https://github.com/k2-fsa/icefall/pull/621
 
 Fails with: torch>=2.9

@@ -1,4 +1,5 @@
-"""quantize_dynamic scales a whole batch by its largest input, so a row's result depends on the rows beside it.
+"""quantize_dynamic scales a whole batch by its largest input, so a row's result depends on the rows
+beside it.
 https://github.com/pytorch/pytorch/pull/25157
 
 Fails with: torch>=2.9
@@ -16,6 +17,4 @@ int8 = quantize_dynamic(model, {torch.nn.LSTM})
 exact = model(x)[0][:, :1]
 beside = (int8(x)[0][:, :1] - exact).abs().max().item()
 alone = (int8(x[:, :1])[0] - exact).abs().max().item()
-assert beside < 0.02, (
-    f"beside large rows, the first row is off by {beside:.3f}; alone by {alone:.4f}"
-)
+assert beside < 0.02, f"beside large rows, the first row is off by {beside:.3f}; alone by {alone:.4f}"

@@ -1,9 +1,9 @@
-"""Of two recurrent layers looped by torch's scan and compiled in one graph, the first's weights get wrong
-gradients (2.9 raises).
+"""Of two recurrent layers looped by torch's scan and compiled in one graph, the first's weights get
+wrong gradients (2.9 raises).
 https://github.com/pytorch/pytorch/issues/153679
 
 Fails with: torch>=2.9,<2.14
-Instead: from 2.13 on, `torch._functorch.config.donated_buffer = False`.
+Instead: `import torch._functorch.config`, then `torch._functorch.config.donated_buffer = False` (2.13); 2.15.
 """
 
 import torch
@@ -12,8 +12,7 @@ from torch._higher_order_ops.scan import scan
 
 def layer(x, weight):
     def step(h, row):
-        gate = row + h @ weight
-        h = torch.sigmoid(gate) * torch.tanh(gate)
+        h = torch.sigmoid(row + h @ weight) * torch.tanh(row + h @ weight)
         return h.clone(), h
 
     return scan(step, torch.zeros(2, 4), x)[1]
@@ -28,6 +27,4 @@ x = torch.randn(5, 2, 4)
 weights = [torch.randn(4, 4, requires_grad=True) for _ in range(2)]
 (compiled, _) = torch.autograd.grad(torch.compile(loss, fullgraph=True)(*weights), weights)
 (plain, _) = torch.autograd.grad(loss(*weights), weights)
-assert torch.allclose(compiled, plain), (
-    f"the compiled gradient is off by {(compiled - plain).abs().max()}"
-)
+assert torch.allclose(compiled, plain), f"the compiled gradient is off by {(compiled - plain).abs().max()}"
