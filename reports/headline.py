@@ -15,7 +15,7 @@ from reports.frames import Run
 from reports.packages import packages_of
 from reports.report import PURPOSES, Report
 from reports.tracks import DEFAULT, word
-from reports.verdict import BASELINE, FASTER, UNCLEAR
+from reports.verdict import BASELINE, FASTER, SLOWER, UNCLEAR
 
 SMALL = 4
 """The largest batch that is called small."""
@@ -102,7 +102,7 @@ def _advice(rows: pd.DataFrame, best: pd.Series | None, baseline: str) -> str:
 def _in_libraries(rows: pd.DataFrame, best: pd.Series | None) -> str:
     """Return such as ` In JAX: tuned jax_ffi 0.63 (faster), plain jax_scan 3.19 (slower).`, for who can't leave it.
 
-    Nothing is said of PyTorch where the best is in it, nor of the baseline.
+    Nothing is said of PyTorch where the best is in it, nor of the baseline, nor of what is slower beside that.
     """
     packages = packages_of(rows)
     compared = rows[rows["ratio"].notna() & (rows["verdict"] != BASELINE)].sort_values("ratio")
@@ -114,6 +114,8 @@ def _in_libraries(rows: pd.DataFrame, best: pd.Series | None) -> str:
         names = []
         row: Any
         for row in compared[uses[compared.index]].drop_duplicates("track").itertuples(index=False):
+            if package == "torch" and row.verdict == SLOWER:
+                continue  # there the baseline is the best
             track = word(row.track)
             names.append(f"{track} {row.implementation} {row.ratio:.2f} ({row.verdict})")
         if names:

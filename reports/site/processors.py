@@ -1,5 +1,6 @@
 """The same LSTM on each processor: the section of index.html that sets machines side by side."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,18 +32,20 @@ def side_by_side(machines: Sequence[Machine]) -> Answer | None:
         return None
     found = []
     spreads = []
+    first = []
     for key, rows in shared.groupby(where, sort=False):
         problem, mode, _ = map(str, key)
         texts = dict.fromkeys(range(len(machines)), "–")
         row: Any
         for row in rows.itertuples(index=False):
             texts[row.machine] = time_with_interval(row.seconds, row.seconds_low, row.seconds_high)
+        first.append(machines[rows.loc[rows["seconds"].idxmin(), "machine"]].label)
         times_by_machine = {f"machine_{number}": text for number, text in texts.items()}
         found.append({"problem": problem, "mode": mode, **times_by_machine})
         spreads.append(rows["seconds"].max() / rows["seconds"].min())
     sentence = (
-        f"Between these processors, {baseline}'s time at the same shape differs up to {max(spreads):.1f} times."
-        f" Which LSTM is faster can differ too: choose the machine above. {_releases(machines)}"
+        f"Between these processors, {baseline}'s time at the same shape differs up to {max(spreads):.1f} times:"
+        f" {_least(first)}. Which LSTM is faster can differ too: choose the machine above. {_releases(machines)}"
     )
     columns = [words_of("problem"), PURPOSE]
     for number, machine in enumerate(machines):
@@ -51,9 +54,18 @@ def side_by_side(machines: Sequence[Machine]) -> Answer | None:
     return Answer("AMD or Intel?", sentence, columns, pd.DataFrame(found))
 
 
+def _least(first: list[str]) -> str:
+    """Return which machine took less time at how many shapes, in words."""
+    counts = Counter(first).most_common()
+    return " and ".join(
+        f"{label} took less at {number} of {len(first)}" for label, number in counts
+    )
+
+
 def _releases(machines: Sequence[Machine]) -> str:
     """Return which releases were measured on each machine, where these differ."""
     of_each = {machine.label: torch_and_jax(machine.head.run) for machine in machines}
     if len({*of_each.values()}) == 1:
         return ""
-    return "; ".join(f"{label}: {releases}" for label, releases in of_each.items()) + "."
+    releases = "; ".join(f"{label}: {releases}" for label, releases in of_each.items())
+    return f"The releases differ, which counts too: {releases}."
