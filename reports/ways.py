@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import json_files
-from benchmarks.agree import cells
-from benchmarks.agree.cells import Agreement, Cell
+from benchmarks import cells, json_files
 from benchmarks.cases import AGREE_OPTIONS
+from benchmarks.cells import Agreement, Cell
 from benchmarks.processors import words
 from impls.core.problem import DTYPES
 from reports.frames import began

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from benchmarks import choices, hardware, json_files, machine, tables
-from benchmarks.agree import cells, controls, report
+from benchmarks.agree import controls, report
 from benchmarks.agree.matrix import Matrix
 from benchmarks.cases import AGREE_OPTIONS, AGREE_PROBLEMS
 from benchmarks.options import Flag, Options, command
@@ -132,7 +132,7 @@ def agree(options: AgreeOptions) -> int:
     last = matrix.line(sum(map(bool, refused.values())), len(refused))
     if out is not None:
         if as_data:
-            json_files.write(out, cells.agreement_of(matrix, machine.describe(options)))
+            json_files.write(out, report.agreement_of(matrix, machine.describe(options)))
         else:
             write_text(out, report.markdown(matrix, _where(options, dtypes), refused, last))
         last += f"; the matrix is {command_line.near(out)}"

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.cases import AGREE_OPTIONS, AGREE_PART_PROBLEMS, Benchmark
+from benchmarks.cells import Bits
 from benchmarks.judge import extremes
 from benchmarks.machine import gpu_name
 from benchmarks.options import Options
@@ -20,7 +21,7 @@ from benchmarks.runner.arm import Arm
 from benchmarks.runner.session import Session
 from benchmarks.runner.sides import ArmFailed, Side, Version
 from benchmarks.worker import profiles, requests
-from benchmarks.worker.bits import Bits, CompareBits
+from benchmarks.worker.bits import CompareBits
 from impls.core.problem import DTYPES, Problem
 from impls.core.workloads import MODES_OF, WORKLOADS
 

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks import tables
 from benchmarks.agree.matrix import Matrix
+from benchmarks.cases import AGREE_OPTIONS
+from benchmarks.cells import Agreement, Cell
 from benchmarks.judge import agreement, extremes
+from benchmarks.metadata import Metadata
 from benchmarks.tables import Column
 from benchmarks.words import listed
 from impls.core.workloads import MODES, MODES_OF
@@ -54,6 +57,30 @@ def markdown(
         results.append(f"{name}: {result}")
     parts.append(tables.items(results))
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def agreement_of(matrix: Matrix, where: Metadata) -> Agreement:
+    """Return a matrix as data."""
+    cells = []
+    for (name, dtype, column), row in matrix.cells.items():
+        compared = row.status == "ok"
+        is_plain = column == AGREE_OPTIONS[0]
+        cells.append(
+            Cell(
+                implementation=name,
+                column=column,
+                dtype=dtype,
+                versions=row.versions,
+                digest=row.digest,
+                status=row.status,
+                reason=row.reason or "",
+                error=row.error,
+                kernel=row.kernel,
+                modes=tuple(sorted(matrix.modes.get(name, ()))) if compared else (),
+                bits=matrix.bits.get((name, dtype)) if is_plain else None,
+            )
+        )
+    return Agreement(where=where, cells=tuple(cells))
 
 
 def notes(matrix: Matrix) -> list[str]:

@@ -4,9 +4,9 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-import msgspec
 import numpy as np
 
+from benchmarks.cells import Bits
 from benchmarks.worker.protocol import Request
 from benchmarks.worker.worker import Worker
 from impls.core.problem import Problem
@@ -15,19 +15,6 @@ from impls.core.weights import Array, Inputs, Weights, make_inputs, make_weights
 PROBLEM = Problem.parse("t16-b16-i128-h128")
 """Large enough that a library may choose another way to multiply for a single row."""
 THREADS = 2
-
-
-class Bits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """By how much a row's output differs, at most; 0 for the same bits, None where it was not compared.
-
-    next_call: in a second call on the same input.
-    alone: where the row is alone in its batch.
-    threads: where PyTorch has THREADS threads in place of one.
-    """
-
-    next_call: float
-    alone: float
-    threads: float | None = None
 
 
 class CompareBits(Request[Bits]):

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from benchmarks.agree import cells
+from benchmarks import cells
 from benchmarks.bench.rounds import SavedRun
 from benchmarks.words import count, listed
 from impls.core import command_line

@@ -39,7 +39,8 @@ def side_by_side(machines: Sequence[Machine]) -> Answer | None:
         row: Any
         for row in rows.itertuples(index=False):
             texts[row.machine] = time_with_interval(row.seconds, row.seconds_low, row.seconds_high)
-        first.append(machines[rows.loc[rows["seconds"].idxmin(), "machine"]].label)
+        quickest = rows.sort_values("seconds")["machine"].iloc[0]
+        first.append(machines[int(quickest)].label)
         times_by_machine = {f"machine_{number}": text for number, text in texts.items()}
         found.append({"problem": problem, "mode": mode, **times_by_machine})
         spreads.append(rows["seconds"].max() / rows["seconds"].min())

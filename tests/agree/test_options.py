@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.agree import cells
+from benchmarks import cells
 from benchmarks.agree.matrix import Matrix
 from benchmarks.cases import AGREE_OPTIONS
 from benchmarks.options import Options

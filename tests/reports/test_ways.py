@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from benchmarks.agree import cells
-from benchmarks.agree.cells import Agreement, Cell
+from benchmarks import cells
+from benchmarks.cells import Agreement, Cell
 from benchmarks.metadata import Commit, Metadata
 from benchmarks.options import Options
 from reports import ways

@@ -5,10 +5,20 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import json_files
-from benchmarks.agree.matrix import Matrix
-from benchmarks.cases import AGREE_OPTIONS
 from benchmarks.metadata import Metadata
-from benchmarks.worker.bits import Bits
+
+
+class Bits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """By how much a row's output differs, at most; 0 for the same bits, None where it was not compared.
+
+    next_call: in a second call on the same input.
+    alone: where the row is alone in its batch.
+    threads: where PyTorch has two threads in place of one.
+    """
+
+    next_call: float
+    alone: float
+    threads: float | None = None
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -43,30 +53,6 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     where: Metadata
     cells: tuple[Cell, ...]
     by: str = ""
-
-
-def agreement_of(matrix: Matrix, where: Metadata) -> Agreement:
-    """Return a matrix as what is written."""
-    cells = []
-    for (name, dtype, column), row in matrix.cells.items():
-        compared = row.status == "ok"
-        is_plain = column == AGREE_OPTIONS[0]
-        cells.append(
-            Cell(
-                implementation=name,
-                column=column,
-                dtype=dtype,
-                versions=row.versions,
-                digest=row.digest,
-                status=row.status,
-                reason=row.reason or "",
-                error=row.error,
-                kernel=row.kernel,
-                modes=tuple(sorted(matrix.modes.get(name, ()))) if compared else (),
-                bits=matrix.bits.get((name, dtype)) if is_plain else None,
-            )
-        )
-    return Agreement(where=where, cells=tuple(cells))
 
 
 def read(path: Path) -> Agreement:
