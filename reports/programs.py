@@ -13,7 +13,8 @@ from benchmarks import ROOT
 FOLDER = ROOT / "docs" / "programs"
 FAILS, INSTEAD, SHOWS = "Fails with", "Instead", "Shows"
 """How a line begins: with which releases it fails, as pip writes them; what to do instead; and which cells it is about,
-such as `torch_lstm_compiled plain -l2-drop, torch_lstm_dynamic -var`; plain is float32 without an option."""
+such as `torch_lstm_compiled plain -l2-drop, torch_lstm_dynamic -var`; plain is float32 without an option,
+and `torch_lstm@AVX2` is a way where newer instructions are kept from it."""
 LINES = re.compile(rf"(?m)^({FAILS}|{INSTEAD}|{SHOWS}): (.*(?:\n    .*)*)")
 ADDRESS = re.compile(r"\s*(https://\S+)")
 DEPENDENCIES = re.compile(r"(?m)^# dependencies = (\[.*\])$")

@@ -6,6 +6,7 @@ A way is an implementation: torch.nn.LSTM itself, under torch.compile, exported 
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -29,8 +30,8 @@ RIGHT, OTHER, WRONG, RAISES, REFUSES, MISSING = (
 )
 """What became of a way with an option.
 
-right: it agrees with the reference. Another operator does most of the work than without the option, by PyTorch's
-profiler. wrong: a result is another than the reference's. raises: it ends with an error or a crash. refuses: its
+right: it agrees with the reference. Another operator: PyTorch's fused LSTM, which runs without the option, does not.
+wrong: a result is another than the reference's. raises: it ends with an error or a crash. refuses: its
 library's documentation excludes the option, or it has no such option.
 """
 OUTCOMES = {
@@ -58,6 +59,8 @@ OPTIONS = {
 """The options in the order of a table, by what they add to an id, with words for them."""
 OF_JAX = re.compile(r"\bjax (\d+\.\d+)")
 OF_TORCH = re.compile(r"\btorch (\d+\.\d+)")
+FUSED = re.compile("rnn|quantized_lstm")
+"""In the name of an operator of PyTorch that computes a whole LSTM."""
 KEY = ["by", "isa", "library", "way", "release", "suffix"]
 
 
@@ -75,11 +78,10 @@ def table(agreements: list[Agreement]) -> pd.DataFrame:
     """
     rows = [row for agreement in agreements for row in _rows(agreement)]
     frame = pd.DataFrame(rows).drop_duplicates(KEY, keep="last")
-    now = frame["kernel"].map(operator)
-    plain = frame[frame["suffix"] == ""][KEY[:-1]].assign(before=now)
-    before = frame.merge(plain, how="left", on=KEY[:-1])["before"].set_axis(frame.index)
-    is_named = now.str.contains("::") & before.str.contains("::", na=False)
-    is_other = (frame["outcome"] == RIGHT) & is_named & (now != before)
+    is_fused = frame["kernel"].fillna("").str.contains(FUSED)
+    plain = frame[frame["suffix"] == ""][KEY[:-1]].assign(before=is_fused)
+    was_fused = frame.merge(plain, how="left", on=KEY[:-1])["before"].set_axis(frame.index)
+    is_other = (frame["outcome"] == RIGHT) & (was_fused == True) & ~is_fused  # noqa: E712 - some are missing
     frame.loc[is_other, "outcome"] = OTHER
     frame.loc[is_other, "detail"] = frame["kernel"]
     order = {suffix: number for number, suffix in enumerate(OPTIONS)}
@@ -89,14 +91,14 @@ def table(agreements: list[Agreement]) -> pd.DataFrame:
     return frame.sort_values(by, kind="stable", ignore_index=True)
 
 
+def named(row: Any) -> str:
+    """Return how a program names the way of a row: with the instructions left to it, where they were fewer."""
+    return f"{row.way}@{row.isa}" if row.isa else str(row.way)
+
+
 def number_of(release: str) -> tuple[int, ...]:
     """Return a release as numbers, by which releases are ordered."""
     return tuple(map(int, release.split(".")))
-
-
-def operator(kernel: str | None) -> str:
-    """Return the operator of a kernel: `aten::mkldnn_rnn_layer` of `aten::mkldnn_rnn_layer_backward × 1`."""
-    return str(kernel or "").partition(" ")[0].removesuffix("_backward")
 
 
 def _rows(agreement: Agreement) -> Iterator[dict[str, object]]:
@@ -110,24 +112,37 @@ def _rows(agreement: Agreement) -> Iterator[dict[str, object]]:
         "day": began(where.run.run_id),
         "commit": (where.commit.id or "unknown")[:12],
     }
+    versions = _versions(agreement)
     for cell in agreement.cells:
-        if cell.column not in AGREE_OPTIONS:
+        if cell.column not in AGREE_OPTIONS or cell.implementation not in versions:
             continue
-        yield {**common, **_of_cell(cell)}
+        yield {**common, **_of_cell(cell, versions[cell.implementation])}
 
 
-def _of_cell(cell: Cell) -> dict[str, object]:
-    library = "jax"
-    found = OF_JAX.search(cell.versions or "")
-    if found is None:
-        library = "torch"
-        found = OF_TORCH.search(cell.versions or "")
+def _versions(agreement: Agreement) -> dict[str, str]:
+    """Return the versions of each implementation that has started: what is refused before has none in its cell."""
+    versions = {}
+    for cell in agreement.cells:
+        text = cell.versions or ""
+        if OF_JAX.search(text) or OF_TORCH.search(text):
+            versions[cell.implementation] = text
+    return versions
+
+
+def _of_cell(cell: Cell, versions: str) -> dict[str, object]:
+    library = "torch"
+    found = OF_TORCH.search(versions)
+    of_jax = OF_JAX.search(versions)
+    if of_jax:
+        library = "jax"
+        found = of_jax
+    assert found
     suffix = cell.column.removeprefix(PLAIN)
     if cell.dtype != DTYPES[0]:
         suffix = f"-{cell.dtype}"
     return {
         "library": library,
-        "release": found[1] if found else "",
+        "release": found[1],
         "way": cell.implementation.partition("@")[0],
         "suffix": suffix,
         "option": OPTIONS[suffix],
@@ -135,7 +150,7 @@ def _of_cell(cell: Cell) -> dict[str, object]:
         "detail": cell.reason,
         "kernel": cell.kernel,
         "inference": cell.modes == ("forward",),
-        "versions": cell.versions,
+        "versions": versions,
     }
 
 

@@ -3,6 +3,7 @@ https://github.com/AOSSIE-Org/OpenVerifiableLLM/issues/100
 
 Fails with: torch>=2.9
 Instead: `with torch.backends.mkldnn.flags(enabled=False):` around the call.
+Shows: torch_lstm@AVX2 -autocast, torch_lstm_scripted@AVX2 -autocast, torch_lstm_exported@AVX2 -autocast
 """
 
 import os

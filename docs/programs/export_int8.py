@@ -2,7 +2,7 @@
 
 Fails with: torch>=2.9
 Instead: `torch.jit.trace`, or `onnxruntime.quantization.quantize_dynamic` on the ONNX of the nn.LSTM.
-Shows: torch_lstm_exported -int8, torch_lstm_aoti -int8
+Shows: torch_lstm_exported -int8, torch_lstm_aoti -int8, torch_lstm_exported@AVX2 -int8
 """
 
 import torch

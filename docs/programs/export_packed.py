@@ -2,7 +2,7 @@
 
 Fails with: torch>=2.9
 Instead: torch.jit.trace.
-Shows: torch_lstm_exported -var, torch_lstm_aoti -var, torch_lstm_onnx -var
+Shows: torch_lstm_exported -var, torch_lstm_aoti -var, torch_lstm_onnx -var, torch_lstm_exported@AVX2 -var
 """
 
 import torch

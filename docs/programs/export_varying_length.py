@@ -3,7 +3,8 @@ https://github.com/pytorch/pytorch/issues/115092
 
 Fails with: torch>=2.9
 Instead: torch.jit.trace; from 2.13 on also `with torch.export._patches.register_lstm_while_loop_decomposition():`.
-Shows: torch_lstm_exported -anylength, torch_lstm_aoti -anylength, torch_lstm_onnx -anylength
+Shows: torch_lstm_exported -anylength, torch_lstm_aoti -anylength, torch_lstm_onnx -anylength,
+    torch_lstm_exported@AVX2 -anylength
 """
 
 import torch

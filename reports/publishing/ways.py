@@ -39,13 +39,16 @@ def with_fewer_instructions(_: Published) -> str:
 
 def _table(every: pd.DataFrame, suffixes: Any) -> str:
     """Return a table with a row for each way and a column for each option, and where it was made."""
+    if every.empty:
+        return "None has been compared yet."
     shown_by = programs.by_cell(programs.programs())
     body = []
     for way, of_way in every.groupby("way", sort=False):
+        named = ways.named(of_way.iloc[0])
         cells = [f"`{way}`"]
         for suffix in suffixes:
             of_cell = of_way[of_way["suffix"] == suffix]
-            cells.append(_cell(of_cell, shown_by.get((str(way), suffix))))
+            cells.append(_cell(of_cell, shown_by.get((named, suffix))))
         body.append(cells)
     heads = ["way", *(OPTIONS[suffix] for suffix in suffixes)]
     return f"{_about(every)}\n\n{markdown_table(body, heads)}"

@@ -11,7 +11,8 @@ def page() -> dict[str, Any]:
     bad = rows["outcome"].isin([ways.WRONG, ways.RAISES])
     instructions = rows["isa"].map(lambda isa: f", {isa} at most" if isa else "")
     whose = rows["by"].map(lambda by: f" (measured by {by})" if by else "")
-    rows = rows.assign(is_bad=bad, where=rows["machine"] + instructions + whose)
+    named = [ways.named(row) for row in rows.itertuples()]
+    rows = rows.assign(is_bad=bad, named=named, where=rows["machine"] + instructions + whose)
     return {
         "rows": list(rows.itertuples(index=False)),
         "several_machines": rows["where"].nunique() > 1,

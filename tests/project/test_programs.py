@@ -32,7 +32,7 @@ def test_every_cell_that_is_wrong_or_raises_has_a_program_and_each_shows_such_a_
     table = ways.table(ways.read())
     table = table[table["by"] == ""]
     bad = table[table["outcome"].isin([ways.WRONG, ways.RAISES])]
-    cells = set(zip(bad["way"], bad["suffix"], strict=True))
+    cells = {(ways.named(row), row.suffix) for row in bad.itertuples()}
     shown = set(programs.by_cell(PROGRAMS))
     assert cells == shown
 
