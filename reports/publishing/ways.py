@@ -73,13 +73,16 @@ def _cell(of_cell: pd.DataFrame, program: programs.Program | None) -> str:
 
 def _about(every: pd.DataFrame) -> str:
     """Return with which releases, when and where a table's cells were compared."""
-    releases = listed(sorted(every["release"].unique(), key=ways.number_of))
-    last = every.iloc[-1]
+    tried = []
+    for library, of_library in every.groupby("library", sort=False):
+        releases = listed(sorted(of_library["release"].unique(), key=ways.number_of))
+        tried.append(f"{LIBRARIES[str(library)]} {releases}")
     numbers = every["outcome"].value_counts()
-    counts = ", ".join(f"{number} {outcome}" for outcome, number in numbers.items())
-    library = LIBRARIES[last["library"]]
+    counts = ", ".join(
+        f"{number} {SHORT.get(str(outcome), outcome)}" for outcome, number in numbers.items()
+    )
     return (
-        f"{library} {releases}, {every['day'].max()}, {listed(sorted(every['machine'].unique()))}."
+        f"{'; '.join(tried)}; {every['day'].max()}, {listed(sorted(every['machine'].unique()))}."
         f" {count(len(every), 'cell')}: {counts}."
     )
 
@@ -106,7 +109,7 @@ def shown_programs(_: Published) -> str:
     """Return the table of the programs: what each shows, with which releases it fails, and what to do instead."""
     body = []
     for program in programs.programs():
-        thread = f" [thread]({program.thread})" if program.thread else ""
+        thread = f" [Source]({program.thread})" if program.thread else ""
         fails = ", ".join(f"`{each}`" for each in program.fails)
         link = f"[{program.path.stem}](programs/{program.path.name})"
         body.append([f"{program.claim}{thread}", fails, program.instead, link])

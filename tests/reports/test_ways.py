@@ -103,7 +103,7 @@ def test_a_cell_that_is_wrong_leads_to_its_program(monkeypatch, tmp_path):
     monkeypatch.setattr(ways, "read", lambda: [agreement(cell("-p3", status="disagrees"))])
     monkeypatch.setattr(tables.programs, "programs", lambda: [tables.programs.read(path)])
     assert "**[wrong](programs/packed.py)**" in tables.of_library("torch", None)
-    assert "It is wrong. [thread](https://x.y/1)" in tables.shown_programs(None)
+    assert "It is wrong. [Source](https://x.y/1)" in tables.shown_programs(None)
 
 
 def test_a_published_file_replaces_those_of_which_it_has_every_cell(tmp_path):
