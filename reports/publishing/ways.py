@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 from itertools import groupby
-from typing import Any
 
 import pandas as pd
 
@@ -27,20 +26,20 @@ def of_library(library: str, _: Published) -> str:
     """Return the table of a library: its ways, by the project's own machines, with all their instructions."""
     every = rows().query("by == '' and isa == ''")
     every = every[every["library"] == library]
-    return _table(every, ways.OPTIONS)
+    return _table(every)
 
 
 def with_fewer_instructions(_: Published) -> str:
     """Return the table of the dtypes where newer instructions than AVX2 are kept from the libraries."""
     every = rows().query("by == '' and isa != ''")
-    suffixes = [suffix for suffix in OPTIONS if suffix in {*every["suffix"]}]
-    return _table(every, suffixes)
+    return _table(every)
 
 
-def _table(every: pd.DataFrame, suffixes: Any) -> str:
+def _table(every: pd.DataFrame) -> str:
     """Return a table with a row for each way and a column for each option, and where it was made."""
     if every.empty:
         return "None has been compared yet."
+    suffixes = [suffix for suffix in OPTIONS if suffix in {*every["suffix"]}]
     shown_by = programs.by_cell(programs.programs())
     body = []
     for way, of_way in every.groupby("way", sort=False):
