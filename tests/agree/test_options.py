@@ -128,6 +128,13 @@ def test_what_depends_on_the_batch_it_was_prepared_for_disagrees_and_is_written(
 
 
 @pytest.mark.process
+def test_another_form_of_an_lstm_is_right_with_each_option():
+    done = agree("--options", "--impl", "torch_lstm_traced", "--impl", "torch_lstm_scripted", "--dtype", "float32")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "20 of 20 cells agree" in done.stdout
+
+
+@pytest.mark.process
 def test_what_raises_without_newer_instructions_is_an_error(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(AUTOCAST)

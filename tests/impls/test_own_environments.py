@@ -18,7 +18,13 @@ from tests.helpers.processes import ROOT, environment, python
 pytestmark = pytest.mark.nightly
 
 CHOSEN = [implementation for implementation in registry.catalogue().values() if implementation.requires]
-INFERS_ONLY = {"onnxruntime_lstm", "openvino_lstm"}
+INFERS_ONLY = {
+    "onnxruntime_lstm",
+    "openvino_lstm",
+    "torch_lstm_onnx",
+    "torch_lstm_onnx_traced",
+    "torch_lstm_openvino",
+}
 LESS = {"torchrl_lstm": "l2", "paddle_lstm": "l2-bi", "keras_torch": "l2-bi-nobias"}
 """What some can do at most: two layers, two directions, no bias, lengths."""
 
