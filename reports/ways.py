@@ -74,7 +74,7 @@ def table(agreements: list[Agreement]) -> pd.DataFrame:
     """Return a row for each way with an option in a release; where files have the same, that of the newest.
 
     Columns: those of KEY, option, outcome, detail, kernel, inference (whether nothing else was compared), versions,
-    machine, day, commit.
+    bits (see cells.Bits), machine, day, commit.
     """
     rows = [row for agreement in agreements for row in _rows(agreement)]
     frame = pd.DataFrame(rows).drop_duplicates(KEY, keep="last")
@@ -151,6 +151,7 @@ def _of_cell(cell: Cell, versions: str) -> dict[str, object]:
         "kernel": cell.kernel,
         "inference": cell.modes == ("forward",),
         "versions": versions,
+        "bits": cell.bits,
     }
 
 

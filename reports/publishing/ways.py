@@ -104,6 +104,26 @@ def of_others(_: Published) -> str:
     return markdown_table(body, ["by", "machine", "cells that are right", "wrong or raising"])
 
 
+def same_bits(_: Published) -> str:
+    """Return by how much a row's output differs in float32, of each way in the newest release of its library."""
+    every = rows().query("by == '' and isa == '' and suffix == ''").dropna(subset="bits")
+    body = []
+    for way, of_way in every.groupby("way", sort=False):
+        newest = of_way.iloc[-1]
+        differences = [newest["bits"].next_call, newest["bits"].alone, newest["bits"].threads]
+        release = f"{LIBRARIES[newest['library']]} {newest['release']}"
+        body.append([f"`{way}`", release, *map(_difference, differences)])
+    heads = ["way", "release", "next call", "alone in its batch", "two threads of PyTorch"]
+    return f"{_about(every)}\n\n{markdown_table(body, heads)}"
+
+
+def _difference(largest: float | None) -> str:
+    """Return a difference in words."""
+    if largest is None:
+        return "–"
+    return f"{largest:.0e}" if largest else "same bits"
+
+
 def shown_programs(_: Published) -> str:
     """Return the table of the programs: what each shows, with which releases it fails, and what to do instead."""
     body = []
@@ -120,5 +140,6 @@ BLOCKS: dict[str, Callable[[Published], str]] = {
     "ways-jax": partial(of_library, "jax"),
     "ways-avx2": with_fewer_instructions,
     "ways-others": of_others,
+    "bits": same_bits,
     "programs": shown_programs,
 }

@@ -40,8 +40,10 @@ NAMES = [
     if implementation.is_lstm and "cpu" in implementation.devices and not implementation.requires
     if not implementation.is_exported
 ]
-"""What runs in this environment. An implementation with REQUIRES has one of its own, in which `agree` checks it; what is
-exported is another form of one of these, of which `agree --options` makes tables."""
+"""What runs in this environment. An implementation with REQUIRES has one of its own, in which `agree` checks it.
+
+What is exported is another form of one of these, of which `agree --options` makes tables.
+"""
 
 
 @pytest.fixture(autouse=True)
