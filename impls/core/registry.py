@@ -69,7 +69,7 @@ class Implementation(Constants, frozen=True, kw_only=True):
             return f"no {workload} in TF32: with its tolerance, a wrong optimizer would pass"
         for field in named.excludes:
             if getattr(problem, field):
-                return f"no {field} in the workload {workload}"
+                return f"no {field} in a {workload}"
         return None
 
     def with_failing(self) -> Implementation:
