@@ -5,20 +5,8 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import json_files
+from benchmarks.bits import Bits
 from benchmarks.metadata import Metadata
-
-
-class Bits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """By how much a row's output differs, at most; 0 for the same bits, None where it was not compared.
-
-    next_call: in a second call on the same input.
-    alone: where the row is alone in its batch.
-    threads: where PyTorch has two threads in place of one.
-    """
-
-    next_call: float
-    alone: float
-    threads: float | None = None
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

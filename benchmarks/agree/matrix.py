@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.bits import Bits
 from benchmarks.cases import AGREE_OPTIONS, AGREE_PART_PROBLEMS, Benchmark
-from benchmarks.cells import Bits
 from benchmarks.judge import extremes
 from benchmarks.machine import gpu_name
 from benchmarks.options import Options

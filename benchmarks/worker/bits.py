@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cells import Bits
+from benchmarks.bits import Bits
 from benchmarks.worker.protocol import Request
 from benchmarks.worker.worker import Worker
 from impls.core.problem import Problem
