@@ -8,7 +8,7 @@ from impls.families.torch_programs import Program, Tensors, exported, of_maker
 
 FRAMEWORK = "torch"
 TRACK = "exported"
-DEVICES = ("cpu", "cuda")
+DEVICES = ("cpu",)
 DTYPES = ("float32", "float64", "bfloat16", "float16", "autocast")
 WORKLOADS = ("sequence",)
 VARIANTS = ("proj_size", "batch_first", "dropout")

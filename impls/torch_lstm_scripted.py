@@ -11,7 +11,7 @@ from impls.families.torch import FlatLSTM, of_module
 
 FRAMEWORK = "torch"
 TRACK = "exported"
-DEVICES = ("cpu", "cuda")
+DEVICES = ("cpu",)
 DTYPES = ("float32", "float64", "bfloat16", "float16", "autocast", "int8")
 WORKLOADS = ("sequence",)
 VARIANTS = ("lengths", "proj_size", "batch_first", "dropout")

@@ -10,7 +10,7 @@ from impls.families.torch_programs import Program, Tensors, of_maker
 
 FRAMEWORK = "torch"
 TRACK = "exported"
-DEVICES = ("cpu", "cuda")
+DEVICES = ("cpu",)
 DTYPES = ("float32", "float64", "bfloat16", "float16", "autocast", "int8")
 WORKLOADS = ("sequence",)
 VARIANTS = ("lengths", "proj_size", "batch_first", "dropout")
