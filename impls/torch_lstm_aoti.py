@@ -19,11 +19,11 @@ FAILS = ("lengths", "int8")
 COMPILE_MINUTES = 10
 
 
-def make(problem: Problem, module: nn.Module, given: Tensors) -> Program:
+def make(problem: Problem, module: nn.Module, example: Tensors) -> Program:
     """Return the package that AOTInductor makes; the parameters are its constants."""
     folder = Path(tempfile.mkdtemp())
     package = torch._inductor.aoti_compile_and_package(
-        exported(problem, module, given), package_path=str(folder / "lstm.pt2")
+        exported(problem, module, example), package_path=str(folder / "lstm.pt2")
     )
     runs = torch._inductor.aoti_load_package(package)
     return lambda _, inputs: tuple(runs(*inputs))

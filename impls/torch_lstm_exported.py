@@ -15,9 +15,9 @@ VARIANTS = ("proj_size", "batch_first", "dropout")
 FAILS = ("lengths", "int8")
 
 
-def make(problem: Problem, module: nn.Module, given: Tensors) -> Program:
+def make(problem: Problem, module: nn.Module, example: Tensors) -> Program:
     """Return the program that torch.export makes; the parameters are those of each call."""
-    runs = exported(problem, module, given).module()
+    runs = exported(problem, module, example).module()
     return lambda parameters, inputs: functional_call(runs, parameters, inputs)
 
 

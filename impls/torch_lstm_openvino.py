@@ -21,9 +21,8 @@ FAILS = ("lengths", "proj_size", "int8")
 REQUIRES = ("torch>=2.9", "onnx>=1.17", "onnxscript>=0.5", "onnxruntime>=1.20", "openvino>=2025.0")
 
 
-def make(problem: Problem, module: nn.Module, given: Tensors) -> Program:
+def make(problem: Problem, module: nn.Module, example: Tensors) -> Program:
     """Return the converted model, compiled for the CPU."""
-    example = tuple(tensor.detach() for tensor in given)
     model = openvino.convert_model(module, example_input=example)
     settings = {
         "PERFORMANCE_HINT": "LATENCY",

@@ -16,9 +16,8 @@ WORKLOADS = ("sequence",)
 VARIANTS = ("lengths", "proj_size", "batch_first", "dropout")
 
 
-def make(problem: Problem, module: nn.Module, given: Tensors) -> Program:
+def make(problem: Problem, module: nn.Module, example: Tensors) -> Program:
     """Return the trace of a module, which gets the parameters of each call."""
-    example = tuple(tensor.detach() for tensor in given)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that torch.jit is deprecated, and of numbers that a trace keeps
         traced = torch.jit.trace(module, example, check_trace=False)

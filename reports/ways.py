@@ -34,6 +34,8 @@ right: it agrees with the reference. Another operator: PyTorch's fused LSTM, whi
 wrong: a result is another than the reference's. raises: it ends with an error or a crash. refuses: its
 library's documentation excludes the option, or it has no such option.
 """
+BAD = (WRONG, RAISES)
+"""What a program must show."""
 OUTCOMES = {
     "ok": RIGHT,
     "disagrees": WRONG,

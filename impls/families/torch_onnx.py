@@ -25,14 +25,13 @@ def maker(dynamo: bool) -> Maker:
     In int8, ONNX Runtime quantizes the weights: its operator is then DynamicQuantizeLSTM.
     """
 
-    def make(problem: Problem, module: nn.Module, given: Tensors) -> Program:
-        example = tuple(tensor.detach() for tensor in given)
-        names = list(INPUTS[: len(given)])
+    def make(problem: Problem, module: nn.Module, example: Tensors) -> Program:
+        names = list(INPUTS[: len(example)])
         options: dict[str, Any] = {}
         if dynamo:
-            options["dynamic_shapes"] = dynamic_shapes(problem, given)
+            options["dynamic_shapes"] = dynamic_shapes(problem, example)
         else:
-            options["dynamic_axes"] = dict(zip(names, dynamic_axes(problem, given), strict=True))
+            options["dynamic_axes"] = dict(zip(names, dynamic_axes(problem, example), strict=True))
         with tempfile.TemporaryDirectory() as folder:
             path = str(Path(folder) / "lstm.onnx")
             torch.onnx.export(

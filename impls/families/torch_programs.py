@@ -66,7 +66,8 @@ class ProgramLSTM(nn.Module):
             module = Quantized(self.lstm)
         mode = (self.training, self.lstm.dropout)
         if mode not in self.programs:
-            self.programs[mode] = self.make(self.problem, module, given)
+            example = tuple(tensor.detach() for tensor in given)
+            self.programs[mode] = self.make(self.problem, module, example)
         return self.programs[mode](dict(module.named_parameters()), given)
 
 
@@ -118,7 +119,6 @@ def dynamic_shapes(problem: Problem, given: Tensors) -> Any:
     return named
 
 
-def exported(problem: Problem, module: nn.Module, given: Tensors) -> torch.export.ExportedProgram:
+def exported(problem: Problem, module: nn.Module, example: Tensors) -> torch.export.ExportedProgram:
     """Return torch.export's program of a module in its present mode."""
-    example = tuple(tensor.detach() for tensor in given)
-    return torch.export.export(module, example, dynamic_shapes=dynamic_shapes(problem, given))
+    return torch.export.export(module, example, dynamic_shapes=dynamic_shapes(problem, example))

@@ -10,7 +10,7 @@ from benchmarks.tables import markdown_table
 from benchmarks.words import count, listed
 from reports import programs, ways
 from reports.publishing.figures import Published
-from reports.ways import OPTIONS, OTHER, RAISES, WRONG
+from reports.ways import BAD, OPTIONS, OTHER, WRONG
 
 LIBRARIES = {"torch": "PyTorch", "jax": "JAX"}
 SHORT = {OTHER: "other operator"}
@@ -59,7 +59,7 @@ def _cell(of_cell: pd.DataFrame, program: programs.Program | None) -> str:
     pairs = zip(of_cell["outcome"], of_cell["release"], strict=True)
     for outcome, group in groupby(pairs, key=lambda pair: pair[0]):
         text = SHORT.get(outcome, outcome)
-        if outcome in (WRONG, RAISES) and program:
+        if outcome in BAD and program:
             text = f"[{text}](programs/{program.path.name})"
         if outcome == WRONG:
             text = f"**{text}**"
@@ -94,7 +94,7 @@ def of_others(_: Published) -> str:
         ["by", "machine", "day", "commit"], sort=False
     ):
         good = of_machine["outcome"].isin([ways.RIGHT, OTHER])
-        bad = of_machine[of_machine["outcome"].isin([WRONG, RAISES])]
+        bad = of_machine[of_machine["outcome"].isin(BAD)]
         named = [f"`{row.way}`, {row.option}: {row.outcome}" for row in bad.itertuples()]
         versions = "; ".join(of_machine["versions"].unique())
         about = f"{machine}, {day}, commit {commit}; {versions}"

@@ -8,7 +8,7 @@ from reports import programs, ways
 def page() -> dict[str, Any]:
     """Return what the template shows, by the names in it."""
     rows = ways.table(ways.read())
-    bad = rows["outcome"].isin([ways.WRONG, ways.RAISES])
+    bad = rows["outcome"].isin(ways.BAD)
     instructions = rows["isa"].map(lambda isa: f", {isa} at most" if isa else "")
     whose = rows["by"].map(lambda by: f" (measured by {by})" if by else "")
     named = [ways.named(row) for row in rows.itertuples()]
