@@ -10,24 +10,30 @@ import pandas as pd
 
 from reports.packages import packages_of
 from reports.tracks import DEFAULT
-from reports.verdict import FASTER
+from reports.verdict import BASELINE, FASTER
 
 NEAR = 1.1
 """Advice is good where what it names takes at most so many times the time of the best that was measured."""
 
 
-PLAIN = "of plain code"
+PLAIN = "plain code"
 LIBRARIES = {"torch": "PyTorch", "jax": "JAX"}
 """The libraries that most readers can't leave, by the names of their packages."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """An implementation, and its ratio to the baseline at the cells around: from low to high, with their intervals."""
+    """An implementation, and its ratio to the baseline at the cells around.
+
+    Attributes:
+        low, high: the ends of the ratios' intervals.
+        mean: the geometric mean of the ratios.
+    """
 
     implementation: str
     low: float
     high: float
+    mean: float
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,8 @@ class Region:
         batches, hiddens: the sizes at its ends; the same one twice where it is at that size.
         mode: that of its rows.
         best: of all code; None where nothing is clearly faster than the baseline at any cell around.
-        among: in the same way, of plain code and of each library in LIBRARIES.
+        among: of plain code and of each library in LIBRARIES: in the same way; of a library without the baseline, what
+            takes least, and what plain code does.
     """
 
     batches: tuple[int, int]
@@ -69,12 +76,17 @@ def regions(cells: pd.DataFrame) -> Iterator[Region]:
         around = cells[cells["batch"].isin(of_batch) & cells["hidden"].isin(of_hidden)]
         if len(around.drop_duplicates("problem")) < len({*of_batch}) * len({*of_hidden}):
             continue  # a cell was not measured
+        plain = around["track"] == DEFAULT
+        among = {PLAIN: _faster(around[plain])}
         packages = packages_of(around)
-        among = {PLAIN: _choice(around[around["track"] == DEFAULT])}
         for package, library in LIBRARIES.items():
             uses = packages.map(lambda names, package=package: package in names)
-            among[f"in {library}"] = _choice(around[uses])
-        yield Region(of_batch, of_hidden, mode, _choice(around), among)
+            if (around["verdict"][uses] == BASELINE).any():
+                among[library] = _faster(around[uses])
+            else:
+                of_library = {library: _least(around[uses]), f"plain {library}": _least(around[uses & plain])}
+                among |= {name: choice for name, choice in of_library.items() if choice}
+        yield Region(of_batch, of_hidden, mode, _faster(around), among)
 
 
 def _spans(sizes: pd.Series) -> list[tuple[int, int]]:
@@ -83,47 +95,52 @@ def _spans(sizes: pd.Series) -> list[tuple[int, int]]:
     return [*((size, size) for size in ordered), *pairwise(ordered)]
 
 
-def _choice(around: pd.DataFrame) -> Choice | None:
-    """Return what has the least mean ratio at the cells around, of what is clearly faster at one of them at least."""
-    count = around["problem"].nunique()
+def _faster(around: pd.DataFrame) -> Choice | None:
+    """Return what _least does, of what is clearly faster than the baseline at one of the cells around at least."""
+    faster = around[around["verdict"] == FASTER]
+    rows = around[around["implementation"].isin(faster["implementation"])]
+    best = _least(rows, around["problem"].nunique())
+    return best if best and best.mean < 1 else None
+
+
+def _least(around: pd.DataFrame, cells: int = 0) -> Choice | None:
+    """Return what has the least mean ratio, of what was measured at all cells around; None where nothing was.
+
+    `cells`: how many there are; those of the rows if not given.
+    """
+    count = cells or around["problem"].nunique()
     choices = []
     for name, rows in around.groupby("implementation"):
-        if len(rows) == count and (rows["verdict"] == FASTER).any():
-            mean = np.log(rows["ratio"]).mean()
-            choice = Choice(str(name), rows["ratio_low"].min(), rows["ratio_high"].max())
-            choices.append((mean, choice))
-    mean, best = min(choices, default=(0.0, None), key=lambda each: each[0])
-    return best if mean < 0 else None
+        if len(rows) == count:
+            mean = float(np.exp(np.log(rows["ratio"]).mean()))
+            choices.append(Choice(str(name), rows["ratio_low"].min(), rows["ratio_high"].max(), mean))
+    return min(choices, default=None, key=lambda each: each.mean)
 
 
 def sentence(region: Region, baseline: str) -> str:
     """Return what a region advises, in a few sentences."""
-    cells = len({*region.batches}) * len({*region.hiddens})
-    parts = [f"batch {_between(region.batches)}", f"hidden size {_between(region.hiddens)}"]
-    start = f"Not measured itself, but the {cells} sizes around it ({', '.join(parts)}):"
-    if region.best is None:
-        return f"{start} use {baseline}. Nothing is clearly faster at any of them."
     best = region.best
-    takes = f"{best.implementation} takes {_range(best)} × {baseline}'s time there."
-    advised = f"use {best.implementation}. {takes}"
-    if best.high > 1:
-        advised = f"they disagree. {takes} Measure yours, or use {baseline}."
-    sentences = [f"{start} {advised}"]
+    if best is None:
+        sentences = [f"Use {baseline}: nothing is clearly faster."]
+    elif best.high > 1:
+        takes = f"{best.implementation} takes {_range(best)} × its time"
+        sentences = [f"Use {baseline}, or measure yours: {takes}."]
+    else:
+        sentences = [f"Use {best.implementation}: it takes {_range(best)} × {baseline}'s time."]
     for among, choice in region.among.items():
-        if choice is None:
-            sentences.append(f"{_start(among)}: nothing is clearly faster than {baseline}.")
-        elif choice != best:
-            sentences.append(f"{_start(among)}: {choice.implementation}, {_range(choice)}.")
+        name = f"{choice.implementation}, {_range(choice)}" if choice else baseline
+        sentences.append(f"In {among}: {name}.")
+    cells = len({*region.batches}) * len({*region.hiddens})
+    sentences.append(
+        f"Not measured itself: these are the ends of the 95 % intervals at the {cells} sizes around it"
+        f" (batch {_between(region.batches)}, hidden size {_between(region.hiddens)})."
+    )
     return " ".join(sentences)
 
 
 def _between(ends: tuple[int, int]) -> str:
     low, high = ends
     return f"{low}" if low == high else f"{low} and {high}"
-
-
-def _start(words: str) -> str:
-    return words[0].upper() + words[1:]
 
 
 def _range(choice: Choice) -> str:

@@ -164,8 +164,10 @@ def answer(advised: Sequence[Recommendation]) -> tuple[str, list[str]]:
         batches = sorted(batch for batch, _ in group)
         small_to_large = f", batch {span([*map(str, batches)])}" if batches[-1] else ""
         if bests:
-            at = f"at {len(bests)} of {count(len(group), 'shape')}"
-            lines.append(f"{purpose}{small_to_large}{variant}: {_fastest(bests)}, {at}")
+            line = f"{purpose}{small_to_large}{variant}: {_fastest(bests)}"
+            if len(group) > 1:
+                line += f", at {len(bests)} of {len(group)} shapes"
+            lines.append(line)
     trained = [each for each in compared if each.mode == "train_step"]
     if 2 * faster > len(compared) and trained and not any(map(_plain_is_faster, trained)):
         shapes = count(len({each.problem for each in compared}), "shape")

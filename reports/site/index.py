@@ -1,6 +1,7 @@
 """What index.html says of a machine: its answer, its maps, the answer at each shape, and its charts."""
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,6 @@ def part(machine: Machine, folder: Path) -> dict[str, Any]:
     """Return what the page says of one machine, by the names in its template, and write its dot plots."""
     advised = list(headline.recommendations(machine.head, selection.sequences(machine.runs)))
     of_head = [each for each in advised if each.problem in set(machine.head.summary["problem"])]
-    answer, exceptions = headline.answer(of_head)
     of_purpose = defaultdict(list)
     for each in of_head:
         of_purpose[each.purpose].append(each)
@@ -38,18 +38,27 @@ def part(machine: Machine, folder: Path) -> dict[str, Any]:
             drawings.append(write(drawing, folder / "figures"))
     found = list(maps.of_machine(machine))
     of_maps = [each.drawing for each in found]
+    summaries = {each.mode: each.summary for each in found}
     others = [(made, report) for made, report in machine.shown if made not in of_maps]
     return {
         "machine": machine,
         "maps": found,
         "shown": sorted(others, key=_question),
-        "answer": answer,
-        "exceptions": exceptions,
+        "leads": list(_leads(of_head, summaries)),
         "measured": _measured(machine),
         "advised": advised,
         "drawings": drawings,
         "noise": estimates.noise(machine.head.run),
     }
+
+
+def _leads(advised: Sequence[Recommendation], summaries: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Yield the answer of each mode, by the names in the page's template; a map's summary is its last line."""
+    for mode in dict.fromkeys(each.mode for each in advised):
+        answer, lines = headline.answer([each for each in advised if each.mode == mode])
+        if mode in summaries:
+            lines.append(f"Over the sizes of the map: {summaries[mode]}")
+        yield {"mode": mode, "answer": answer, "lines": lines}
 
 
 def _question(shown: tuple[Drawing | Answer, Report]) -> str:

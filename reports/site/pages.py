@@ -49,6 +49,13 @@ def cite(run: Run) -> str:
     return f"{start}, {processor_and_gpu(run)}"
 
 
+def bibtex(run: Run) -> str:
+    """Return the same as an entry for BibTeX."""
+    year = began(run.run_id)[:4]
+    parts = {"title": "lstm-bench", "author": "{The lstm-bench authors}", "year": year, "note": cite(run)}
+    return f"@software{{lstm_bench, {', '.join(f'{key} = {{{value}}}' for key, value in parts.items())}}}"
+
+
 def repository() -> str:
     """Return the address of the suite: that of CITATION.cff, or of the repository whose CI builds this; or nothing."""
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
@@ -163,6 +170,7 @@ def save(
         columns=tables.columns(head),
         slowed=slowed(head.run.metadata.variables),
         cite=cite,
+        bibtex=bibtex,
         older=OLDER,
         row_id=rows.row_id,
         preamble=preamble,

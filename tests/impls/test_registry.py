@@ -32,6 +32,8 @@ PROMISED = {
     "jax_scan_vjp": (BOTH, FOUR, ALL, "bd"),
     "torch_cell_autograd torch_cell_compiled torch_cell_hoisted": (BOTH, FOUR, ALL, ""),
     "torch_scan torch_script": (BOTH, FOUR, ALL, ""),
+    "flashrnn_vanilla": (CPU, FOUR, ALL, ""),
+    "flashrnn_vanilla_fwbw": (CPU, ("float32", "bfloat16", "float16"), ALL, ""),
     "torchrl_lstm": (BOTH, FOUR, ALL, "bdr"),
     "torch_lstm_compiled": (BOTH, (*FOUR, "autocast"), NO_MODEL + KEPT, "pbr"),
     "torch_lstm_dynamic": (BOTH, (*FOUR, "autocast"), NO_MODEL, "pbr"),
@@ -58,7 +60,7 @@ them once it is published.
 """
 APART = {
     *("equinox_lstm", "haiku_lstm", "keras_jax", "keras_tensorflow", "keras_torch", "mlx_lstm", "onnxruntime_lstm"),
-    *("openvino_lstm", "paddle_lstm", "tinygrad_lstm", "torchrl_lstm"),
+    *("openvino_lstm", "paddle_lstm", "tinygrad_lstm", "torchrl_lstm", "flashrnn_vanilla", "flashrnn_vanilla_fwbw"),
 }
 """Those that run in an environment of their own."""
 

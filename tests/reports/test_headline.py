@@ -95,7 +95,7 @@ def test_one_sentence_stands_for_all_shapes_with_the_exceptions(tmp_path):
     assert said.startswith("Use base.")
     assert lines == [
         "Training, batch 1 to 2: torch_cpp 0.50 to 0.80, at 2 of 2 shapes",
-        "Training, batch 16, rows of different lengths: quick 0.10, at 1 of 1 shape",
+        "Training, batch 16, rows of different lengths: quick 0.10",
     ]
     alone = headline.answer(advised(tmp_path / "alone", rows[-16:-8]))
     assert alone == ("Use base. Nothing that was measured is clearly faster.", [])

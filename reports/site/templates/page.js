@@ -10,6 +10,7 @@ function choose() {
   for (const part of $$("main section:has([data-machine])")) part.hidden = !$("[data-machine]:not([hidden]), .charts > figure", part);
   for (const option of select("shape").options) option.disabled = !measured().includes(option.value);
   const shown = answers.find((part) => !part.hidden);
+  document.body.classList.toggle("asked", Boolean(like.value) || select("shape").selectedIndex > 0);
   $("#unmeasured").hidden = !answers.length || Boolean(shown);
   $("#these").hidden = !shown;
   const asked = selects.filter(({ name }) => name !== "library").map(({ name, value }) => [name === "shape" ? "problem" : name, value]);
@@ -18,9 +19,18 @@ function choose() {
   const library = select("library")?.value;
   const rows = shown ? $$("[data-library]", shown) : [];
   for (const row of rows) row.hidden = Boolean(library) && row.dataset.library !== library;
-  $("#otherlibrary").hidden = !rows.length || rows.some((row) => !row.hidden);
+  sayBestOf(library, shown, rows.find((row) => !row.hidden));
   const code = $("#unmeasured code");
   if (!like.value) code.textContent = `nox -s bench -- --problem ${select("shape").value} --mode ${select("mode").value}`;
+}
+// Where a library is chosen, what is said at a shape is its best row, in place of the best of all.
+function sayBestOf(library, shown, row) {
+  const words = $("#library");
+  words.hidden = !library || !shown;
+  if (!shown) return;
+  $(".advice", shown).hidden = Boolean(library);
+  const [name, ratio, verdict] = row ? [...row.cells].map((cell) => cell.textContent) : [];
+  words.textContent = row ? `In ${library}, at ${shown.dataset.shape}: ${[name, ratio, verdict].filter(Boolean).join(", ")}.` : `Nothing of ${library} was measured at ${shown.dataset.shape}.`;
 }
 // Each ratio of a table gets a bar from 1 to it, and a line for its interval, on a logarithmic scale from 1/8 to 8.
 const SVG = "http://www.w3.org/2000/svg", WIDTH = 132, MIDDLE = WIDTH / 2;
@@ -63,6 +73,8 @@ const PATTERNS = Object.entries(SIZES).map(([name, [, words]]) => [name, [
 const OPTION = /^(l\d+|bi|nobias|p\d+|var|even|first|drop|resets|float64|bfloat16|float16|autocast|int8)$/;
 function sizes(text) {
   const found = {};
+  const numbers = text.match(/\d+/g) ?? [];
+  if (numbers.length === 4 && !/[a-z]/i.test(text)) return Object.fromEntries(Object.keys(SIZES).map((name, k) => [name, Number(numbers[k])]));
   for (const [name, patterns] of PATTERNS) {
     const match = patterns.map((pattern) => text.match(pattern)).find(Boolean);
     if (match) found[name] = Number(match[1]);
@@ -73,36 +85,43 @@ function sizes(text) {
 const CALLED = [[/(\d+)[ -]*layers?/g, " l$1 "], [/layers? *(\d+)/g, " l$1 "], [/bidir\w*/g, " bi "], [/packed|variable\w*|unequal\w*/g, " var "], [/batch[ -]*first/g, " first "], [/dropout/g, " drop "], [/\bdouble\b|fp64/g, " float64 "], [/\bbf16\b/g, " bfloat16 "], [/\bhalf\b|fp16/g, " float16 "]];
 const named = (text) => CALLED.reduce((words, [said, meant]) => words.replace(said, meant), text.toLowerCase());
 const kind = (text) => named(text).split(/[^a-z0-9]+/).filter((word) => OPTION.test(word)).join("-");
+// A size that was not typed is that of the first published shape, and counts little in what is near.
+const USUAL = { t: 64, b: 16, h: 128 };
+const FAR = 2; // a size that is more than four times another is far from it
+const between = (size, ends) => { const [low, high] = ends.split(" ").map(Number); return low <= size && size <= high; };
 // Say what the map advises around the sizes, or choose the measured shape that is nearest to what was typed.
 function ask() {
   for (const part of [...regions, ...held]) part.hidden = true;
   note.hidden = !like.value;
   if (!like.value) return;
-  const asked = sizes(like.value);
-  const wanted = Object.entries(asked);
-  const apart = (shape) => wanted.reduce((sum, [name, size]) => sum + Math.abs(Math.log2(sizes(shape)[name] / size)), 0);
-  if (!wanted.length) {
+  const typed = sizes(like.value), options = kind(like.value);
+  if (!Object.keys(typed).length) {
     note.textContent = "Write sizes such as: batch 32, seq 100, hidden 256. Or t100-b32-i256-h256.";
     return;
   }
-  const [best = ""] = measured().filter((shape) => kind(shape) === kind(like.value)).sort((x, y) => apart(x) - apart(y));
+  const asked = { i: typed.h ?? 128, ...USUAL, ...typed };
+  const steps = (shape, name) => Math.abs(Math.log2(sizes(shape)[name] / asked[name]));
+  const names = Object.keys(SIZES);
+  const apart = (shape) => names.reduce((sum, name) => sum + steps(shape, name) * (name in typed ? 1 : 0.1), 0);
+  const [best = ""] = measured().filter((shape) => kind(shape) === options).sort((x, y) => apart(x) - apart(y));
   select("shape").value = best;
-  const command = `nox -s bench -- --problem ${["t", "b", "i", "h"].map((name) => name + (asked[name] ?? (name === "i" ? asked.h : undefined) ?? { t: 64, b: 16, i: 128, h: 128 }[name])).join("-")}${kind(like.value) ? `-${kind(like.value)}` : ""}`;
+  const problem = names.map((name) => name + asked[name]).join("-") + (options ? `-${options}` : "");
+  const command = `nox -s bench -- --problem ${problem}`;
   $("#unmeasured code").textContent = command;
-  if (best && apart(best) === 0) {
-    const unsaid = ["t", "b", "h"].filter((name) => !asked[name]).map((name) => SIZES[name][0]);
-    note.textContent = unsaid.length ? `You gave no ${unsaid.join(", no ")}. Shown is ${best}, which was measured.` : `${best} was measured.`;
-    return;
+  const taken = Object.keys(USUAL).filter((name) => !(name in typed)).map((name) => `${SIZES[name][0]} ${asked[name]}`);
+  const start = taken.length ? `Taken as ${taken.join(", ")}: you gave none. ` : "";
+  if (!best) {
+    note.textContent = `${start}Nothing like that was measured. Measure it: ${command}`;
+  } else if (best === problem) {
+    note.textContent = `${start}${best} was measured.`;
+  } else {
+    const region = options ? undefined : regions.find((part) => fits(part) && between(asked.b, part.dataset.batches) && between(asked.h, part.dataset.hiddens) && between(asked.t, part.dataset.steps));
+    for (const part of region ? [region, ...held.filter(fits)] : []) part.hidden = false;
+    const off = names.filter((name) => sizes(best)[name] !== asked[name]).map((name) => `${SIZES[name][0]} ${sizes(best)[name]}, not ${asked[name]}`);
+    const far = !region && names.some((name) => name !== "i" && steps(best, name) > FAR);
+    const below = far ? "Far from all that was measured, so what is below may not hold. The nearest" : "Below is the nearest that was measured";
+    note.textContent = `${start}To be sure, measure it: ${command}. ${below}: ${[best, ...off].join("; ")}.`;
   }
-  const inside = (size, ends) => { const [low, high] = ends.split(" ").map(Number); return low <= size && size <= high; };
-  const region = kind(like.value) ? undefined : regions.find((part) => fits(part) && inside(asked.b, part.dataset.batches) && inside(asked.h, part.dataset.hiddens) && inside(asked.t ?? 64, part.dataset.steps));
-  if (region) {
-    for (const part of [region, ...held.filter(fits)]) part.hidden = false;
-    note.textContent = `To be sure, measure it: ${command}. Below is the nearest that was measured, ${best}.`;
-    return;
-  }
-  const off = wanted.filter(([name, size]) => sizes(best)[name] !== size).map(([name, size]) => `${SIZES[name][0]} ${sizes(best)[name]}, not ${size}`);
-  note.textContent = best ? `Not measured: ${command}. Below is the nearest that was: ${[best, ...off].join("; ")}.` : "Nothing like that was measured.";
 }
 function read() {
   const asked = new URLSearchParams(location.search);
