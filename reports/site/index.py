@@ -23,6 +23,9 @@ from reports.site import maps
 from reports.tracks import DEFAULT
 from reports.verdict import BASELINE
 
+ASKED = ("What is the cost", "Is torch.compile", "How late", "Did a release", "Which LSTM")
+"""How questions begin, from those that most readers have; those about the making of an LSTM come last."""
+
 
 def part(machine: Machine, folder: Path) -> dict[str, Any]:
     """Return what the page says of one machine, by the names in its template, and write its dot plots."""
@@ -61,10 +64,14 @@ def _leads(advised: Sequence[Recommendation], summaries: Mapping[str, str]) -> I
         yield {"mode": mode, "answer": answer, "lines": lines}
 
 
-def _question(shown: tuple[Drawing | Answer, Report]) -> str:
-    """Return by what answers are ordered, so that those to alike questions stand together; charts keep their order."""
+def _question(shown: tuple[Drawing | Answer, Report]) -> tuple[int, str]:
+    """Return by what answers are ordered: what most readers ask comes first; charts keep their order."""
     made, _ = shown
-    return "" if isinstance(made, Drawing) else made.title.partition("?")[0]
+    if isinstance(made, Drawing):
+        return len(ASKED), ""
+    question = made.title.partition("?")[0]
+    rank = [number for number, start in enumerate(ASKED) if question.startswith(start)]
+    return min(rank, default=len(ASKED)), question
 
 
 def _measured(machine: Machine) -> dict[str, Any]:
