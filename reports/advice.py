@@ -84,7 +84,10 @@ def regions(cells: pd.DataFrame) -> Iterator[Region]:
             if (around["verdict"][uses] == BASELINE).any():
                 among[library] = _faster(around[uses])
             else:
-                of_library = {library: _least(around[uses]), f"plain {library}": _least(around[uses & plain])}
+                of_library = {
+                    library: _least(around[uses]),
+                    f"plain {library}": _least(around[uses & plain]),
+                }
                 among |= {name: choice for name, choice in of_library.items() if choice}
         yield Region(of_batch, of_hidden, mode, _faster(around), among)
 
@@ -113,7 +116,9 @@ def _least(around: pd.DataFrame, cells: int = 0) -> Choice | None:
     for name, rows in around.groupby("implementation"):
         if len(rows) == count:
             mean = float(np.exp(np.log(rows["ratio"]).mean()))
-            choices.append(Choice(str(name), rows["ratio_low"].min(), rows["ratio_high"].max(), mean))
+            choices.append(
+                Choice(str(name), rows["ratio_low"].min(), rows["ratio_high"].max(), mean)
+            )
     return min(choices, default=None, key=lambda each: each.mean)
 
 

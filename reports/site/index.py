@@ -55,7 +55,9 @@ def part(machine: Machine, folder: Path) -> dict[str, Any]:
     }
 
 
-def _leads(advised: Sequence[Recommendation], summaries: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _leads(
+    advised: Sequence[Recommendation], summaries: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
     """Yield the answer of each mode, by the names in the page's template; a map's summary is its last line."""
     for mode in dict.fromkeys(each.mode for each in advised):
         answer, lines = headline.answer([each for each in advised if each.mode == mode])

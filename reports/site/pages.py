@@ -52,7 +52,12 @@ def cite(run: Run) -> str:
 def bibtex(run: Run) -> str:
     """Return the same as an entry for BibTeX."""
     year = began(run.run_id)[:4]
-    parts = {"title": "lstm-bench", "author": "{The lstm-bench authors}", "year": year, "note": cite(run)}
+    parts = {
+        "title": "lstm-bench",
+        "author": "{The lstm-bench authors}",
+        "year": year,
+        "note": cite(run),
+    }
     return f"@software{{lstm_bench, {', '.join(f'{key} = {{{value}}}' for key, value in parts.items())}}}"
 
 
