@@ -7,8 +7,12 @@ import ast
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
 
 from benchmarks import ROOT
+from reports.ways import named
 
 FOLDER = ROOT / "docs" / "programs"
 FAILS, INSTEAD, SHOWS = "Fails with", "Instead", "Shows"
@@ -41,6 +45,11 @@ class Program:
     shows: frozenset[tuple[str, str]]
     dependencies: tuple[str, ...]
 
+    def fails_with(self, package: str, release: str) -> bool:
+        """Whether it fails with a release of a package."""
+        named = [Requirement(text) for text in self.fails]
+        return any(each.name == package and each.specifier.contains(release) for each in named)
+
 
 def read(path: Path) -> Program:
     """Read a program's docstring, without running it."""
@@ -71,6 +80,11 @@ def programs(folder: Path = FOLDER) -> list[Program]:
     return [read(path) for path in sorted(folder.glob("*.py"))]
 
 
-def by_cell(found: list[Program]) -> dict[tuple[str, str], Program]:
-    """Return the program that shows a cell, by way and option."""
-    return {cell: program for program in found for cell in program.shows}
+def of_row(found: list[Program], row: Any) -> Program | None:
+    """Return the program that shows a row of ways.table, and fails with its release; None where there is none."""
+    for program in found:
+        if (named(row), row.suffix) in program.shows and program.fails_with(
+            row.library, row.release
+        ):
+            return program
+    return None

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from itertools import groupby
+from typing import Any
 
 import pandas as pd
 
@@ -40,33 +41,32 @@ def _table(every: pd.DataFrame) -> str:
     if every.empty:
         return "None has been compared yet."
     suffixes = [suffix for suffix in OPTIONS if suffix in {*every["suffix"]}]
-    shown_by = programs.by_cell(programs.programs())
+    found = programs.programs()
     body = []
     for way, of_way in every.groupby("way", sort=False):
-        named = ways.named(of_way.iloc[0])
         cells = [f"`{way}`"]
-        for suffix in suffixes:
-            of_cell = of_way[of_way["suffix"] == suffix]
-            cells.append(_cell(of_cell, shown_by.get((named, suffix))))
+        cells += [_cell(of_way[of_way["suffix"] == suffix], found) for suffix in suffixes]
         body.append(cells)
     heads = ["way", *(OPTIONS[suffix] for suffix in suffixes)]
     return f"{_about(every)}\n\n{markdown_table(body, heads)}"
 
 
-def _cell(of_cell: pd.DataFrame, program: programs.Program | None) -> str:
+def _cell(of_cell: pd.DataFrame, found: list[programs.Program]) -> str:
     """Return the outcomes of a cell, the oldest release first; a new one names its release."""
-    words: list[str] = []
-    pairs = zip(of_cell["outcome"], of_cell["release"], strict=True)
-    for outcome, group in groupby(pairs, key=lambda pair: pair[0]):
-        text = SHORT.get(outcome, outcome)
-        if outcome in BAD and program:
+    texts = []
+    row: Any
+    for row in of_cell.itertuples():
+        text = SHORT.get(row.outcome, row.outcome)
+        program = programs.of_row(found, row) if row.outcome in BAD else None
+        if program:
             text = f"[{text}](programs/{program.path.name})"
-        if outcome == WRONG:
+        if row.outcome == WRONG:
             text = f"**{text}**"
-        if words:
-            _, release = next(group)
-            text += f" from {release}"
-        words.append(text)
+        texts.append((text, row.release))
+    words: list[str] = []
+    for text, group in groupby(texts, key=lambda each: each[0]):
+        _, release = next(group)
+        words.append(f"{text} from {release}" if words else text)
     return ", ".join(words) or "–"
 
 

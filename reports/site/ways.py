@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pandas as pd
+
 from reports import programs, ways
 
 
@@ -11,10 +13,14 @@ def page() -> dict[str, Any]:
     bad = rows["outcome"].isin(ways.BAD)
     instructions = rows["isa"].map(lambda isa: f", {isa} at most" if isa else "")
     whose = rows["by"].map(lambda by: f" (measured by {by})" if by else "")
-    named = [ways.named(row) for row in rows.itertuples()]
-    rows = rows.assign(is_bad=bad, named=named, where=rows["machine"] + instructions + whose)
+    every = programs.programs()
+    shown_by = [
+        programs.of_row(every, row) if is_bad else None
+        for row, is_bad in zip(rows.itertuples(), bad, strict=True)
+    ]
+    rows["shown_by"] = pd.Series(shown_by, rows.index, dtype=object)
+    rows = rows.assign(where=rows["machine"] + instructions + whose)
     return {
         "rows": list(rows.itertuples(index=False)),
         "several_machines": rows["where"].nunique() > 1,
-        "programs": programs.by_cell(programs.programs()),
     }
