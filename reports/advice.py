@@ -122,30 +122,24 @@ def _least(around: pd.DataFrame, cells: int = 0) -> Choice | None:
     return min(choices, default=None, key=lambda each: each.mean)
 
 
-def sentence(region: Region, baseline: str) -> str:
-    """Return what a region advises, in a few sentences."""
+def sentences(region: Region, baseline: str) -> Iterator[tuple[str, str]]:
+    """Yield what a region advises: for users of which package, or of any where it is empty, and a sentence."""
     best = region.best
     if best is None:
-        sentences = [f"Use {baseline}: nothing is clearly faster."]
+        yield "", f"Use {baseline}: nothing is clearly faster."
     elif best.high > 1:
-        takes = f"{best.implementation} takes {_range(best)} × its time"
-        sentences = [f"Use {baseline}, or measure yours: {takes}."]
+        yield (
+            "",
+            f"Use {baseline}, or measure yours: {best.implementation} takes {_range(best)} × its time.",
+        )
     else:
-        sentences = [f"Use {best.implementation}: it takes {_range(best)} × {baseline}'s time."]
+        yield "", f"Use {best.implementation}: it takes {_range(best)} × {baseline}'s time."
+    packages = {library: package for package, library in LIBRARIES.items()}
     for among, choice in region.among.items():
-        name = f"{choice.implementation}, {_range(choice)}" if choice else baseline
-        sentences.append(f"In {among}: {name}.")
-    cells = len({*region.batches}) * len({*region.hiddens})
-    sentences.append(
-        f"Not measured itself: these are the ends of the 95 % intervals at the {cells} sizes around it"
-        f" (batch {_between(region.batches)}, hidden size {_between(region.hiddens)})."
-    )
-    return " ".join(sentences)
-
-
-def _between(ends: tuple[int, int]) -> str:
-    low, high = ends
-    return f"{low}" if low == high else f"{low} and {high}"
+        name = (
+            f"{choice.implementation}, {_range(choice)} × {baseline}'s time" if choice else baseline
+        )
+        yield packages.get(among.removeprefix("plain "), ""), f"In {among}: {name}."
 
 
 def _range(choice: Choice) -> str:

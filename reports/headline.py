@@ -164,7 +164,7 @@ def answer(advised: Sequence[Recommendation]) -> tuple[str, list[str]]:
         batches = sorted(batch for batch, _ in group)
         small_to_large = f", batch {span([*map(str, batches)])}" if batches[-1] else ""
         if bests:
-            line = f"{purpose}{small_to_large}{variant}: {_fastest(bests)}"
+            line = f"{purpose}{small_to_large}{variant}: {fastest_of(bests)}"
             if len(group) > 1:
                 line += f", at {len(bests)} of {len(group)} shapes"
             lines.append(line)
@@ -202,7 +202,7 @@ def _batch_and_variant(problem: str) -> tuple[int, str]:
     return shape.batch, variant
 
 
-def _fastest(bests: Sequence[pd.Series]) -> str:
+def fastest_of(bests: Sequence[pd.Series]) -> str:
     """Return such as `torch_cpp 0.54 to 0.82`: of the fastest at some shapes, the three that are it most often."""
     ratios: dict[str, list[float]] = defaultdict(list)
     for best in bests:

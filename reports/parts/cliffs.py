@@ -160,10 +160,12 @@ def _sentence(baseline: str, rows: pd.DataFrame) -> str:
     else:
         pairs = zip(costly["option"], costly["cost"], strict=True)
         costs = [f"{option} {two_digits(cost)}" for option, cost in pairs]
-        sentence = f"{baseline}'s time with an option, × that without: {', '.join(costs)}."
+        sentence = (
+            f"With an option, {baseline} takes so many times its time without: {', '.join(costs)}."
+        )
     if len(rows) > 1:
         others = rows["operator"].isin([SILENTLY, WARNED]).sum()
-        sentence += f" With {others} of its {len(rows)} options, another operator ran than without."
+        sentence += f" With {others} of its {len(rows)} options, its library runs another operator than without."
     return sentence
 
 

@@ -62,7 +62,7 @@ def _map(report: Report, purpose: str, best: pd.DataFrame) -> Drawing:
     sentences = labels(best, partial(_of_cell, baseline))
     cells = best.assign(label=sentences, href=[_row(row) for row in best.itertuples()])
     title = f"{purpose}: the fastest at each size"
-    alt = f"Map of batch and hidden size. {summary(best, baseline)}"
+    alt = f"Map of batch and hidden size. {_summary(best, baseline)}"
     return Drawing(
         map_name(best["mode"].iloc[0]),
         title,
@@ -85,7 +85,7 @@ def _row(row: Any) -> str:
     return f"{ROWS}#{row.problem}/{WORKLOAD}/{row.mode}/{row.implementation}"
 
 
-def summary(best: pd.DataFrame, baseline: str) -> str:
+def _summary(best: pd.DataFrame, baseline: str) -> str:
     """Return at how many sizes plain code and tuned code are clearly faster than the baseline, and by how much."""
     sentences = []
     for tuned, which in ((False, "Plain"), (True, "Tuned")):
@@ -111,7 +111,7 @@ def _table(report: Report, purpose: str, best: pd.DataFrame) -> Answer:
     )
     ordered = best.sort_values(["hidden", "batch", "tuned"], kind="stable")
     title = f"Which LSTM is fastest at which size? {purpose}"
-    return Answer(title, summary(best, report.baseline), columns, ordered)
+    return Answer(title, _summary(best, report.baseline), columns, ordered)
 
 
 def _growth(report: Report, purpose: str, size: str, of_lines: list[pd.DataFrame]) -> Drawing:

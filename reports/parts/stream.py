@@ -56,7 +56,7 @@ def make(report: Report) -> Iterator[Answer]:
         Column("p50", "p50, µs [95 %]", ratio("p50")),
         Column("p99", "p99, µs [95 %]", ratio("p99")),
         Column("largest", "largest of 1,000, µs [95 %]", ratio("largest")),
-        Column("machine", "the machine's own: p99, largest, µs", word("machine")),
+        Column("machine", "of that the machine's own: in p99, in the largest, µs", word("machine")),
     )
     contests = rows.groupby(BENCHMARK, sort=False)
     lowest = "; ".join(_lowest(contest, report.baseline) for _, contest in contests)

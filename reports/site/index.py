@@ -10,6 +10,7 @@ import pandas as pd
 from benchmarks.tables import Column
 from benchmarks.words import count, listed
 from reports import estimates, headline, selection, tables
+from reports.advice import LIBRARIES
 from reports.charts import shapes
 from reports.charts.drawing import Drawing, write
 from reports.code_age import OLDER, file_of, is_today
@@ -23,7 +24,15 @@ from reports.site import maps
 from reports.tracks import DEFAULT
 from reports.verdict import BASELINE
 
-ASKED = ("What is the cost", "Is torch.compile", "How late", "Did a release", "Which LSTM")
+ASKED = (
+    "What is the cost of packed",
+    "What is the cost of unequal",
+    "Is torch.compile",
+    "How late",
+    "Did a release",
+    "What is the cost",
+    "Which LSTM",
+)
 """How questions begin, from those that most readers have; those about the making of an LSTM come last."""
 
 
@@ -41,13 +50,13 @@ def part(machine: Machine, folder: Path) -> dict[str, Any]:
             drawings.append(write(drawing, folder / "figures"))
     found = list(maps.of_machine(machine))
     of_maps = [each.drawing for each in found]
-    summaries = {each.mode: each.summary for each in found}
+    of_map = {each.mode: each.lead for each in found}
     others = [(made, report) for made, report in machine.shown if made not in of_maps]
     return {
         "machine": machine,
         "maps": found,
         "shown": sorted(others, key=_question),
-        "leads": list(_leads(of_head, summaries)),
+        "leads": list(_leads(of_head, of_map)),
         "measured": _measured(machine),
         "advised": advised,
         "drawings": drawings,
@@ -56,13 +65,14 @@ def part(machine: Machine, folder: Path) -> dict[str, Any]:
 
 
 def _leads(
-    advised: Sequence[Recommendation], summaries: Mapping[str, str]
+    advised: Sequence[Recommendation], of_map: Mapping[str, tuple[str, list[str]]]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the answer of each mode, by the names in the page's template; a map's summary is its last line."""
+    """Yield the answer of each mode, by the names in the page's template: that of its map, where there is one."""
     for mode in dict.fromkeys(each.mode for each in advised):
-        answer, lines = headline.answer([each for each in advised if each.mode == mode])
-        if mode in summaries:
-            lines.append(f"Over the sizes of the map: {summaries[mode]}")
+        if mode in of_map:
+            answer, lines = of_map[mode]
+        else:
+            answer, lines = headline.answer([each for each in advised if each.mode == mode])
         yield {"mode": mode, "answer": answer, "lines": lines}
 
 
@@ -101,6 +111,11 @@ def best_of_tracks(advised: Recommendation) -> list[Any]:
         return []
     baseline = rows[rows["verdict"] == BASELINE]
     every = pd.concat([baseline.assign(framework=packages_of(baseline).str[0]), best])
+    used = packages_of(every)
+    every["libraries"] = [
+        " ".join(dict.fromkeys([names[0], *(name for name in names if name in LIBRARIES)]))
+        for names in used
+    ]
     return list(every.sort_values("ratio", kind="stable").itertuples(index=False))
 
 

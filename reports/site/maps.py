@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import pandas as pd
 
 from benchmarks.cases import UNSEEN
-from reports import advice, sizes
+from benchmarks.words import span
+from reports import advice, headline, sizes
 from reports.advice import Held, Region
 from reports.charts.drawing import Drawing
 from reports.frames import began
 from reports.machines import Machine
-from reports.parts.sizes import maps_of, summary
+from reports.parts.sizes import maps_of
 from reports.report import PURPOSES, Report
+from reports.verdict import FASTER
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Map:
     Attributes:
         drawing, report: the map, and the run that it is of.
         mode: that of its rows.
-        summary: at how many of its sizes plain and tuned code are faster.
+        lead: its answer, and where plain and where tuned code is faster.
         steps: of its problems.
         input: its input size, in words.
         older: whether some of its rows are of older code.
@@ -36,11 +38,11 @@ class Map:
     drawing: Drawing
     report: Report
     mode: str
-    summary: str
+    lead: tuple[str, list[str]]
     steps: int
     input: str
     older: bool
-    regions: list[tuple[Region, str]]
+    regions: list[tuple[Region, list[tuple[str, str]]]]
     tried_steps: tuple[int, int]
     held: str
 
@@ -49,7 +51,7 @@ class Map:
         """Return the map that a drawing shows."""
         cells = sizes.map_of(report, mode)
         regions = [
-            (region, advice.sentence(region, report.baseline))
+            (region, list(advice.sentences(region, report.baseline)))
             for region in advice.regions(cells)
             if not region.is_cell
         ]
@@ -66,7 +68,7 @@ class Map:
             drawing,
             report,
             mode,
-            summary=summary(sizes.fastest(cells), report.baseline),
+            lead=lead(sizes.fastest(cells), report.baseline),
             steps=int(cells["steps"].iloc[0]),
             input=f"{min(widths)}" if len(widths) == 1 else "as hidden size",
             older=bool(cells["older"].any()),
@@ -79,6 +81,31 @@ class Map:
     def day(self) -> str:
         """When it was measured."""
         return began(self.report.run.run_id)
+
+
+def lead(best: pd.DataFrame, baseline: str) -> tuple[str, list[str]]:
+    """Return the answer of a map in a sentence, and where plain and where tuned code is faster, a line for each.
+
+    `best`: the rows of its fastest plain and tuned code, see sizes.fastest.
+    """
+    number = best["problem"].nunique()
+    faster = best[best["verdict"] == FASTER]
+    plain = int((~faster["tuned"]).sum())
+    answer = f"Start with {baseline}: at {number - plain} of {number} sizes, no plain code is clearly faster."
+    if 2 * plain >= number:
+        answer = f"It depends on the size: at {plain} of {number}, plain code is clearly faster than {baseline}."
+    lines = []
+    for tuned, which in ((False, "Plain"), (True, "Tuned")):
+        rows = faster[faster["tuned"] == tuned]
+        if len(rows):
+            batches = span([*map(str, sorted(rows["batch"]))])
+            hiddens = span([*map(str, sorted(rows["hidden"]))])
+            names = headline.fastest_of([row for _, row in rows.iterrows()])
+            lines.append(
+                f"{which} code is clearly faster at {len(rows)} of {number} sizes (batch {batches}, hidden size"
+                f" {hiddens}): {names} × {baseline}'s time."
+            )
+    return answer, lines
 
 
 def of_machine(machine: Machine) -> Iterator[Map]:
@@ -98,7 +125,7 @@ def _unseen(machine: Machine) -> Report | None:
 def _held(held: Held, day: str) -> str:
     """Return how advice held, in a sentence."""
     return (
-        f"Tried at {held.shapes} random shapes that the map had not seen, with other steps and input sizes ({day}):"
-        f" what is advised took at most {100 * (advice.NEAR - 1):.0f} % more time than the fastest at {held.good}, and"
-        f" {held.worst:.2f} × its time at worst. The ratio was within the range at {held.inside} of {held.ranges}."
+        f"Checked at {held.shapes} other random shapes ({day}): what is advised was the fastest, or within"
+        f" {100 * (advice.NEAR - 1):.0f} % of it, at {held.good}. Its ratio was outside the range at"
+        f" {held.ranges - held.inside} of {held.ranges}."
     )

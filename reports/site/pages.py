@@ -22,6 +22,7 @@ from benchmarks.words import span
 from impls.core.files import write_text
 from impls.core.text import one_line
 from reports import tables
+from reports.advice import LIBRARIES
 from reports.charts import style
 from reports.code_age import OLDER
 from reports.frames import ARM, Run, began, machine_label
@@ -180,6 +181,7 @@ def save(
         row_id=rows.row_id,
         preamble=preamble,
         libraries=sorted(libraries),
+        called=LIBRARIES,
         processors=processors.side_by_side(machines),
     )
     rows_page = _rendered(

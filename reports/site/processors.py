@@ -1,6 +1,6 @@
 """The same LSTM on each processor: the section of index.html that sets machines side by side."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,9 +10,10 @@ from benchmarks.cases import PUBLISHED
 from benchmarks.tables import Column
 from benchmarks.words import time_with_interval
 from reports import selection
+from reports.headline import clearly_fastest
 from reports.machines import Machine
 from reports.preamble import torch_and_jax
-from reports.report import Answer
+from reports.report import PURPOSES, Answer
 from reports.tables import PURPOSE, word, words_of
 from reports.verdict import BASELINE
 
@@ -45,14 +46,34 @@ def side_by_side(machines: Sequence[Machine]) -> Answer | None:
         found.append({"problem": problem, "mode": mode, **times_by_machine})
         spreads.append(rows["seconds"].max() / rows["seconds"].min())
     sentence = (
-        f"Between these processors, {baseline}'s time at the same shape differs up to {max(spreads):.1f} times:"
-        f" {_least(first)}. Which LSTM is faster can differ too: choose the machine above. {_releases(machines)}"
+        f"{_alike(machines)} {baseline}'s own time at the same shape differs up to {max(spreads):.1f} times:"
+        f" {_least(first)}. {_releases(machines)}"
     )
     columns = [words_of("problem"), PURPOSE]
     for number, machine in enumerate(machines):
         name = f"machine_{number}"
         columns.append(Column(name, machine.label, word(name)))
     return Answer("AMD or Intel?", sentence, columns, pd.DataFrame(found))
+
+
+def _alike(machines: Sequence[Machine]) -> str:
+    """Return at how many shapes the same LSTM is clearly the fastest on each machine, and where it is not."""
+    best: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for machine in machines:
+        rows = selection.sequences(machine.runs)
+        rows = rows[rows["problem"].isin(PUBLISHED)]
+        for (problem, mode), of_case in rows.groupby(["problem", "mode"], sort=False):
+            fastest = clearly_fastest(of_case)
+            name = machine.head.baseline if fastest is None else fastest["implementation"]
+            best[f"{PURPOSES.get(str(mode), mode)} at {problem}"][machine.label] = str(name)
+    shared = {case: names for case, names in best.items() if len(names) == len(machines)}
+    others = [
+        f"{case}: {', '.join(f'{name} on {label}' for label, name in names.items())}."
+        for case, names in shared.items()
+        if len(set(names.values())) > 1
+    ]
+    alike = f"The same LSTM is the fastest on each at {len(shared) - len(others)} of {len(shared)} cases."
+    return " ".join([alike, *others])
 
 
 def _least(first: list[str]) -> str:

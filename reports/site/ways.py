@@ -22,5 +22,5 @@ def page() -> dict[str, Any]:
     rows = rows.assign(where=rows["machine"] + instructions + whose)
     return {
         "rows": list(rows.itertuples(index=False)),
-        "several_machines": rows["where"].nunique() > 1,
+        "several_machines": len(rows["where"].unique()) > 1,
     }

@@ -4,22 +4,26 @@ const selects = $$("select", choice);
 const select = (name) => selects.find((each) => each.name === name);
 const fits = (part) => selects.every(({ name, value }) => !(name in part.dataset) || part.dataset[name] === value);
 const answers = $$("[data-shape]");
+let unread = false; // whether what was typed is no shape
 const regions = $$("[data-batches]"), held = $$(".held");
 function choose() {
   for (const part of $$("[data-machine]:not([data-batches], .held)")) part.hidden = !fits(part);
   for (const part of $$("main section:has([data-machine])")) part.hidden = !$("[data-machine]:not([hidden]), .charts > figure", part);
   for (const option of select("shape").options) option.disabled = !measured().includes(option.value);
+  if (unread) for (const part of answers) part.hidden = true;
   const shown = answers.find((part) => !part.hidden);
-  document.body.classList.toggle("asked", Boolean(like.value) || select("shape").selectedIndex > 0);
-  $("#unmeasured").hidden = !answers.length || Boolean(shown);
+  const library = select("library")?.value;
+  document.body.classList.toggle("asked", Boolean(like.value || library) || select("shape").selectedIndex > 0);
+  $("#unmeasured").hidden = !answers.length || Boolean(shown) || unread;
   $("#these").hidden = !shown;
   const asked = selects.filter(({ name }) => name !== "library").map(({ name, value }) => [name === "shape" ? "problem" : name, value]);
   $("#these a").href = "rows.html#" + new URLSearchParams(asked);
   if (shown) drawBars(shown);
-  const library = select("library")?.value;
   const rows = shown ? $$("[data-library]", shown) : [];
-  for (const row of rows) row.hidden = Boolean(library) && row.dataset.library !== library;
-  sayBestOf(library, shown, rows.find((row) => !row.hidden));
+  const fitting = library ? rows.filter((row) => row.dataset.library.split(" ").includes(library)) : rows;
+  for (const row of rows) row.hidden = !fitting.includes(row) && !row.matches(".baseline");
+  for (const part of regions.flatMap((region) => $$("span", region))) part.hidden = Boolean(library) && part.dataset.of !== library;
+  sayBestOf(library, shown, fitting[0]);
   const code = $("#unmeasured code");
   if (!like.value) code.textContent = `nox -s bench -- --problem ${select("shape").value} --mode ${select("mode").value}`;
 }
@@ -29,8 +33,12 @@ function sayBestOf(library, shown, row) {
   words.hidden = !library || !shown;
   if (!shown) return;
   $(".advice", shown).hidden = Boolean(library);
-  const [name, ratio, verdict] = row ? [...row.cells].map((cell) => cell.textContent) : [];
-  words.textContent = row ? `In ${library}, at ${shown.dataset.shape}: ${[name, ratio, verdict].filter(Boolean).join(", ")}.` : `Nothing of ${library} was measured at ${shown.dataset.shape}.`;
+  if (words.hidden) return;
+  const name = select("library").selectedOptions[0].text, purpose = select("mode").selectedOptions[0].text;
+  const where = `${purpose} at ${shown.dataset.shape}`;
+  const [best, ratio, verdict] = row ? [...row.cells].map((cell) => cell.textContent) : [];
+  const times = $("thead th:nth-child(2)", shown)?.textContent.replace(/ \[.*/, "");
+  words.textContent = row ? `${where}, in ${name}: ${best}, ${ratio} ${times}${verdict ? `, ${verdict}` : ""}.` : `${where}: nothing in ${name} was measured.`;
 }
 // Each ratio of a table gets a bar from 1 to it, and a line for its interval, on a logarithmic scale from 1/8 to 8.
 const SVG = "http://www.w3.org/2000/svg", WIDTH = 132, MIDDLE = WIDTH / 2;
@@ -88,22 +96,31 @@ const kind = (text) => named(text).split(/[^a-z0-9]+/).filter((word) => OPTION.t
 // A size that was not typed is that of the first published shape, and counts little in what is near.
 const USUAL = { t: 64, b: 16, h: 128 };
 const FAR = 2; // a size that is more than four times another is far from it
-const between = (size, ends) => { const [low, high] = ends.split(" ").map(Number); return low <= size && size <= high; };
+const WEIGHTS = { t: 0.5, b: 1, i: 0.25, h: 1 }; // by how much a size moves the ratios
+const FEW = 4; // fewer LSTMs than these say little of a shape
+const ends = (pair) => [...new Set(pair.split(" "))].join(" and ");
+const between = (size, pair) => { const [low, high] = pair.split(" ").map(Number); return low <= size && size <= high; };
 // Say what the map advises around the sizes, or choose the measured shape that is nearest to what was typed.
 function ask() {
   for (const part of [...regions, ...held]) part.hidden = true;
   note.hidden = !like.value;
+  note.className = "soft";
+  unread = false;
   if (!like.value) return;
   const typed = sizes(like.value), options = kind(like.value);
-  if (!Object.keys(typed).length) {
-    note.textContent = "Write sizes such as: batch 32, seq 100, hidden 256. Or t100-b32-i256-h256.";
+  if (!Object.keys(typed).length || Object.values(typed).includes(0) || /-\s*\d+\s*(,|$)/.test(like.value)) {
+    unread = true;
+    note.className = "warning";
+    note.textContent = "Write sizes of 1 or more, such as: batch 32, seq 100, hidden 256. Or t100-b32-i256-h256.";
     return;
   }
   const asked = { i: typed.h ?? 128, ...USUAL, ...typed };
   const steps = (shape, name) => Math.abs(Math.log2(sizes(shape)[name] / asked[name]));
   const names = Object.keys(SIZES);
-  const apart = (shape) => names.reduce((sum, name) => sum + steps(shape, name) * (name in typed ? 1 : 0.1), 0);
-  const [best = ""] = measured().filter((shape) => kind(shape) === options).sort((x, y) => apart(x) - apart(y));
+  const compared = (shape) => Number(answers.find((part) => part.dataset.shape === shape).dataset.compared);
+  const apart = (shape) => names.reduce((sum, name) => sum + WEIGHTS[name] * steps(shape, name) * (name in typed ? 1 : 0.1), 0);
+  const rank = (shape) => apart(shape) && apart(shape) + (compared(shape) < FEW ? 1 : 0);
+  const [best = ""] = measured().filter((shape) => kind(shape) === options).sort((x, y) => rank(x) - rank(y));
   select("shape").value = best;
   const problem = names.map((name) => name + asked[name]).join("-") + (options ? `-${options}` : "");
   const command = `nox -s bench -- --problem ${problem}`;
@@ -118,9 +135,11 @@ function ask() {
     const region = options ? undefined : regions.find((part) => fits(part) && between(asked.b, part.dataset.batches) && between(asked.h, part.dataset.hiddens) && between(asked.t, part.dataset.steps));
     for (const part of region ? [region, ...held.filter(fits)] : []) part.hidden = false;
     const off = names.filter((name) => sizes(best)[name] !== asked[name]).map((name) => `${SIZES[name][0]} ${sizes(best)[name]}, not ${asked[name]}`);
+    const around = region && `Not measured itself: these are the ends of the 95 % intervals at the measured sizes around it (batch ${ends(region.dataset.batches)}, hidden size ${ends(region.dataset.hiddens)}). `;
     const far = !region && names.some((name) => name !== "i" && steps(best, name) > FAR);
     const below = far ? "Far from all that was measured, so what is below may not hold. The nearest" : "Below is the nearest that was measured";
-    note.textContent = `${start}To be sure, measure it: ${command}. ${below}: ${[best, ...off].join("; ")}.`;
+    if (far) note.className = "warning";
+    note.textContent = `${start}${around || ""}To be sure, measure it: ${command}. ${below}: ${[best, ...off].join("; ")}.`;
   }
 }
 function read() {
@@ -136,6 +155,11 @@ function read() {
 }
 let before = location.search;
 choice.hidden = !answers.length;
+let waiting;
+like.addEventListener("input", () => { // an answer follows what is typed
+  clearTimeout(waiting);
+  waiting = setTimeout(() => { ask(); choose(); }, 400);
+});
 choice.addEventListener("submit", (event) => event.preventDefault());
 choice.addEventListener("change", (event) => {
   if (event.target.name === "shape") like.value = "";
