@@ -1,6 +1,6 @@
 """torch.export raises at any nn.LSTM, unless it is strict, and so does torch.onnx.export with it.
 
-Fails with: torch>=2.9,<2.13
+Fails with: torch>=2.9,<2.10
 Instead: `torch.export.export(…, strict=True)`, `torch.onnx.export(…, dynamo=False)`, or a newer PyTorch.
 Shows: torch_lstm_exported plain -l2 -bi -nobias -p3 -first -l2-drop -anybatch -float64 -bfloat16 -float16 -autocast,
     torch_lstm_aoti plain -l2 -bi -nobias -p3 -first -l2-drop -anybatch -float64 -bfloat16 -float16 -autocast,

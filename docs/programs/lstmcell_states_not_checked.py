@@ -1,7 +1,7 @@
 """nn.LSTMCell takes a row without a batch beside states with one, and kills the process.
 https://github.com/pytorch/pytorch/issues/175978
 
-Fails with: torch>=2.9,<2.14
+Fails with: torch>=2.9,<2.15
 Instead: give row and states the same batch, as in `cell(row.expand(3, 5), state)`.
 """
 

@@ -2,7 +2,7 @@
 only the example's length.
 https://github.com/pytorch/pytorch/issues/191855
 
-Fails with: torch>=2.9,<2.14
+Fails with: torch>=2.9,<2.15
 Instead: dynamo=False.
 """
 

@@ -2,8 +2,8 @@
 wrong gradients (2.9 raises).
 https://github.com/pytorch/pytorch/issues/153679
 
-Fails with: torch>=2.9,<2.14
-Instead: `import torch._functorch.config`, then `torch._functorch.config.donated_buffer = False` (2.13); 2.15.
+Fails with: torch>=2.9,<2.15
+Instead: `import torch._functorch.config`, then `torch._functorch.config.donated_buffer = False`, or take 2.15.
 """
 
 import torch
