@@ -72,7 +72,9 @@ def _alike(machines: Sequence[Machine]) -> str:
         for case, names in shared.items()
         if len(set(names.values())) > 1
     ]
-    alike = f"The same LSTM is the fastest on each at {len(shared) - len(others)} of {len(shared)} cases."
+    alike = (
+        f"The same LSTM is fastest on each in {len(shared) - len(others)} of {len(shared)} cases."
+    )
     return " ".join([alike, *others])
 
 

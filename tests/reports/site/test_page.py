@@ -188,6 +188,10 @@ def test_the_answer_follows_the_purpose(page):
         choose(page, mode=mode)
         expect(lead).to_have_count(1)
         expect(lead).to_have_attribute("data-mode", mode)
+    expect(lead).to_contain_text("It depends on the size: at 3 of 3, plain code is clearly faster than base.")
+    expect(lead).to_contain_text(
+        "Tuned code is clearly faster at 3 of 3 sizes (batch 1 to 16, hidden size 128): jax_scan_vjp 0.60"
+    )
 
 
 def test_only_the_rows_of_a_library_are_shown_and_each_ratio_has_a_bar(page):
