@@ -136,10 +136,10 @@ def sentences(region: Region, baseline: str) -> Iterator[tuple[str, str]]:
         yield "", f"Use {best.implementation}: it takes {_range(best)} × {baseline}'s time."
     packages = {library: package for package, library in LIBRARIES.items()}
     for among, choice in region.among.items():
-        name = (
-            f"{choice.implementation}, {_range(choice)} × {baseline}'s time" if choice else baseline
-        )
-        yield packages.get(among.removeprefix("plain "), ""), f"In {among}: {name}."
+        words = f"{baseline}, since nothing is clearly faster"
+        if choice:
+            words = f"{choice.implementation}, {_range(choice)} × {baseline}'s time"
+        yield packages.get(among.removeprefix("plain "), ""), f"In {among}: {words}."
 
 
 def _range(choice: Choice) -> str:

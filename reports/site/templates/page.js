@@ -20,13 +20,14 @@ function choose() {
   $("#these a").href = "rows.html#" + new URLSearchParams(asked);
   if (shown) drawBars(shown);
   const rows = shown ? $$("[data-library]", shown) : [];
-  const fitting = library ? rows.filter((row) => row.dataset.library.split(" ").includes(library)) : rows;
+  const fitting = library && shown ? rowsOf(library, shown) : rows;
   for (const row of rows) row.hidden = !fitting.includes(row) && !row.matches(".baseline");
   for (const part of regions.flatMap((region) => $$("span", region))) part.hidden = Boolean(library) && part.dataset.of !== library;
   sayBestOf(library, shown, fitting[0]);
   const code = $("#unmeasured code");
   if (!like.value) code.textContent = `nox -s bench -- --problem ${select("shape").value} --mode ${select("mode").value}`;
 }
+const rowsOf = (library, part) => $$("[data-library]", part).filter((row) => row.dataset.library.split(" ").includes(library));
 // Where a library is chosen, what is said at a shape is its best row, in place of the best of all.
 function sayBestOf(library, shown, row) {
   const words = $("#library");
@@ -38,7 +39,11 @@ function sayBestOf(library, shown, row) {
   const where = `${purpose} at ${shown.dataset.shape}`;
   const [best, ratio, verdict] = row ? [...row.cells].map((cell) => cell.textContent) : [];
   const times = $("thead th:nth-child(2)", shown)?.textContent.replace(/ \[.*/, "");
-  words.textContent = row ? `${where}, in ${name}: ${best}, ${ratio} ${times}${verdict ? `, ${verdict}` : ""}.` : `${where}: nothing in ${name} was measured.`;
+  const { shape, machine } = shown.dataset;
+  const elsewhere = answers.find((part) => part.dataset.shape === shape && part.dataset.machine === machine && rowsOf(library, part).length);
+  const other = elsewhere && [...select("mode").options].find(({ value }) => value === elsewhere.dataset.mode);
+  const instead = other ? ` Choose ${other.text}: it has that.` : "";
+  words.textContent = row ? `${where}, in ${name}: ${best}, ${ratio} ${times}${verdict ? `, ${verdict}` : ""}.` : `${where}: nothing in ${name} was measured.${instead}`;
 }
 // Each ratio of a table gets a bar from 1 to it, and a line for its interval, on a logarithmic scale from 1/8 to 8.
 const SVG = "http://www.w3.org/2000/svg", WIDTH = 132, MIDDLE = WIDTH / 2;
@@ -108,7 +113,7 @@ function ask() {
   unread = false;
   if (!like.value) return;
   const typed = sizes(like.value), options = kind(like.value);
-  if (!Object.keys(typed).length || Object.values(typed).includes(0) || /-\s*\d+\s*(,|$)/.test(like.value)) {
+  if ((!Object.keys(typed).length && !options) || Object.values(typed).includes(0) || /-\s*\d+\s*(,|$)/.test(like.value)) {
     unread = true;
     note.className = "warning";
     note.textContent = "Write sizes of 1 or more, such as: batch 32, seq 100, hidden 256. Or t100-b32-i256-h256.";

@@ -143,6 +143,7 @@ def ask(page, typed):
         ("64 steps, 2 rows", "t64-b2-i128-h128", "was measured"),
         ("T5000 B16", "t64-b16-i128-h128", "Far from all"),
         ("64, 2, 128, 128", "t64-b2-i128-h128", "was measured"),
+        ("packed", None, "Nothing like that"),
         ("hidden 500, batch 64", "t32-b64-i256-h512", "Taken as steps 64"),
         ("seq 64, hidden 128, batch -5", None, "Write sizes of 1 or more"),
         ("t64-b16-i128-h128-bfloat16", None, "Nothing"),
