@@ -52,6 +52,8 @@ STATUS: dict[type[Exception], str] = {
 """The status of a row that failed with an exception of the suite's own. Its text is the reason."""
 MOST = 300
 """The most characters of a reason."""
+OF_COMPILER = re.compile(r"(?m)^\S+:\d+:\d+: (?:fatal )?error: .*")
+"""The first line in which a compiler says what is wrong: its command, which stands before, can be longer than MOST."""
 
 
 class Start(msgspec.Struct, forbid_unknown_fields=True):
@@ -128,6 +130,9 @@ def failure_of(error: BaseException) -> Failed:
         needed = f"{PYTHON_H} is missing, which a compiler needs"
         return Failed("not_installed", one_line(f"{needed}: {text}", MOST))
     no_memory = isinstance(error, MemoryError) or NO_MEMORY.search(text)
+    of_compiler = OF_COMPILER.search(text)
+    if of_compiler:
+        text = f"{of_compiler[0]}; {text}"
     reason = one_line(f"{type(error).__name__}: {text}", MOST)
     return Failed("out_of_memory" if no_memory else "error", reason, bool(STICKY.search(text)))
 

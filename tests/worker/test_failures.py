@@ -78,3 +78,10 @@ def test_triton_without_the_header_of_python_is_not_installed(tmp_path, monkeypa
 )
 def test_what_is_not_there_is_told_from_a_mistyped_import(error, name, status, said):
     assert failure_to_import(error, registry.resolve(name).path) == Failed(status, said)
+
+
+def test_what_a_compiler_found_is_said_before_its_long_command():
+    found = "/usr/include/pyconfig.h:3:12: fatal error: x86_64/pyconfig.h: No such file or directory"
+    command = f"C++ compile error\n\nCommand:\ng++ {'-O3 ' * 200}"
+    output = f"In file included from a.cpp:1,\n{found}\n    3 | #include"
+    assert failure_of(RuntimeError(f"{command}\n\nOutput:\n{output}")).reason.startswith(f"RuntimeError: {found};")
