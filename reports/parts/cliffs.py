@@ -1,5 +1,6 @@
 """What an option of an LSTM costs: the same implementation with it and without, and whether another operator ran."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache, partial
 from typing import Any
@@ -15,6 +16,7 @@ from reports.charts.drawing import Drawing, labels
 from reports.estimates import intervals
 from reports.frames import ARM, KEY
 from reports.history import lasting
+from reports.packages import packages_of
 from reports.report import PURPOSES, Answer, Report
 from reports.tables import ratio, words_of
 from reports.verdict import FASTER, SLOWER, UNCLEAR
@@ -33,6 +35,8 @@ OPTIONS: Mapping[str, tuple[Any, str]] = {
 """The fields of a problem that are options, each with its value without the option, and with words for the option."""
 COSTLY = 1.5
 """The sentence names an option that makes the baseline take so many times its time."""
+LESS = 0.67
+"""It names another implementation where that takes so much of the baseline's time with the option, or less."""
 SOME = ["packed rows", "float64", "other options"]
 MOST_NAMED = 2
 """A title names so many options at most, or else some."""
@@ -139,15 +143,18 @@ def make(report: Report) -> Iterator[Drawing | Answer]:
             without = of_shape["same"].mode()[0]  # dropout is compared with several layers
             title = f"What is the cost of {listed(options)} at {without}? {purpose}"
             of_baseline = of_shape[of_shape["implementation"] == baseline]
-            yield Answer(title, _sentence(baseline, of_baseline), columns, of_shape)
+            yield Answer(title, _sentence(baseline, of_baseline, of_shape), columns, of_shape)
 
 
 def _where(row: Any) -> str:
     return f"{row.option}, {row.implementation}"
 
 
-def _sentence(baseline: str, rows: pd.DataFrame) -> str:
-    """Return what the costly options cost the baseline, the largest first, and how often another operator ran."""
+def _sentence(baseline: str, rows: pd.DataFrame, every: pd.DataFrame) -> str:
+    """Return what the costly options cost the baseline, the largest first, what takes less, and what else it runs.
+
+    `rows`: the baseline's, of `every`.
+    """
     if rows.empty:
         return ""
     costly = rows[rows["cost"] >= COSTLY]
@@ -163,10 +170,25 @@ def _sentence(baseline: str, rows: pd.DataFrame) -> str:
         sentence = (
             f"With an option, {baseline} takes so many times its time without: {', '.join(costs)}."
         )
+        for name, times in _less(costly, every).items():
+            sentence += f" {name} in place of it: {', '.join(times)}."
     if len(rows) > 1:
         others = rows["operator"].isin([SILENTLY, WARNED]).sum()
         sentence += f" With {others} of its {len(rows)} options, its library runs another operator than without."
     return sentence
+
+
+def _less(costly: pd.DataFrame, every: pd.DataFrame) -> dict[str, list[str]]:
+    """Return what of the baseline's library takes LESS of its time, or below, with which options, and how much."""
+    library = packages_of(costly).str[0].iloc[0]
+    same = every[packages_of(every).str[0] == library]
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    row: Any
+    for row in costly.itertuples():
+        best = same[same["option"] == row.option].sort_values("over").iloc[0]
+        if best["over"] <= LESS * row.cost:
+            found[best["implementation"]].append(f"{row.option} {two_digits(best['over'])}")
+    return found
 
 
 def _drawn(baseline: str, rows: pd.DataFrame, mode: str) -> Drawing:

@@ -35,6 +35,9 @@ ASKED = (
 )
 """How questions begin, from those that most readers have; those about the making of an LSTM come last."""
 
+FIRST_OPEN = 6
+"""So many of the first questions show their answer at once."""
+
 
 def part(machine: Machine, folder: Path) -> dict[str, Any]:
     """Return what the page says of one machine, by the names in its template, and write its dot plots."""
@@ -98,6 +101,7 @@ def _measured(machine: Machine) -> dict[str, Any]:
         "implementations": count(files.nunique(), "implementation"),
         "older": files.nunique() - files[is_today(timed)].nunique(),
         "failed": listed(sorted(failed["implementation"].unique())),
+        "cores": count(run.metadata.run.threads or run.metadata.machine.cores or 0, "core"),
         "versions": torch_and_jax(run),
         "is_cpu": "cuda" not in set(summary["device"]),
     }

@@ -182,6 +182,7 @@ def save(
         preamble=preamble,
         libraries=sorted(libraries),
         called=LIBRARIES,
+        first_open=index.FIRST_OPEN,
         processors=processors.side_by_side(machines),
     )
     rows_page = _rendered(

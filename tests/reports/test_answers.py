@@ -100,6 +100,7 @@ def test_the_cost_of_an_option_is_the_ratio_to_the_same_problem_without(tmp_path
         "dropout, over 2 layers": ("1.10", "the same"),
     }
     assert {cost for (_, name), cost in found.items() if name == "other"} == {("1.00", "–")}, "only the baseline's"
+    assert "other in place of it: unequal packed rows 2, projection to 1 2." in answer.sentence, "not for 2 layers"
     over = {row[0]: row[2][:4] for row in cells(answer)}
     assert over["unequal packed rows, other"] == "2.00", "its time with the option over the baseline's without"
     assert over["dropout, over 2 layers, other"] == "1.00"
