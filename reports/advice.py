@@ -100,40 +100,40 @@ def _spans(sizes: pd.Series) -> list[tuple[int, int]]:
 
 def _faster(around: pd.DataFrame) -> Choice | None:
     """Return what _least does, of what is clearly faster than the baseline at one of the cells around at least."""
-    faster = around[around["verdict"] == FASTER]
-    rows = around[around["implementation"].isin(faster["implementation"])]
-    best = _least(rows, around["problem"].nunique())
+    faster = {*around["implementation"][around["verdict"] == FASTER]}
+    choices = (each for each in _choices(around) if each.implementation in faster)
+    best = next(choices, None)
     return best if best and best.mean < 1 else None
 
 
-def _least(around: pd.DataFrame, cells: int = 0) -> Choice | None:
-    """Return what has the least mean ratio, of what was measured at all cells around; None where nothing was.
+def _least(around: pd.DataFrame) -> Choice | None:
+    """Return what has the least mean ratio; None where nothing was measured at all cells around."""
+    return next(iter(_choices(around)), None)
 
-    `cells`: how many there are; those of the rows if not given.
-    """
-    count = cells or around["problem"].nunique()
+
+def _choices(around: pd.DataFrame) -> list[Choice]:
+    """Return what was measured at all cells around, that with the least mean ratio first."""
+    count = around["problem"].nunique()
     choices = []
     for name, rows in around.groupby("implementation"):
         if len(rows) == count:
             mean = float(np.exp(np.log(rows["ratio"]).mean()))
-            choices.append(
-                Choice(str(name), rows["ratio_low"].min(), rows["ratio_high"].max(), mean)
-            )
-    return min(choices, default=None, key=lambda each: each.mean)
+            low, high = rows["ratio_low"].min(), rows["ratio_high"].max()
+            choices.append(Choice(str(name), low, high, mean))
+    return sorted(choices, key=lambda each: each.mean)
 
 
 def sentences(region: Region, baseline: str) -> Iterator[tuple[str, str]]:
     """Yield what a region advises: for users of which package, or of any where it is empty, and a sentence."""
     best = region.best
     if best is None:
-        yield "", f"Use {baseline}: nothing is clearly faster."
+        advised = f"Use {baseline}: nothing is clearly faster."
     elif best.high > 1:
-        yield (
-            "",
-            f"Use {baseline}, or measure yours: {best.implementation} takes {_range(best)} × its time.",
-        )
+        takes = f"{best.implementation} takes {_range(best)} × its time"
+        advised = f"Use {baseline}, or measure yours: {takes}."
     else:
-        yield "", f"Use {best.implementation}: it takes {_range(best)} × {baseline}'s time."
+        advised = f"Use {best.implementation}: it takes {_range(best)} × {baseline}'s time."
+    yield "", advised
     packages = {library: package for package, library in LIBRARIES.items()}
     for among, choice in region.among.items():
         words = f"{baseline}, since nothing is clearly faster"

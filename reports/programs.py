@@ -12,7 +12,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from benchmarks import ROOT
-from reports.ways import named
+from reports.ways import BAD, named
 
 FOLDER = ROOT / "docs" / "programs"
 FAILS, INSTEAD, SHOWS = "Fails with", "Instead", "Shows"
@@ -81,7 +81,9 @@ def programs(folder: Path = FOLDER) -> list[Program]:
 
 
 def of_row(found: list[Program], row: Any) -> Program | None:
-    """Return the program that shows a row of ways.table, and fails with its release; None where there is none."""
+    """Return the program that shows a bad row of ways.table, and fails with its release; None where there is none."""
+    if row.outcome not in BAD:
+        return None
     for program in found:
         if (named(row), row.suffix) in program.shows and program.fails_with(
             row.library, row.release

@@ -57,7 +57,7 @@ def _cell(of_cell: pd.DataFrame, found: list[programs.Program]) -> str:
     row: Any
     for row in of_cell.itertuples():
         text = SHORT.get(row.outcome, row.outcome)
-        program = programs.of_row(found, row) if row.outcome in BAD else None
+        program = programs.of_row(found, row)
         if program:
             text = f"[{text}](programs/{program.path.name})"
         if row.outcome == WRONG:

@@ -53,13 +53,13 @@ def part(machine: Machine, folder: Path) -> dict[str, Any]:
             drawings.append(write(drawing, folder / "figures"))
     found = list(maps.of_machine(machine))
     of_maps = [each.drawing for each in found]
-    of_map = {each.mode: each.lead for each in found}
+    leads = {each.mode: each.lead for each in found}
     others = [(made, report) for made, report in machine.shown if made not in of_maps]
     return {
         "machine": machine,
         "maps": found,
         "shown": sorted(others, key=_question),
-        "leads": list(_leads(of_head, of_map)),
+        "leads": list(_leads(of_head, leads)),
         "measured": _measured(machine),
         "advised": advised,
         "drawings": drawings,

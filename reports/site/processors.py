@@ -21,12 +21,12 @@ from reports.verdict import BASELINE
 def side_by_side(machines: Sequence[Machine]) -> Answer | None:
     """Return the times of the first machine's baseline at the published shapes; None of a single machine."""
     baseline = machines[0].head.baseline
-    times = []
+    published = []
     for number, machine in enumerate(machines):
         rows = selection.sequences(machine.runs)
-        rows = rows[(rows["verdict"] == BASELINE) & rows["problem"].isin(PUBLISHED)]
-        times.append(rows[rows["implementation"] == baseline].assign(machine=number))
-    every = pd.concat(times)
+        published.append(rows[rows["problem"].isin(PUBLISHED)].assign(machine=number))
+    rows = pd.concat(published)
+    every = rows[(rows["verdict"] == BASELINE) & (rows["implementation"] == baseline)]
     where = ["problem", "mode", "device"]
     shared = every.groupby(where, sort=False).filter(lambda rows: len(rows) > 1)
     if shared.empty:
@@ -46,7 +46,7 @@ def side_by_side(machines: Sequence[Machine]) -> Answer | None:
         found.append({"problem": problem, "mode": mode, **times_by_machine})
         spreads.append(rows["seconds"].max() / rows["seconds"].min())
     sentence = (
-        f"{_alike(machines)} {baseline}'s own time at the same shape differs up to {max(spreads):.1f} times:"
+        f"{_alike(machines, published)} {baseline}'s own time at the same shape differs up to {max(spreads):.1f} times:"
         f" {_least(first)}. {_releases(machines)}"
     )
     columns = [words_of("problem"), PURPOSE]
@@ -56,12 +56,13 @@ def side_by_side(machines: Sequence[Machine]) -> Answer | None:
     return Answer("AMD or Intel?", sentence, columns, pd.DataFrame(found))
 
 
-def _alike(machines: Sequence[Machine]) -> str:
-    """Return at how many shapes the same LSTM is clearly the fastest on each machine, and where it is not."""
+def _alike(machines: Sequence[Machine], published: Sequence[pd.DataFrame]) -> str:
+    """Return at how many shapes the same LSTM is clearly the fastest on each machine, and where it is not.
+
+    `published`: the rows of each machine.
+    """
     best: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for machine in machines:
-        rows = selection.sequences(machine.runs)
-        rows = rows[rows["problem"].isin(PUBLISHED)]
+    for machine, rows in zip(machines, published, strict=True):
         for (problem, mode), of_case in rows.groupby(["problem", "mode"], sort=False):
             fastest = clearly_fastest(of_case)
             name = machine.head.baseline if fastest is None else fastest["implementation"]

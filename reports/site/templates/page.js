@@ -9,7 +9,8 @@ const regions = $$("[data-batches]"), held = $$(".held");
 function choose() {
   for (const part of $$("[data-machine]:not([data-batches], .held)")) part.hidden = !fits(part);
   for (const part of $$("main section:has([data-machine])")) part.hidden = !$("[data-machine]:not([hidden]), .charts > figure", part);
-  for (const option of select("shape").options) option.disabled = !measured().includes(option.value);
+  const shapes = measured().map(({ dataset }) => dataset.shape);
+  for (const option of select("shape").options) option.disabled = !shapes.includes(option.value);
   if (unread) for (const part of answers) part.hidden = true;
   const shown = answers.find((part) => !part.hidden);
   const library = select("library")?.value;
@@ -67,10 +68,10 @@ function drawBars(part) {
     cell.append(drawing);
   }
 }
-// The shapes that were measured on the machine that is chosen, for what is chosen.
+// The answers at all shapes that were measured on the machine that is chosen, for what is chosen.
 function measured() {
   const others = selects.filter(({ name }) => name !== "shape");
-  return answers.filter(({ dataset }) => others.every(({ name, value }) => !(name in dataset) || dataset[name] === value)).map(({ dataset }) => dataset.shape);
+  return answers.filter(({ dataset }) => others.every(({ name, value }) => !(name in dataset) || dataset[name] === value));
 }
 // The sizes in an id such as t100-b8-i128-h128, or in words such as: batch 32, 100 steps, hidden size 256.
 const SIZES = {
@@ -122,10 +123,10 @@ function ask() {
   const asked = { i: typed.h ?? 128, ...USUAL, ...typed };
   const steps = (shape, name) => Math.abs(Math.log2(sizes(shape)[name] / asked[name]));
   const names = Object.keys(SIZES);
-  const compared = (shape) => Number(answers.find((part) => part.dataset.shape === shape).dataset.compared);
   const apart = (shape) => names.reduce((sum, name) => sum + WEIGHTS[name] * steps(shape, name) * (name in typed ? 1 : 0.1), 0);
-  const rank = (shape) => apart(shape) && apart(shape) + (compared(shape) < FEW ? 1 : 0);
-  const [best = ""] = measured().filter((shape) => kind(shape) === options).sort((x, y) => rank(x) - rank(y));
+  const alike = measured().filter(({ dataset }) => kind(dataset.shape) === options);
+  const ranked = alike.map(({ dataset: { shape, compared } }) => ({ shape, rank: apart(shape) && apart(shape) + (compared < FEW) }));
+  const best = ranked.sort((x, y) => x.rank - y.rank)[0]?.shape ?? "";
   select("shape").value = best;
   const problem = names.map((name) => name + asked[name]).join("-") + (options ? `-${options}` : "");
   const command = `nox -s bench -- --problem ${problem}`;
