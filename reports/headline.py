@@ -7,11 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks import processors
 from benchmarks.words import count, duration, listed, span
 from impls.core.problem import Problem
 from reports.advice import LIBRARIES
-from reports.frames import Run
 from reports.packages import packages_of
 from reports.report import PURPOSES, Report
 from reports.tracks import DEFAULT, word
@@ -27,8 +25,8 @@ class Recommendation:
 
     Attributes:
         baseline: the implementation that ratios are taken to.
-        where: such as `Training at t64-b1-i128-h128 on 2 cores (AMD EPYC)`.
-        advice: what to use there, in a few sentences.
+        where: such as `Training at t64-b1-i128-h128`.
+        advice: what to use there in a sentence, then further sentences.
         timed: the rows with a time.
         best: the row of what is clearly faster than the baseline; None where nothing is.
     """
@@ -38,7 +36,7 @@ class Recommendation:
     mode: str
     device: str
     where: str
-    advice: str
+    advice: list[str]
     timed: pd.DataFrame
     best: pd.Series | None
 
@@ -57,31 +55,21 @@ def recommendations(report: Report, timed: pd.DataFrame) -> Iterator[Recommendat
     for problem in timed["problem"].unique():
         at_problem = ordered[ordered["problem"] == problem]
         for (mode, device), rows in at_problem.groupby(["mode", "device"], sort=False):
-            where = f"{PURPOSES.get(mode, mode)} at {problem} on {_machine(report.run, device)}"
+            where = f"{PURPOSES.get(mode, mode)} at {problem}"
             best = clearly_fastest(rows)
-            advice = _advice(rows, best, baseline) + _in_libraries(rows, best)
+            advice = [*_advice(rows, best, baseline), *_in_libraries(rows, best)]
             yield Recommendation(baseline, problem, mode, device, where, advice, rows, best)
 
 
-def _machine(run: Run, device: str) -> str:
-    """Return such as `2 cores (AMD EPYC, family 26 (Zen 5), AVX-512)`."""
-    machine = run.metadata.machine
-    if device == "cuda":
-        return machine.gpu_with_driver or device
-    cores = run.metadata.run.threads or machine.cores
-    words = processors.words(machine)
-    return f"{count(cores, 'core')} ({words})" if cores else words
-
-
-def _advice(rows: pd.DataFrame, best: pd.Series | None, baseline: str) -> str:
+def _advice(rows: pd.DataFrame, best: pd.Series | None, baseline: str) -> list[str]:
     """Return the advice for one benchmark; what is called faster has survived Holm's correction over the run."""
     if BASELINE not in set(rows["verdict"]):
         least = rows.sort_values("seconds").iloc[0]
-        return f"{least['implementation']} takes the least time, {duration(least['seconds'])}."
+        return [f"{least['implementation']} takes the least time, {duration(least['seconds'])}."]
     if best is None:
         if len(rows) > 1:
-            return f"use {baseline}. Nothing that was measured is clearly faster."
-        return f"use {baseline}. Nothing else was measured."
+            return [f"use {baseline}. Nothing that was measured is clearly faster."]
+        return [f"use {baseline}. Nothing else was measured."]
     sentences = [f"{_takes(best, baseline)}."]
     same_track = rows["track"] == best["track"]
     overlapping = rows["ratio_low"] <= best["ratio_high"]
@@ -96,17 +84,16 @@ def _advice(rows: pd.DataFrame, best: pd.Series | None, baseline: str) -> str:
         else:
             takes = _takes(plain, baseline)
             sentences.append(f"Of what the frameworks' documentation tells you to write, {takes}.")
-    return " ".join(sentences)
+    return sentences
 
 
-def _in_libraries(rows: pd.DataFrame, best: pd.Series | None) -> str:
-    """Return such as ` In JAX: tuned jax_ffi 0.63 (faster), plain jax_scan 3.19 (slower).`, for who can't leave it.
+def _in_libraries(rows: pd.DataFrame, best: pd.Series | None) -> Iterator[str]:
+    """Yield such as `In JAX: tuned jax_ffi 0.63 (faster), plain jax_scan 3.19 (slower).`, for who can't leave it.
 
     Nothing is said of PyTorch where the best is in it, nor of the baseline, nor of what is slower beside that.
     """
     packages = packages_of(rows)
     compared = rows[rows["ratio"].notna() & (rows["verdict"] != BASELINE)].sort_values("ratio")
-    sentences = ""
     for package, library in LIBRARIES.items():
         uses = packages.map(lambda names, package=package: package in names)
         if package == "torch" and (best is None or uses[uses.index == best.name].any()):
@@ -119,8 +106,7 @@ def _in_libraries(rows: pd.DataFrame, best: pd.Series | None) -> str:
             track = word(row.track)
             names.append(f"{track} {row.implementation} {row.ratio:.2f} ({row.verdict})")
         if names:
-            sentences += f" In {library}: {', '.join(names)}."
-    return sentences
+            yield f"In {library}: {', '.join(names)}."
 
 
 def clearly_fastest(rows: pd.DataFrame) -> pd.Series | None:
@@ -145,15 +131,15 @@ def _takes(row: pd.Series, baseline: str) -> str:
     return f"{row['implementation']} takes {row['ratio']:.2f} × {baseline}'s time ({interval})"
 
 
-def answer(advised: Sequence[Recommendation]) -> tuple[str, list[str]]:
-    """Return a sentence, and a line for each purpose and kind of problem at which something is clearly faster."""
+def answer(advised: Sequence[Recommendation]) -> list[str]:
+    """Return a sentence, then a line for each purpose and kind of problem at which something is clearly faster."""
     compared = [each for each in advised if each.timed["ratio"].notna().any()]
     if not compared:
-        return "Nothing was compared with a baseline.", []
+        return ["Nothing was compared with a baseline."]
     baseline = compared[0].baseline
     faster = sum(each.best is not None for each in compared)
     if not faster:
-        return f"Use {baseline}. Nothing that was measured is clearly faster.", []
+        return [f"Use {baseline}. Nothing that was measured is clearly faster."]
     groups: dict[tuple[str, bool, str], list[tuple[int, pd.Series | None]]] = defaultdict(list)
     for each in compared:
         batch, variant = _batch_and_variant(each.problem)
@@ -182,7 +168,7 @@ def answer(advised: Sequence[Recommendation]) -> tuple[str, list[str]]:
     else:
         shapes = count(len({each.problem for each in advised}), "shape")
         start = f"Use {baseline}. At {shapes}, only these are clearly faster, where {baseline}'s time is 1:"
-    return start, lines
+    return [start, *lines]
 
 
 def _plain_is_faster(advised: Recommendation) -> bool:

@@ -20,6 +20,8 @@ PYTHON = ", Python 3.11.7"
 """That of every round whose versions name none: all that were measured before 2026-12-02."""
 GAP = 0.02
 """Between the peaks of rounds of one state and those of the next, at least."""
+GAP_ERRORS = 2
+"""The same, in standard errors of the difference of the two peaks."""
 MOST_EXPLAINED = 4
 """Replicates explain at most this many times what they explain of the median round.
 
@@ -37,12 +39,14 @@ ALIKE = ["digest", "versions", "state"]
 def read() -> pd.DataFrame:
     """Return a row for each round of each ARM: its code, the log of its ratio and of its seconds, and the peak's speed.
 
-    Beside each log is the variance that its replicates explain.
+    Beside each log is the variance that its replicates explain, beside the speed the standard error of its log: NaN
+    where that was not recorded.
     """
     rounds = pd.read_parquet(FILE)
     names_python = rounds["versions"].str.contains(r"\bPython \d")
     return rounds.assign(
-        versions=rounds["versions"].where(names_python, rounds["versions"] + PYTHON)
+        versions=rounds["versions"].where(names_python, rounds["versions"] + PYTHON),
+        speed_error=rounds.get("speed_error", np.nan),
     )
 
 
@@ -55,23 +59,34 @@ def of_machine(label: str) -> pd.DataFrame:
     """Return the rounds on record of a kind of machine, with their state: a number for peaks that are alike."""
     rounds = read()
     rounds = rounds[rounds["machine"] == label].sort_values("speed")
-    return rounds.assign(state=states(rounds["speed"]))
+    return rounds.assign(state=states(rounds["speed"], rounds["speed_error"]))
 
 
-def states(speeds: pd.Series) -> pd.Series:
-    """Return a number for each of some peaks, the same for those without a gap between them; −1 where none is known."""
+def states(speeds: pd.Series, errors: pd.Series) -> pd.Series:
+    """Return a number for each of some peaks, the same for those without a gap between them; −1 where none is known.
+
+    `errors`: the standard errors of their logs.
+    """
     ordered = speeds.sort_values()
-    gaps: pd.Series = np.log(ordered).diff() > GAP
+    of_ordered = errors.reindex(ordered.index)
+    gaps: pd.Series = np.log(ordered).diff() > _least_gap(of_ordered, of_ordered.shift())
     return gaps.cumsum().where(ordered.notna(), -1).reindex(speeds.index)
+
+
+def _least_gap(errors: pd.Series, others: pd.Series | float) -> pd.Series:
+    """Return by how much the logs of peaks with these errors must differ, to be those of two states."""
+    of_difference = np.hypot(errors.fillna(0.0), pd.Series(others, errors.index).fillna(0.0))
+    return (GAP_ERRORS * of_difference).clip(lower=GAP)
 
 
 def has_peak_of(run: Run, rounds: Collection[str]) -> bool:
     """Return whether the peak of a run is such as in the state of these rounds, which are on record."""
     on_record = of_machine(machine_label(run.metadata))
     states = on_record.loc[on_record["round"].isin(rounds), "state"]
-    speeds = on_record.loc[on_record["state"].isin(states), "speed"]
-    nearest = np.abs(np.log(speeds / peak.speed(run.records))).min()
-    return not nearest > GAP  # NaN where it is not known
+    others = on_record[on_record["state"].isin(states)]
+    apart = np.abs(np.log(others["speed"] / peak.speed(run.records))).dropna()
+    least_gap = _least_gap(others["speed_error"], peak.speed_error(run.records))
+    return apart.empty or bool((apart <= least_gap[apart.index]).any())
 
 
 def lasting(run: Run, what: str) -> pd.DataFrame:

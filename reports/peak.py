@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from impls.core.operations import operations, peak_operations, peak_side
@@ -52,9 +53,20 @@ def _timed(records: pd.DataFrame) -> pd.DataFrame:
     return timed[~timed["workload"].isin(BESIDE_ONE_THREAD)]
 
 
+def _in_float32(records: pd.DataFrame) -> pd.DataFrame:
+    """Return the records of the peak in float32 on a CPU."""
+    return _timed(records).query("device == 'cpu' and dtype == 'float32'")
+
+
+def speed_error(records: pd.DataFrame) -> float:
+    """Return the standard error of the log of speed; NaN of a single replicate."""
+    replicates = np.log(_in_float32(records)["seconds"]).groupby(records["replicate"]).median()
+    return float(replicates.sem())
+
+
 def speed(records: pd.DataFrame) -> float:
     """Return the operations per second of the peak in float32 on a CPU; NaN where it was not measured."""
-    rows = _timed(records).query("device == 'cpu' and dtype == 'float32'")
+    rows = _in_float32(records)
     if rows.empty:
         return math.nan
     done = peak_operations("cpu", "float32", int(rows["threads"].iloc[0]))

@@ -20,12 +20,20 @@ WORKLOAD = "sequence"
 
 @dataclass(frozen=True)
 class Answer:
-    """A question, its answer in a few sentences, and the table behind it: a row for each of the frame's."""
+    """A question, its answer in a few sentences, the most important first, and the table behind it.
+
+    The table has a row for each of the frame's.
+    """
 
     title: str
-    sentence: str
+    sentences: Sequence[str]
     columns: Sequence[Column]
     frame: pd.DataFrame
+
+    @property
+    def text(self) -> str:
+        """The sentences as one text."""
+        return " ".join(self.sentences)
 
     @property
     def rows(self) -> list[Any]:

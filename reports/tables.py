@@ -218,7 +218,7 @@ def markdown(report: Report) -> str:
     for answer in report.answers:
         parts += [
             f"## {markdown_cell(answer.title)}",
-            markdown_cell(answer.sentence),
+            markdown_cell(answer.text),
             tables.markdown(answer.columns, answer.rows),
         ]
     for section in sections(report):

@@ -141,8 +141,7 @@ def _show_answer(report: Report, console: CleanConsole) -> None:
 
     for table in made(tables.fitting(columns, made, console)):
         console.print(table)
-    sentence, lines = answer(list(recommendations(report, timed)))
-    for line in (sentence, *lines):
+    for line in answer(list(recommendations(report, timed))):
         console.say(line, "bold")
     bad = report.run.failures(about)
     if len(bad):

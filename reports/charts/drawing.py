@@ -88,6 +88,9 @@ def svg(drawing: Drawing) -> str:
         return chart
     drawn = vl_convert.vegalite_to_svg(specification(chart), vl_version=VERSION)
     root = ET.fromstring(drawn)  # noqa: S314 — from the line above
+    for parent in root.iter():
+        for empty in parent.findall("{*}path[@display='none']"):
+            parent.remove(empty)
     for element in root.iter():
         for name in PLACES:
             if name in element.attrib:

@@ -136,11 +136,12 @@ def _text(
     y: float,
     anchor: str = "start",
     size: int = style.SIZE,
-    weight: str = "normal",
+    weight: str = "",
 ) -> ET.Element:
     text = ET.SubElement(parent, "text", {"x": f"{x:g}", "y": f"{y:g}", "fill": style.INK})
     text.set("text-anchor", anchor)
     text.set("font-size", f"{size}px")
-    text.set("font-weight", weight)
+    if weight:
+        text.set("font-weight", weight)
     text.text = words
     return text

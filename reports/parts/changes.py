@@ -102,7 +102,7 @@ def make(report: Report) -> Iterator[Answer]:
             sentences = [change.meaning, *_ratios(rows)]
             if change.is_worth:
                 sentences = [*_worth(report, rows), *sentences]
-            yield Answer(change.question, " ".join(sentences), columns, in_order(rows))
+            yield Answer(change.question, sentences, columns, in_order(rows))
 
 
 def _ratios(rows: pd.DataFrame) -> Iterator[str]:

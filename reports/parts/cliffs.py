@@ -143,39 +143,40 @@ def make(report: Report) -> Iterator[Drawing | Answer]:
             without = of_shape["same"].mode()[0]  # dropout is compared with several layers
             title = f"What is the cost of {listed(options)} at {without}? {purpose}"
             of_baseline = of_shape[of_shape["implementation"] == baseline]
-            yield Answer(title, _sentence(baseline, of_baseline, of_shape), columns, of_shape)
+            yield Answer(
+                title, list(_sentences(baseline, of_baseline, of_shape)), columns, of_shape
+            )
 
 
 def _where(row: Any) -> str:
     return f"{row.option}, {row.implementation}"
 
 
-def _sentence(baseline: str, rows: pd.DataFrame, every: pd.DataFrame) -> str:
-    """Return what the costly options cost the baseline, the largest first, what takes less, and what else it runs.
+def _sentences(baseline: str, rows: pd.DataFrame, every: pd.DataFrame) -> Iterator[str]:
+    """Yield what the costly options cost the baseline, the largest first, what takes less, and what else it runs.
 
     `rows`: the baseline's, of `every`.
     """
     if rows.empty:
-        return ""
+        return
     costly = rows[rows["cost"] >= COSTLY]
     if costly.empty:
         most = rows.iloc[0]
-        sentence = (
+        yield (
             f"None makes {baseline} take {COSTLY:g} × its time;"
             f" the most is {most['option']}, {most['cost']:.1f} ×."
         )
     else:
         pairs = zip(costly["option"], costly["cost"], strict=True)
         costs = [f"{option} {two_digits(cost)}" for option, cost in pairs]
-        sentence = (
-            f"With an option, {baseline} takes so many times its time without: {', '.join(costs)}."
-        )
+        yield f"With an option, {baseline} takes so many times its time without: {', '.join(costs)}."
         for name, times in _less(costly, every).items():
-            sentence += f" {name} in place of it: {', '.join(times)}."
+            yield f"{name} in place of it: {', '.join(times)}."
     if len(rows) > 1:
         others = rows["operator"].isin([SILENTLY, WARNED]).sum()
-        sentence += f" With {others} of its {len(rows)} options, its library runs another operator than without."
-    return sentence
+        yield (
+            f"With {others} of its {len(rows)} options, its library runs another operator than without."
+        )
 
 
 def _less(costly: pd.DataFrame, every: pd.DataFrame) -> dict[str, list[str]]:

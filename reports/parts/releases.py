@@ -59,4 +59,4 @@ def make(report: Report) -> Iterator[Answer]:
     )
     packages = rows["implementation"].str.extract(r"@([\w-]+)", expand=False).dropna().unique()
     question = f"Did a release of {listed([*packages])} get slower?"
-    yield Answer(question, sentence, columns, in_order(rows))
+    yield Answer(question, [sentence], columns, in_order(rows))

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.tables import Column
-from benchmarks.words import count, duration
+from benchmarks.words import duration, span
 from impls.core.operations import operations
 from impls.core.problem import Problem
-from reports import peak, sizes
+from reports import headline, peak, sizes
 from reports.charts import growth, heat_map
 from reports.charts.drawing import ROWS, Drawing, file_name, labels
 from reports.machines import Machine
@@ -62,7 +62,7 @@ def _map(report: Report, purpose: str, best: pd.DataFrame) -> Drawing:
     sentences = labels(best, partial(_of_cell, baseline))
     cells = best.assign(label=sentences, href=[_row(row) for row in best.itertuples()])
     title = f"{purpose}: the fastest at each size"
-    alt = f"Map of batch and hidden size. {_summary(best, baseline)}"
+    alt = f"{purpose}, a map of batch and hidden size. {' '.join(answer(best, baseline))}"
     return Drawing(
         map_name(best["mode"].iloc[0]),
         title,
@@ -85,19 +85,32 @@ def _row(row: Any) -> str:
     return f"{ROWS}#{row.problem}/{WORKLOAD}/{row.mode}/{row.implementation}"
 
 
-def _summary(best: pd.DataFrame, baseline: str) -> str:
-    """Return at how many sizes plain code and tuned code are clearly faster than the baseline, and by how much."""
-    sentences = []
+def answer(best: pd.DataFrame, baseline: str) -> list[str]:
+    """Return the answer of a map in a sentence, then where plain and where tuned code is faster, a sentence for each.
+
+    `best`: the rows of its fastest plain and tuned code, see sizes.fastest.
+    """
+    number = best["problem"].nunique()
+    faster = best[best["verdict"] == FASTER]
+    plain = int((~faster["tuned"]).sum())
+    sentences = [
+        f"Start with {baseline}: at {number - plain} of {number} sizes, no plain code is clearly faster."
+    ]
+    if 2 * plain >= number:
+        sentences = [
+            f"It depends on the size: at {plain} of {number}, plain code is clearly faster than {baseline}."
+        ]
     for tuned, which in ((False, "Plain"), (True, "Tuned")):
-        rows = best[best["tuned"] == tuned]
-        faster = rows[rows["verdict"] == FASTER].sort_values("ratio")
-        sentence = f"{which} code is clearly faster than {baseline} at {len(faster)} of {count(len(rows), 'size')}"
-        if len(faster):
-            most = faster.iloc[0]
-            sentence += f", most {most['implementation']} at {most['problem']}: {most['ratio']:.2f} × its time"
+        rows = faster[faster["tuned"] == tuned]
         if len(rows):
-            sentences.append(f"{sentence}.")
-    return " ".join(sentences)
+            batches = span([*map(str, sorted(rows["batch"]))])
+            hiddens = span([*map(str, sorted(rows["hidden"]))])
+            names = headline.fastest_of([row for _, row in rows.iterrows()])
+            sentences.append(
+                f"{which} code is clearly faster at {len(rows)} of {number} sizes (batch {batches}, hidden size"
+                f" {hiddens}): {names} × {baseline}'s time."
+            )
+    return sentences
 
 
 def _table(report: Report, purpose: str, best: pd.DataFrame) -> Answer:
@@ -111,7 +124,7 @@ def _table(report: Report, purpose: str, best: pd.DataFrame) -> Answer:
     )
     ordered = best.sort_values(["hidden", "batch", "tuned"], kind="stable")
     title = f"Which LSTM is fastest at which size? {purpose}"
-    return Answer(title, _summary(best, report.baseline), columns, ordered)
+    return Answer(title, answer(best, report.baseline), columns, ordered)
 
 
 def _growth(report: Report, purpose: str, size: str, of_lines: list[pd.DataFrame]) -> Drawing:

@@ -59,8 +59,8 @@ def make(report: Report) -> Iterator[Answer]:
         Column("machine", "of that the machine's own: in p99, in the largest, µs", word("machine")),
     )
     contests = rows.groupby(BENCHMARK, sort=False)
-    lowest = "; ".join(_lowest(contest, report.baseline) for _, contest in contests)
-    yield Answer(TITLE, f"The lowest p99 that was measured: {lowest}.", columns, rows)
+    lowest = [_lowest(contest, report.baseline) for _, contest in contests]
+    yield Answer(TITLE, lowest, columns, rows)
 
 
 def _where(row: Any) -> str:
@@ -70,14 +70,16 @@ def _where(row: Any) -> str:
 def _lowest(rows: pd.DataFrame, baseline: str) -> str:
     """Return what has the lowest p99 of a benchmark's rows, which have the lowest first, and the baseline's."""
     best = rows.iloc[0]
-    words = f"at {best['problem']} {best['implementation']}, {duration(best['p99'] / 1e6)}"
+    words = (
+        f"Lowest p99 at {best['problem']}: {best['implementation']}, {duration(best['p99'] / 1e6)}"
+    )
     near = rows[rows["p99_low"] <= best["p99_high"]]
     if len(near) > 1:
         words += f" (or {listed([*near['implementation'].iloc[1:]], 'or')}: unclear)"
     of_baseline = rows.loc[rows["implementation"] == baseline, "p99"]
     if len(of_baseline) and best["implementation"] != baseline:
-        words += f", {baseline} {duration(of_baseline.iloc[0] / 1e6)}"
-    return words
+        words += f"; {baseline}, {duration(of_baseline.iloc[0] / 1e6)}"
+    return f"{words}."
 
 
 def _added(peak: Any) -> str:

@@ -30,7 +30,7 @@ def picture_with_words(published: Published) -> str:
     drawing, run = _of_training(published)
     processor = short(processors.words(run.metadata.machine))
     about = f"{processor}; 64 steps, input size as hidden size; {cells.rounds_and_days(run)}."
-    return f"![{drawing.title}. {drawing.alt}]({PICTURE})\n\n{about}"
+    return f"![{drawing.alt}]({PICTURE})\n\n{about}"
 
 
 def _of_training(published: Published) -> tuple[Drawing, Run]:

@@ -35,10 +35,13 @@ def rows_of(run: Run) -> pd.DataFrame:
         of_round[f"{name}_explained"] = of_round["var"] / effective(of_round["size"].to_numpy())
         of_round = of_round.rename(columns={"value": name, "size": f"{name}_replicates"})
         rows = rows.merge(of_round.drop(columns="var"), on=ROUND, how="left")
-    speeds = {name: peak.speed(of_round) for name, of_round in run.records.groupby("run_id")}
+    of_rounds = dict(list(run.records.groupby("run_id")))
+    speeds = {name: peak.speed(records) for name, records in of_rounds.items()}
+    errors = {name: peak.speed_error(records) for name, records in of_rounds.items()}
     return rows.assign(
         machine=machine_label(run.metadata),
         speed=rows["round"].map(speeds),
+        speed_error=rows["round"].map(errors),
         commit=run.metadata.commit.id,
     )
 

@@ -174,7 +174,7 @@ def late(published: Published) -> str:
     for machine in published.machines:
         for answer, report in machine.shown:
             if isinstance(answer, Answer) and answer.title == stream.TITLE:
-                about = f"{cells.machine_and_day(report.run)}. {answer.sentence}"
+                about = f"{cells.machine_and_day(report.run)}. {answer.text}"
                 if report.rows["older"].any():
                     about += f" Some rows are of *{code_age.OLDER}*."
                 blocks += [about, markdown(answer.columns, answer.rows)]

@@ -35,6 +35,9 @@ ASKED = (
 )
 """How questions begin, from those that most readers have; those about the making of an LSTM come last."""
 
+MACHINES = 2
+"""The page answers for so many machines; the others are in all rows. One more machine is 0.3 MB."""
+
 FIRST_OPEN = 6
 """So many of the first questions show their answer at once."""
 
@@ -68,15 +71,12 @@ def part(machine: Machine, folder: Path) -> dict[str, Any]:
 
 
 def _leads(
-    advised: Sequence[Recommendation], of_map: Mapping[str, tuple[str, list[str]]]
-) -> Iterator[dict[str, Any]]:
-    """Yield the answer of each mode, by the names in the page's template: that of its map, where there is one."""
+    advised: Sequence[Recommendation], of_map: Mapping[str, list[str]]
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield each mode with its answer: that of its map, where there is one."""
     for mode in dict.fromkeys(each.mode for each in advised):
-        if mode in of_map:
-            answer, lines = of_map[mode]
-        else:
-            answer, lines = headline.answer([each for each in advised if each.mode == mode])
-        yield {"mode": mode, "answer": answer, "lines": lines}
+        of_mode = [each for each in advised if each.mode == mode]
+        yield mode, of_map[mode] if mode in of_map else headline.answer(of_mode)
 
 
 def _question(shown: tuple[Drawing | Answer, Report]) -> tuple[int, str]:

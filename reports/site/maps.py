@@ -8,15 +8,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from benchmarks.cases import UNSEEN
-from benchmarks.words import span
-from reports import advice, headline, sizes
+from reports import advice, sizes
 from reports.advice import Held, Region
 from reports.charts.drawing import Drawing
 from reports.frames import began
 from reports.machines import Machine
-from reports.parts.sizes import maps_of
+from reports.parts.sizes import answer, maps_of
 from reports.report import PURPOSES, Report
-from reports.verdict import FASTER
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Map:
     drawing: Drawing
     report: Report
     mode: str
-    lead: tuple[str, list[str]]
+    lead: list[str]
     steps: int
     input: str
     older: bool
@@ -68,7 +66,7 @@ class Map:
             drawing,
             report,
             mode,
-            lead=lead(sizes.fastest(cells), report.baseline),
+            lead=answer(sizes.fastest(cells), report.baseline),
             steps=int(cells["steps"].iloc[0]),
             input=f"{min(widths)}" if len(widths) == 1 else "as hidden size",
             older=bool(cells["older"].any()),
@@ -81,31 +79,6 @@ class Map:
     def day(self) -> str:
         """When it was measured."""
         return began(self.report.run.run_id)
-
-
-def lead(best: pd.DataFrame, baseline: str) -> tuple[str, list[str]]:
-    """Return the answer of a map in a sentence, and where plain and where tuned code is faster, a line for each.
-
-    `best`: the rows of its fastest plain and tuned code, see sizes.fastest.
-    """
-    number = best["problem"].nunique()
-    faster = best[best["verdict"] == FASTER]
-    plain = int((~faster["tuned"]).sum())
-    answer = f"Start with {baseline}: at {number - plain} of {number} sizes, no plain code is clearly faster."
-    if 2 * plain >= number:
-        answer = f"It depends on the size: at {plain} of {number}, plain code is clearly faster than {baseline}."
-    lines = []
-    for tuned, which in ((False, "Plain"), (True, "Tuned")):
-        rows = faster[faster["tuned"] == tuned]
-        if len(rows):
-            batches = span([*map(str, sorted(rows["batch"]))])
-            hiddens = span([*map(str, sorted(rows["hidden"]))])
-            names = headline.fastest_of([row for _, row in rows.iterrows()])
-            lines.append(
-                f"{which} code is clearly faster at {len(rows)} of {number} sizes (batch {batches}, hidden size"
-                f" {hiddens}): {names} × {baseline}'s time."
-            )
-    return answer, lines
 
 
 def of_machine(machine: Machine) -> Iterator[Map]:

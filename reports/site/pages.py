@@ -140,7 +140,7 @@ def save(
 ) -> None:
     """Write index.html and rows.html of some runs, each whole or not at all, and the dot plots.
 
-    The first run heads them.
+    The first run heads them. index.html has the first index.MACHINES machines, rows.html all.
 
     Args:
         links: to other pages of the site, each with its title.
@@ -153,7 +153,7 @@ def save(
 
     machines = by_machine(reports)
     head = machines[0].head
-    parts = [index.part(machine, folder) for machine in machines]
+    parts = [index.part(machine, folder) for machine in machines[: index.MACHINES]]
     libraries: set[str] = set()
     for part in parts:
         for advised in part["advised"]:

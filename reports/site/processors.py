@@ -1,7 +1,7 @@
 """The same LSTM on each processor: the section of index.html that sets machines side by side."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -45,18 +45,19 @@ def side_by_side(machines: Sequence[Machine]) -> Answer | None:
         times_by_machine = {f"machine_{number}": text for number, text in texts.items()}
         found.append({"problem": problem, "mode": mode, **times_by_machine})
         spreads.append(rows["seconds"].max() / rows["seconds"].min())
-    sentence = (
-        f"{_alike(machines, published)} {baseline}'s own time at the same shape differs up to {max(spreads):.1f} times:"
-        f" {_least(first)}. {_releases(machines)}"
-    )
+    sentences = [
+        *_alike(machines, published),
+        f"{baseline}'s own time at the same shape differs up to {max(spreads):.1f} times: {_least(first)}.",
+        *_releases(machines),
+    ]
     columns = [words_of("problem"), PURPOSE]
     for number, machine in enumerate(machines):
         name = f"machine_{number}"
         columns.append(Column(name, machine.label, word(name)))
-    return Answer("AMD or Intel?", sentence, columns, pd.DataFrame(found))
+    return Answer("AMD or Intel?", sentences, columns, pd.DataFrame(found))
 
 
-def _alike(machines: Sequence[Machine], published: Sequence[pd.DataFrame]) -> str:
+def _alike(machines: Sequence[Machine], published: Sequence[pd.DataFrame]) -> list[str]:
     """Return at how many shapes the same LSTM is clearly the fastest on each machine, and where it is not.
 
     `published`: the rows of each machine.
@@ -76,7 +77,7 @@ def _alike(machines: Sequence[Machine], published: Sequence[pd.DataFrame]) -> st
     alike = (
         f"The same LSTM is fastest on each in {len(shared) - len(others)} of {len(shared)} cases."
     )
-    return " ".join([alike, *others])
+    return [alike, *others]
 
 
 def _least(first: list[str]) -> str:
@@ -87,10 +88,9 @@ def _least(first: list[str]) -> str:
     )
 
 
-def _releases(machines: Sequence[Machine]) -> str:
-    """Return which releases were measured on each machine, where these differ."""
+def _releases(machines: Sequence[Machine]) -> Iterator[str]:
+    """Yield which releases were measured on each machine, where these differ."""
     of_each = {machine.label: torch_and_jax(machine.head.run) for machine in machines}
-    if len({*of_each.values()}) == 1:
-        return ""
-    releases = "; ".join(f"{label}: {releases}" for label, releases in of_each.items())
-    return f"The releases differ, which counts too: {releases}."
+    if len({*of_each.values()}) > 1:
+        releases = "; ".join(f"{label}: {releases}" for label, releases in of_each.items())
+        yield f"The releases differ, which counts too: {releases}."

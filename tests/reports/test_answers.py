@@ -24,7 +24,7 @@ def hoisted(seconds=3e-3, **where):
 
 def test_a_change_is_answered_from_the_two_implementations_that_differ_in_it(tmp_path):
     found = answered(tmp_path, hoisted())
-    assert "torch_cell_hoisted takes 0.75 ×" in found[HOISTING].sentence
+    assert "torch_cell_hoisted takes 0.75 ×" in found[HOISTING].text
     (row,) = cells(found[HOISTING])
     assert row[:5] == ["p", "Training", "cpu", "torch_cell", "torch_cell_hoisted"]
     assert (row[5][:4], row[-1]) == ("0.75", "faster")
@@ -33,22 +33,22 @@ def test_a_change_is_answered_from_the_two_implementations_that_differ_in_it(tmp
 
 def test_a_change_that_is_unclear_says_so(tmp_path):
     found = answered(tmp_path, hoisted(4e-3))[HOISTING]
-    assert "1.00" in found.sentence
-    assert "unclear" in found.sentence
+    assert "1.00" in found.text
+    assert "unclear" in found.text
     assert cells(found)[0][-1] == "unclear"
 
 
 def test_an_implementation_that_failed_once_answers_no_question(tmp_path):
     rows = hoisted()
     rows[-1].update(status="disagrees", reason="grad_x", seconds=None, turns=None)
-    assert not any("torch_cell_hoisted" in answer.sentence for answer in answered(tmp_path, rows).values())
+    assert not any("torch_cell_hoisted" in answer.text for answer in answered(tmp_path, rows).values())
 
 
 def test_problems_keep_their_order_and_several_devices_are_named(tmp_path):
     places = [(problem, device) for problem in ("q", "p") for device in ("cpu", "cuda")]
     found = answered(tmp_path, [row for p, device in places for row in hoisted(problem=p, device=device)])[HOISTING]
     assert [row[:3] for row in cells(found)] == [[problem, "Training", device] for problem, device in places]
-    assert "0.75 ×" in found.sentence
+    assert "0.75 ×" in found.text
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_whether_torch_compile_is_worth_it_is_answered_plainly(tmp_path, compile
     for problem, ratio in compiled.items():
         for name, seconds in (("base", 1e-3), ("torch_cell", 5e-3), ("torch_cell_compiled", 1e-3 * ratio)):
             rows += trained(name, seconds, problem=problem)
-    assert answered(tmp_path, rows)["Is torch.compile worth it?"].sentence.startswith(said)
+    assert answered(tmp_path, rows)["Is torch.compile worth it?"].text.startswith(said)
 
 
 def test_torch_compile_is_answered_for_training_and_for_inference(tmp_path):
@@ -73,7 +73,7 @@ def test_torch_compile_is_answered_for_training_and_for_inference(tmp_path):
     for mode, ratio in (("train_step", 3.0), ("forward", 1.0)):
         for name, seconds in (("base", 1e-3), ("torch_cell", 5e-3), ("torch_cell_compiled", 1e-3 * ratio)):
             rows += trained(name, seconds, mode)
-    said = answered(tmp_path, rows)["Is torch.compile worth it?"].sentence
+    said = answered(tmp_path, rows)["Is torch.compile worth it?"].text
     assert said.index("Training: no") < said.index("Inference: no, nothing")
 
 
@@ -100,12 +100,12 @@ def test_the_cost_of_an_option_is_the_ratio_to_the_same_problem_without(tmp_path
         "dropout, over 2 layers": ("1.10", "the same"),
     }
     assert {cost for (_, name), cost in found.items() if name == "other"} == {("1.00", "–")}, "only the baseline's"
-    assert "other in place of it: unequal packed rows 2, projection to 1 2." in answer.sentence, "not for 2 layers"
+    assert "other in place of it: unequal packed rows 2, projection to 1 2." in answer.text, "not for 2 layers"
     over = {row[0]: row[2][:4] for row in cells(answer)}
     assert over["unequal packed rows, other"] == "2.00", "its time with the option over the baseline's without"
     assert over["dropout, over 2 layers, other"] == "1.00"
-    assert "unequal packed rows 50, projection to 1 3, 2 layers 2." in answer.sentence
-    assert "2 of its 4" in answer.sentence
+    assert "unequal packed rows 50, projection to 1 3, 2 layers 2." in answer.text
+    assert "2 of its 4" in answer.text
 
 
 RELEASES = {"0.10.2": (3e-3, "3.11.7"), "0.9.1": (2e-3, "3.9.2"), "0.8.0": (3e-3, "3.13.5")}
@@ -123,7 +123,7 @@ def test_releases_are_compared_with_the_newest_in_their_order(tmp_path):
         ("jax_scan@jax==0.8.0", "jax 0.8.0, Python 3.13.5", "1.00", "unclear"),
         ("jax_scan@jax==0.9.1", "jax 0.9.1, Python 3.9.2", "0.66", "faster"),
     ]
-    assert "jax_scan@jax==0.9.1 takes 0.67 × jax_scan@jax==0.10.2's time" in found.sentence
+    assert "jax_scan@jax==0.9.1 takes 0.67 × jax_scan@jax==0.10.2's time" in found.text
 
 
 def test_the_slowest_calls_of_a_stream_stand_beside_what_the_machine_adds(tmp_path):
@@ -139,11 +139,11 @@ def test_the_slowest_calls_of_a_stream_stand_beside_what_the_machine_adds(tmp_pa
     for row, (p50, p99, largest) in zip(cells(found), [(10, 20, 501), (8, 72, 80)], strict=True):
         assert [float(cell.split(" [")[0]) for cell in row[1:4]] == pytest.approx([p50, p99, largest], rel=3e-3)
         assert row[4] == "+3, +60"
-    assert found.sentence.endswith("at t1-b4-i1-h1 base, 20 µs.")
+    assert found.text.endswith("at t1-b4-i1-h1: base, 20 µs.")
     close = answered(tmp_path / "close", rows + streamed("near", 1e-5, 2, 50))[stream.TITLE]
-    assert "(or near: unclear)" in close.sentence
+    assert "(or near: unclear)" in close.text
     quick = answered(tmp_path / "quick", rows + streamed("quick", 1e-6, 2, 50))[stream.TITLE]
-    assert quick.sentence.endswith("at t1-b4-i1-h1 quick, 2 µs, base 20 µs.")
+    assert quick.text.endswith("at t1-b4-i1-h1: quick, 2 µs; base, 20 µs.")
 
 
 @pytest.mark.parametrize("problem", ["t1-b1-i1-h1-var", "t1-b1-i1-h1", "p"])

@@ -59,14 +59,15 @@ ADVICE = {
 def test_the_advice_at_a_problem(name, tmp_path):
     rows, words, others = ADVICE[name]
     (found,) = advised(tmp_path, [*trained("base", 1e-3), *rows])
-    assert found.where.startswith("Training at p on 2 cores (a cpu")
-    assert [word for word in words if word not in found.advice] == []
-    assert [word for word in others if word in found.advice] == []
+    assert found.where == "Training at p"
+    said = " ".join(found.advice)
+    assert [word for word in words if word not in said] == []
+    assert [word for word in others if word in said] == []
 
 
 def test_without_the_baseline_the_least_time_is_said_without_a_verdict(tmp_path):
     (found,) = advised(tmp_path, [*trained("one", 1e-3), *trained("two", 2e-3)])
-    assert found.advice == "one takes the least time, 1 ms."
+    assert found.advice == ["one takes the least time, 1 ms."]
 
 
 def test_who_uses_jax_is_told_its_best_tuned_and_plain_code(tmp_path):
@@ -75,7 +76,7 @@ def test_who_uses_jax_is_told_its_best_tuned_and_plain_code(tmp_path):
     for name, (seconds, track) in of.items():
         rows += trained(name, seconds, track=track, versions="jax 1")
     (found,) = advised(tmp_path, rows)
-    assert found.advice.endswith(" In JAX: tuned jax_ffi 1.50 (slower), plain haiku_lstm 3.00 (slower).")
+    assert found.advice[-1] == "In JAX: tuned jax_ffi 1.50 (slower), plain haiku_lstm 3.00 (slower)."
 
 
 def test_there_is_a_sentence_for_each_problem_and_purpose(tmp_path):
@@ -91,14 +92,14 @@ def test_one_sentence_stands_for_all_shapes_with_the_exceptions(tmp_path):
         problem = f"t1-b{batch}-i1-h1"
         rows += trained("base", 1e-3, problem=problem) + trained("torch_cpp", seconds, problem=problem)
     rows += trained("base", 1e-3, problem="t1-b16-i1-h1-var") + trained("quick", 1e-4, problem="t1-b16-i1-h1-var")
-    said, lines = headline.answer(advised(tmp_path, rows))
+    said, *lines = headline.answer(advised(tmp_path, rows))
     assert said.startswith("Use base.")
     assert lines == [
         "Training, batch 1 to 2: torch_cpp 0.50 to 0.80, at 2 of 2 shapes",
         "Training, batch 16, rows of different lengths: quick 0.10",
     ]
     alone = headline.answer(advised(tmp_path / "alone", rows[-16:-8]))
-    assert alone == ("Use base. Nothing that was measured is clearly faster.", [])
+    assert alone == ["Use base. Nothing that was measured is clearly faster."]
 
 
 @pytest.mark.parametrize(("track", "start"), [("tuned", "Start with base: "), ("default", "It depends ")])
@@ -112,7 +113,7 @@ def test_who_uses_pytorch_is_told_its_best_where_another_library_has_the_best(ve
     rows = trained("base", 1e-3) + trained("torch_cpp", 8e-4, track="tuned", versions="torch 2")
     rows += trained("quick", 5e-4, track="tuned", versions=versions)
     (found,) = advised(tmp_path, rows)
-    assert (" In PyTorch: tuned torch_cpp 0.80 (faster)." in found.advice) == said
+    assert ("In PyTorch: tuned torch_cpp 0.80 (faster)." in found.advice) == said
 
 
 def test_of_two_that_are_as_fast_the_simpler_one_is_named(tmp_path):
@@ -120,7 +121,7 @@ def test_of_two_that_are_as_fast_the_simpler_one_is_named(tmp_path):
     close = noisy("jax_scan_vjp", 5.01e-4, 1.015, track="tuned")
     rows = [*trained("base", 1e-3), *close, *trained("jax_scan_vjp_sharded", 5e-4, track="tuned")]
     (found,) = advised(tmp_path, rows)
-    assert found.advice.startswith("jax_scan_vjp takes")
+    assert found.advice[0].startswith("jax_scan_vjp takes")
     rows += noisy("ffi", 5.02e-4, 1.015, track="tuned")
     (found,) = advised(tmp_path / "other", rows)
-    assert found.advice.startswith("jax_scan_vjp takes")
+    assert found.advice[0].startswith("jax_scan_vjp takes")

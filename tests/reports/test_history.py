@@ -95,7 +95,7 @@ def of_benchmark(problem, sd, speed, rounds=5):
     logs = sd * steps / steps.std(ddof=1)
     return [
         {"problem": problem, "implementation": name, "round": f"{speed}-{k}", "speed": speed,
-         "ratio": log, "ratio_explained": 0.0}
+         "speed_error": 0.0, "ratio": log, "ratio_explained": 0.0}
         for name in ("a", "b") for k, log in enumerate(logs)
     ]  # fmt: skip
 
@@ -152,6 +152,7 @@ def test_rounds_of_one_state_have_such_a_peak(tmp_path, monkeypatch):
     run = save(tmp_path, SMALL)
     machine = history.machine_label(run.metadata)
     on_record = pd.DataFrame({"round": ["a", "b", "c", "d"], "speed": [100.0, 101.5, 103.0, 110.0], "machine": machine})
+    on_record["speed_error"] = np.nan
     monkeypatch.setattr(history, "read", lambda: on_record)
     alike = {}
     for speed in (99.0, 104.0, 106.5, 110.0, np.nan):
@@ -159,6 +160,21 @@ def test_rounds_of_one_state_have_such_a_peak(tmp_path, monkeypatch):
         alike[speed] = history.has_peak_of(run, ["a"])
     assert [*alike.values()] == [True, True, False, False, True]
     assert history.has_peak_of(run, ["not on record"])
+
+
+@pytest.mark.parametrize(("error", "alike"), [(0.005, False), (0.02, True)])
+def test_peaks_that_replicates_cannot_tell_apart_are_of_one_state(error, alike, tmp_path, monkeypatch):
+    """Two peaks, 4 % apart, each with that standard error."""
+    rows = [record("peak", k, 1e-3 * (1 + error * (-1) ** k), track="peak", threads=2) for k in range(4)]
+    run = save(tmp_path, [*SMALL, *rows])
+    assert history.peak.speed_error(run.records) == pytest.approx(error / 3**0.5, rel=0.01)
+    speed = history.peak.speed(run.records)
+    speeds, errors = pd.Series([speed, 1.04 * speed]), pd.Series([error, error])
+    assert (len({*history.states(speeds, errors)}) == 1) == alike
+    on_record = pd.DataFrame({"round": ["a", "b"], "speed": speeds, "speed_error": errors})[1:]
+    on_record["machine"] = history.machine_label(run.metadata)
+    monkeypatch.setattr(history, "read", lambda: on_record)
+    assert history.has_peak_of(run, ["b"]) == alike
 
 
 def left_out(rounds, group):

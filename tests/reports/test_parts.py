@@ -10,7 +10,7 @@ from benchmarks.tables import Column
 from reports.report import Answer
 def make(report):
     columns = [Column("n", "number", lambda row: str(row.n))]
-    yield Answer("Is it found?", f"In a run of {report.baseline}.", columns, pd.DataFrame({"n": [1, 2]}))
+    yield Answer("Is it found?", [f"In a run of {report.baseline}."], columns, pd.DataFrame({"n": [1, 2]}))
 """
 
 

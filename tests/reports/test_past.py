@@ -18,7 +18,8 @@ def simulated(releases, speeds, move=None, seed=1):
     rng = np.random.default_rng(seed)
     rows = []
     for number, (release, speed) in enumerate(zip(releases, speeds, strict=True)):
-        day = {"round": f"202612{number + 1:02d}T000000-r", "speed": speed, "machine": LABEL, "commit": "c"}
+        day = {"round": f"202612{number + 1:02d}T000000-r", "machine": LABEL, "commit": "c"}
+        day |= {"speed": speed, "speed_error": 0.0}
         where = {"problem": "p", "workload": "sequence", "mode": "train_step", "device": "cpu", "digest": "d"}
         row = {**day, **where, "time": -7.0, "time_explained": 1e-4, "time_replicates": REPLICATES}
         rows.append({**row, "implementation": "torch_lstm", "versions": "torch 2.13.0", "ratio": np.nan})

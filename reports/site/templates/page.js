@@ -104,21 +104,19 @@ const USUAL = { t: 64, b: 16, h: 128 };
 const FAR = 2; // a size that is more than four times another is far from it
 const WEIGHTS = { t: 0.5, b: 1, i: 0.25, h: 1 }; // by how much a size moves the ratios
 const FEW = 4; // fewer LSTMs than these say little of a shape
+const listed = (words) => new Intl.ListFormat("en-GB").format(words);
 const ends = (pair) => [...new Set(pair.split(" "))].join(" and ");
 const between = (size, pair) => { const [low, high] = pair.split(" ").map(Number); return low <= size && size <= high; };
 // Say what the map advises around the sizes, or choose the measured shape that is nearest to what was typed.
 function ask() {
   for (const part of [...regions, ...held]) part.hidden = true;
   note.hidden = !like.value;
-  note.className = "soft";
   unread = false;
   if (!like.value) return;
   const typed = sizes(like.value), options = kind(like.value);
   if ((!Object.keys(typed).length && !options) || Object.values(typed).includes(0) || /-\s*\d+\s*(,|$)/.test(like.value)) {
     unread = true;
-    note.className = "warning";
-    note.textContent = "Write sizes of 1 or more, such as: batch 32, seq 100, hidden 256. Or t100-b32-i256-h256.";
-    return;
+    return say(["Write sizes of 1 or more, such as: batch 32, seq 100, hidden 256. Or t100-b32-i256-h256."], "warning");
   }
   const asked = { i: typed.h ?? 128, ...USUAL, ...typed };
   const steps = (shape, name) => Math.abs(Math.log2(sizes(shape)[name] / asked[name]));
@@ -131,22 +129,21 @@ function ask() {
   const problem = names.map((name) => name + asked[name]).join("-") + (options ? `-${options}` : "");
   const command = `nox -s bench -- --problem ${problem}`;
   $("#unmeasured code").textContent = command;
-  const taken = Object.keys(USUAL).filter((name) => !(name in typed)).map((name) => `${SIZES[name][0]} ${asked[name]}`);
-  const start = taken.length ? `Taken as ${taken.join(", ")}: you gave none. ` : "";
-  if (!best) {
-    note.textContent = `${start}Nothing like that was measured. Measure it: ${command}`;
-  } else if (best === problem) {
-    note.textContent = `${start}${best} was measured.`;
-  } else {
-    const region = options ? undefined : regions.find((part) => fits(part) && between(asked.b, part.dataset.batches) && between(asked.h, part.dataset.hiddens) && between(asked.t, part.dataset.steps));
-    for (const part of region ? [region, ...held.filter(fits)] : []) part.hidden = false;
-    const off = names.filter((name) => sizes(best)[name] !== asked[name]).map((name) => `${SIZES[name][0]} ${sizes(best)[name]}, not ${asked[name]}`);
-    const around = region && `Not measured itself: these are the ends of the 95 % intervals at the measured sizes around it (batch ${ends(region.dataset.batches)}, hidden size ${ends(region.dataset.hiddens)}). `;
-    const far = !region && names.some((name) => name !== "i" && steps(best, name) > FAR);
-    const below = far ? "Far from all that was measured, so what is below may not hold. The nearest" : "Below is the nearest that was measured";
-    if (far) note.className = "warning";
-    note.textContent = `${start}${around || ""}To be sure, measure it: ${command}. ${below}: ${[best, ...off].join("; ")}.`;
-  }
+  const taken = Object.keys(USUAL).filter((name) => !(name in typed));
+  const start = taken.length ? `You gave no ${listed(taken.map((name) => SIZES[name][0]))}: taken as ${listed(taken.map((name) => `${asked[name]}`))}.` : "";
+  if (!best) return say([start, `Nothing like that was measured. Measure it: ${command}`]);
+  if (best === problem) return say([start, `${best} was measured.`]);
+  const region = options ? undefined : regions.find((part) => fits(part) && between(asked.b, part.dataset.batches) && between(asked.h, part.dataset.hiddens) && between(asked.t, part.dataset.steps));
+  for (const part of region ? [region, ...held.filter(fits)] : []) part.hidden = false;
+  const around = region && `Estimated: the range is that of the 95 % intervals at batch ${ends(region.dataset.batches)}, hidden size ${ends(region.dataset.hiddens)}.`;
+  const far = !region && names.some((name) => name !== "i" && steps(best, name) > FAR);
+  const off = names.filter((name) => sizes(best)[name] !== asked[name]).map((name) => `${SIZES[name][0]} ${sizes(best)[name]}, not ${asked[name]}`);
+  const below = `${far ? "Far from all that was measured: it may not hold. Below" : "Below"} is the nearest, ${best}: ${off.join("; ")}.`;
+  say([start, around, below, `To be sure, measure it: ${command}`], far ? "warning" : "soft");
+}
+function say(lines, look = "soft") {
+  note.className = look;
+  note.replaceChildren(...lines.filter(Boolean).map((line) => Object.assign(document.createElement("li"), { textContent: line })));
 }
 function read() {
   const asked = new URLSearchParams(location.search);
