@@ -75,7 +75,8 @@ def states(speeds: pd.Series, errors: pd.Series) -> pd.Series:
 
 def _least_gap(errors: pd.Series, others: pd.Series | float) -> pd.Series:
     """Return by how much the logs of peaks with these errors must differ, to be those of two states."""
-    of_difference = np.hypot(errors.fillna(0.0), pd.Series(others, errors.index).fillna(0.0))
+    of_others = pd.Series(others, errors.index)
+    of_difference = (errors.fillna(0.0) ** 2 + of_others.fillna(0.0) ** 2) ** 0.5
     return (GAP_ERRORS * of_difference).clip(lower=GAP)
 
 

@@ -70,7 +70,7 @@ def _alike(machines: Sequence[Machine], published: Sequence[pd.DataFrame]) -> li
             best[f"{PURPOSES.get(str(mode), mode)} at {problem}"][machine.label] = str(name)
     shared = {case: names for case, names in best.items() if len(names) == len(machines)}
     others = [
-        f"{case}: {', '.join(f'{name} on {label}' for label, name in names.items())}."
+        f"{case}: {'; '.join(f'{name} on {label}' for label, name in names.items())}."
         for case, names in shared.items()
         if len(set(names.values())) > 1
     ]

@@ -23,5 +23,5 @@ def test_it_says_where_processors_differ_in_what_is_fastest(tmp_path):
     two = on(tmp_path, "two", [(0.7, 0.5), (0.6, 2.0)])
     said = processors.side_by_side(by_machine([one, two])).text
     assert "fastest on each in 1 of 2 cases" in said
-    assert f"Training at {SHAPES[0]}: first on one, second on two." in said
+    assert f"Training at {SHAPES[0]}: first on one; second on two." in said
     assert f"Training at {SHAPES[1]}" not in said
