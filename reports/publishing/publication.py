@@ -30,7 +30,7 @@ RUNS = "runs"
 LINKS = (
     ("ways.html", "Can I use it?"),
     ("docs/method.html", "Methods"),
-    ("docs/results.html#what-people-asked-in-issue-trackers", "Questions people ask"),
+    ("docs/results.html#what-people-asked-in-issue-trackers", "Asked in issue trackers"),
     ("docs/reference.html#use-one-in-your-program", "Use one in a program"),
     ("docs/CONTRIBUTING.html#add-an-implementation-in-one-file", "Add yours"),
     ("docs/gate.html", "The gate"),

@@ -19,7 +19,7 @@ from reports.headline import Recommendation
 from reports.machines import Machine
 from reports.packages import packages_of
 from reports.preamble import torch_and_jax
-from reports.report import Answer, Report
+from reports.report import PURPOSES, Answer, Report
 from reports.site import maps
 from reports.tracks import DEFAULT
 from reports.verdict import BASELINE
@@ -42,8 +42,11 @@ FIRST_OPEN = 6
 """So many of the first questions show their answer at once."""
 
 
-def part(machine: Machine, folder: Path) -> dict[str, Any]:
-    """Return what the page says of one machine, by the names in its template, and write its dot plots."""
+def part(machine: Machine, folder: Path, is_brief: bool) -> dict[str, Any]:
+    """Return what the page says of one machine, by the names in its template, and write its dot plots.
+
+    `is_brief`: of the charts behind the questions, those of training alone.
+    """
     advised = list(headline.recommendations(machine.head, selection.sequences(machine.runs)))
     of_head = [each for each in advised if each.problem in set(machine.head.summary["problem"])]
     of_purpose = defaultdict(list)
@@ -58,6 +61,8 @@ def part(machine: Machine, folder: Path) -> dict[str, Any]:
     of_maps = [each.drawing for each in found]
     leads = {each.mode: each.lead for each in found}
     others = [(made, report) for made, report in machine.shown if made not in of_maps]
+    if is_brief:
+        others = [each for each in others if not _is_of_inference(each[0])]
     return {
         "machine": machine,
         "maps": found,
@@ -77,6 +82,10 @@ def _leads(
     for mode in dict.fromkeys(each.mode for each in advised):
         of_mode = [each for each in advised if each.mode == mode]
         yield mode, of_map[mode] if mode in of_map else headline.answer(of_mode)
+
+
+def _is_of_inference(made: Drawing | Answer) -> bool:
+    return isinstance(made, Drawing) and made.title.startswith(PURPOSES["forward"])
 
 
 def _question(shown: tuple[Drawing | Answer, Report]) -> tuple[int, str]:

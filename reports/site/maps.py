@@ -99,6 +99,6 @@ def _held(held: Held, day: str) -> str:
     """Return how advice held, in a sentence."""
     return (
         f"Checked at {held.shapes} other random shapes ({day}): what is advised was the fastest, or within"
-        f" {100 * (advice.NEAR - 1):.0f} % of it, at {held.good}. Its ratio was outside the range at"
+        f" {100 * (advice.NEAR - 1):.0f} % of it, at {held.good}. The measured ratio was outside the advised range at"
         f" {held.ranges - held.inside} of {held.ranges}."
     )

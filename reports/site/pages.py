@@ -140,7 +140,8 @@ def save(
 ) -> None:
     """Write index.html and rows.html of some runs, each whole or not at all, and the dot plots.
 
-    The first run heads them. index.html has the first index.MACHINES machines, rows.html all.
+    The first run heads them. index.html has the first index.MACHINES machines, and of several not
+    every chart; rows.html has all rows.
 
     Args:
         links: to other pages of the site, each with its title.
@@ -153,7 +154,8 @@ def save(
 
     machines = by_machine(reports)
     head = machines[0].head
-    parts = [index.part(machine, folder) for machine in machines[: index.MACHINES]]
+    is_brief = len(machines) > 1
+    parts = [index.part(machine, folder, is_brief) for machine in machines[: index.MACHINES]]
     libraries: set[str] = set()
     for part in parts:
         for advised in part["advised"]:
