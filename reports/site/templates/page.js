@@ -84,7 +84,7 @@ const PATTERNS = Object.entries(SIZES).map(([name, [, words]]) => [name, [
   new RegExp(`(?<![a-z])(?:${words})[ =:]*(\\d+)`, "i"),
   new RegExp(`(?<![a-z0-9])(\\d+)[ -]*(?:${words})(?![a-z])`, "i"),
 ]]);
-const OPTION = /^(l\d+|bi|nobias|p\d+|var|even|first|drop|resets|float64|bfloat16|float16|autocast|int8)$/;
+const OPTION = /^(l\d+|bi|nobias|p(?!50$|99$)\d+|var|even|first|drop|resets|float64|bfloat16|float16|autocast|int8)$/;
 function sizes(text) {
   const found = {};
   const numbers = text.match(/\d+/g) ?? [];
@@ -99,6 +99,16 @@ function sizes(text) {
 const CALLED = [[/(\d+)[ -]*layers?/g, " l$1 "], [/layers? *(\d+)/g, " l$1 "], [/bidir\w*/g, " bi "], [/packed|variable\w*|unequal\w*/g, " var "], [/batch[ -]*first/g, " first "], [/dropout/g, " drop "], [/\bdouble\b|fp64/g, " float64 "], [/\bbf16\b/g, " bfloat16 "], [/\bhalf\b|fp16/g, " float16 "]];
 const named = (text) => CALLED.reduce((words, [said, meant]) => words.replace(said, meant), text.toLowerCase());
 const kind = (text) => named(text).split(/[^a-z0-9]+/).filter((word) => OPTION.test(word)).join("-");
+// The purpose and the library that are named, by a word with which an option begins: jax, onnx, inference.
+function choicesIn(text) {
+  const words = text.toLowerCase().split(/[^a-z0-9]+/).filter((word) => word.length > 2);
+  const found = [];
+  for (const each of selects.filter(({ name }) => name === "mode" || name === "library")) {
+    const option = [...each.options].find(({ text, value }) => value && words.some((word) => word === value || text.toLowerCase().startsWith(word)));
+    if (option) found.push([each, option.value]);
+  }
+  return found;
+}
 // A size that was not typed is that of the first published shape, and counts little in what is near.
 const USUAL = { t: 64, b: 16, h: 128 };
 const FAR = 2; // a size that is more than four times another is far from it
@@ -114,6 +124,7 @@ function ask() {
   unread = false;
   if (!like.value) return;
   const typed = sizes(like.value), options = kind(like.value);
+  if (!Object.keys(typed).length && !options && choicesIn(like.value).length) return say([]);
   if ((!Object.keys(typed).length && !options) || Object.values(typed).includes(0) || /-\s*\d+\s*(,|$)/.test(like.value)) {
     unread = true;
     return say(["Write sizes of 1 or more, such as: batch 32, seq 100, hidden 256. Or t100-b32-i256-h256."], "warning");
@@ -161,7 +172,11 @@ choice.hidden = !answers.length;
 let waiting;
 like.addEventListener("input", () => { // an answer follows what is typed
   clearTimeout(waiting);
-  waiting = setTimeout(() => { ask(); choose(); }, 400);
+  waiting = setTimeout(() => {
+    for (const [each, value] of choicesIn(like.value)) each.value = value;
+    ask();
+    choose();
+  }, 400);
 });
 choice.addEventListener("submit", (event) => event.preventDefault());
 choice.addEventListener("change", (event) => {

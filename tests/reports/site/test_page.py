@@ -117,6 +117,7 @@ def test_a_choice_of_machine_moves_everything(page):
         expect(page.locator(f".lead section[data-machine='{name}']:visible")).to_have_count(1)
         expect(page.locator(f".map [data-machine='{name}']:visible")).to_have_count(1)  # or why there is none
         expect(page.locator(f"main [data-machine='{name}']:visible")).to_have_count(1)  # questions
+        expect(page.locator(f"main [data-machine='{name}']:visible > details")).not_to_have_count(0)
         expect(page.locator("[data-shape]:visible")).to_have_attribute("data-machine", name)
     expect(page.locator(f"[name=shape] option:text-is('{LACKED}')")).to_be_disabled()
 
@@ -175,6 +176,19 @@ def test_words_that_are_no_shape_have_no_answer(page):
     expect(page.locator("[data-shape]:visible, #unmeasured:visible")).to_have_count(0)
     ask(page, "")
     advice(page).to_contain_text(f"Training at {FIRST}")
+
+
+def test_a_purpose_and_a_library_that_are_typed_are_chosen(page):
+    like = page.locator("#choice input[name=like]")
+    like.fill("jax inference, batch 2")
+    expect(page.locator("#choice [name=library]")).to_have_value("jax")
+    expect(page.locator("#choice [name=mode]")).to_have_value("forward")
+    expect(page.locator("#library")).to_contain_text("Inference at t64-b2-i128-h128, in JAX")
+    choose(page, mode="train_step")
+    expect(page.locator("#library")).to_contain_text("Training at t64-b2-i128-h128, in JAX")
+    like.fill("jax")
+    expect(page.locator("[data-shape]:visible")).to_have_count(1)
+    expect(page.locator("#nearest")).to_be_empty()
 
 
 def test_a_cell_of_the_map_leads_to_its_row(folder, page):
