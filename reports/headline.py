@@ -25,7 +25,6 @@ class Recommendation:
 
     Attributes:
         baseline: the implementation that ratios are taken to.
-        where: such as `Training at t64-b1-i128-h128`.
         advice: what to use there in a sentence, then further sentences.
         timed: the rows with a time.
         best: the row of what is clearly faster than the baseline; None where nothing is.
@@ -35,7 +34,6 @@ class Recommendation:
     problem: str
     mode: str
     device: str
-    where: str
     advice: list[str]
     timed: pd.DataFrame
     best: pd.Series | None
@@ -46,6 +44,11 @@ class Recommendation:
         purpose = PURPOSES.get(self.mode, self.mode)
         return purpose if self.device == "cpu" else f"{purpose} on {self.device}"
 
+    @property
+    def where(self) -> str:
+        """Such as `Training at t64-b1-i128-h128`."""
+        return f"{self.purpose} at {self.problem}"
+
 
 def recommendations(report: Report, timed: pd.DataFrame) -> Iterator[Recommendation]:
     """Yield a Recommendation for each problem and purpose that rows have a time for: problems in the rows' order."""
@@ -55,10 +58,9 @@ def recommendations(report: Report, timed: pd.DataFrame) -> Iterator[Recommendat
     for problem in timed["problem"].unique():
         at_problem = ordered[ordered["problem"] == problem]
         for (mode, device), rows in at_problem.groupby(["mode", "device"], sort=False):
-            where = f"{PURPOSES.get(mode, mode)} at {problem}"
             best = clearly_fastest(rows)
             advice = [*_advice(rows, best, baseline), *_in_libraries(rows, best)]
-            yield Recommendation(baseline, problem, mode, device, where, advice, rows, best)
+            yield Recommendation(baseline, problem, mode, device, advice, rows, best)
 
 
 def _advice(rows: pd.DataFrame, best: pd.Series | None, baseline: str) -> list[str]:

@@ -93,13 +93,11 @@ def answer(best: pd.DataFrame, baseline: str) -> list[str]:
     number = best["problem"].nunique()
     faster = best[best["verdict"] == FASTER]
     plain = int((~faster["tuned"]).sum())
-    sentences = [
-        f"Start with {baseline}: at {number - plain} of {number} sizes, no plain code is clearly faster."
-    ]
     if 2 * plain >= number:
-        sentences = [
-            f"It depends on the size: at {plain} of {number}, plain code is clearly faster than {baseline}."
-        ]
+        start = f"It depends on the size: at {plain} of {number}, plain code is clearly faster than {baseline}."
+    else:
+        start = f"Start with {baseline}: at {number - plain} of {number} sizes, no plain code is clearly faster."
+    sentences = [start]
     for tuned, which in ((False, "Plain"), (True, "Tuned")):
         rows = faster[faster["tuned"] == tuned]
         if len(rows):

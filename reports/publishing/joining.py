@@ -39,11 +39,11 @@ def gathered(folders: Iterable[Path], place: Path) -> list[Path]:
 
 def by_peak(runs: Iterable[SavedRun]) -> list[list[SavedRun]]:
     """Return runs in groups with such a peak: see history.states."""
-    table = pd.DataFrame({"run": list(runs)})
-    records = [frames.read_run(run.folder).records for run in table["run"]]
+    table = pd.Series(list(runs))
+    records = [frames.read_run(run.folder).records for run in table]
     speeds = pd.Series([peak.speed(of_run) for of_run in records])
     errors = pd.Series([peak.speed_error(of_run) for of_run in records])
-    return [list(group) for _, group in table.groupby(history.states(speeds, errors))["run"]]
+    return [list(group) for _, group in table.groupby(history.states(speeds, errors))]
 
 
 def newest_round(run: SavedRun) -> str:

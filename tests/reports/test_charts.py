@@ -42,7 +42,7 @@ def drawn(folder, records, mode="train_step"):
 
 def drawn_of(timed, mode="train_step"):
     """The dot plot of the rows of one shape."""
-    return shapes.draw("a cpu", [Recommendation("base", "p", mode, "cpu", "", "", timed, None)])
+    return shapes.draw("a cpu", [Recommendation("base", "p", mode, "cpu", [], timed, None)])
 
 
 def of_frameworks(records):
