@@ -1,5 +1,6 @@
 """The machines of some runs: which runs of each stand on a page."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -55,6 +56,13 @@ def by_machine(reports: Sequence[Report]) -> list[Machine]:
             label = f"{label} ({runs[0].name})"
         machines[label] = Machine(label, runs)
     return list(machines.values())
+
+
+def brands(labels: Sequence[str]) -> dict[str, str]:
+    """Return a short name for each machine: its brand, such as `AMD EPYC`; its label where two have the same brand."""
+    of_each = {label: label.partition(", ")[0] for label in labels}
+    number = Counter(of_each.values())
+    return {label: brand if number[brand] == 1 else label for label, brand in of_each.items()}
 
 
 def short(processor: str) -> str:

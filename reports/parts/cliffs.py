@@ -1,6 +1,5 @@
 """What an option of an LSTM costs: the same implementation with it and without, and whether another operator ran."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache, partial
 from typing import Any
@@ -167,11 +166,12 @@ def _sentences(baseline: str, rows: pd.DataFrame, every: pd.DataFrame) -> Iterat
             f" the most is {most['option']}, {most['cost']:.1f} ×."
         )
     else:
-        pairs = zip(costly["option"], costly["cost"], strict=True)
-        costs = [f"{option} {two_digits(cost)}" for option, cost in pairs]
-        yield f"With an option, {baseline} takes so many times its time without: {', '.join(costs)}."
-        for name, times in _less(costly, every).items():
-            yield f"{name} in place of it: {', '.join(times)}."
+        instead = _less(costly, every)
+        less = " (in brackets, what takes less)" if instead else ""
+        yield f"With an option, {baseline} takes so many times its time without{less}:"
+        for option, cost in zip(costly["option"], costly["cost"], strict=True):
+            other = f" ({instead[option]})" if option in instead else ""
+            yield f"{option} {two_digits(cost)}{other}."
     if len(rows) > 1:
         others = rows["operator"].isin([SILENTLY, WARNED]).sum()
         yield (
@@ -179,16 +179,16 @@ def _sentences(baseline: str, rows: pd.DataFrame, every: pd.DataFrame) -> Iterat
         )
 
 
-def _less(costly: pd.DataFrame, every: pd.DataFrame) -> dict[str, list[str]]:
-    """Return what of the baseline's library takes LESS of its time, or below, with which options, and how much."""
+def _less(costly: pd.DataFrame, every: pd.DataFrame) -> dict[str, str]:
+    """Return for each option what of the baseline's library takes LESS of its time, or below, and how much."""
     library = packages_of(costly).str[0].iloc[0]
     same = every[packages_of(every).str[0] == library]
-    found: defaultdict[str, list[str]] = defaultdict(list)
+    found = {}
     row: Any
     for row in costly.itertuples():
         best = same[same["option"] == row.option].sort_values("over").iloc[0]
         if best["over"] <= LESS * row.cost:
-            found[best["implementation"]].append(f"{row.option} {two_digits(best['over'])}")
+            found[row.option] = f"{best['implementation']} {two_digits(best['over'])}"
     return found
 
 

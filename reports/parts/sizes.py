@@ -31,6 +31,11 @@ def map_name(mode: str) -> str:
     return f"map-{mode}"
 
 
+def growth_name(size: str, mode: str) -> str:
+    """Return the name of the chart of a mode's times over a size: of NAMES."""
+    return file_name("growth", size, mode)
+
+
 def maps_of(machine: Machine, *modes: str) -> Iterator[tuple[str, Drawing, Report]]:
     """Yield the maps of a machine in these modes: the mode, the map, and the run that it is of."""
     for mode in modes:
@@ -151,7 +156,7 @@ def _growth(report: Report, purpose: str, size: str, of_lines: list[pd.DataFrame
     if len(limits):
         text += ", and a dashed one for the time that the multiply-adds take at the peak"
     return Drawing(
-        file_name("growth", size, str(whole["mode"].iloc[0])),
+        growth_name(size, str(whole["mode"].iloc[0])),
         title,
         f"{text}.",
         sentences,

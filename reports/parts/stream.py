@@ -8,6 +8,7 @@ import pandas as pd
 
 from benchmarks.tables import Column
 from benchmarks.words import duration, listed, two_digits
+from impls.core.problem import Problem
 from reports.estimates import intervals, sound
 from reports.frames import ARM, BENCHMARK
 from reports.history import lasting
@@ -70,9 +71,8 @@ def _where(row: Any) -> str:
 def _lowest(rows: pd.DataFrame, baseline: str) -> str:
     """Return what has the lowest p99 of a benchmark's rows, which have the lowest first, and the baseline's."""
     best = rows.iloc[0]
-    words = (
-        f"Lowest p99 at {best['problem']}: {best['implementation']}, {duration(best['p99'] / 1e6)}"
-    )
+    took = duration(best["p99"] / 1e6)
+    words = f"Lowest p99 at {_sizes(best['problem'])}: {best['implementation']}, {took}"
     near = rows[rows["p99_low"] <= best["p99_high"]]
     if len(near) > 1:
         words += f" (or {listed([*near['implementation'].iloc[1:]], 'or')}: unclear)"
@@ -80,6 +80,16 @@ def _lowest(rows: pd.DataFrame, baseline: str) -> str:
     if len(of_baseline) and best["implementation"] != baseline:
         words += f"; {baseline}, {duration(of_baseline.iloc[0] / 1e6)}"
     return f"{words}."
+
+
+def _sizes(problem: str) -> str:
+    """Return what a problem is whose steps come one by one, such as `batch 1, hidden size 32`, and its options."""
+    whole = Problem.parse(problem)
+    words = [f"batch {whole.batch}", f"hidden size {whole.hidden_size}"]
+    if whole.input_size != whole.hidden_size:
+        words.insert(1, f"input size {whole.input_size}")
+    options = whole.id.split("-")[4:]
+    return ", ".join([*words, *options])
 
 
 def _added(peak: Any) -> str:

@@ -2,6 +2,7 @@
 
 from benchmarks.cases import QUICK
 from reports import peak
+from reports.machines import brands
 from reports.preamble import torch_and_jax
 from reports.publishing import cells
 from reports.publishing.figures import Published, by_machine, side_by_side, specified
@@ -14,11 +15,11 @@ def fastest(published: Published) -> str:
     rows = rows[rows["problem"].isin(QUICK) & rows["implementation"].isin(names)]
     links = []
     of_other_runs: dict[str, list[str]] = {}
-    brands: dict[str, str] = {}
-    for machine, mine in list(by_machine(published, rows))[:2]:
+    machines = list(by_machine(published, rows))[:2]
+    names_of = brands([machine.label for machine, _ in machines])
+    for machine, mine in machines:
         head = machine.head
         brand, _, rest = machine.label.partition(", ")
-        brands[machine.label] = machine.label if brand in brands.values() else brand
         where = cells.with_cores(rest, head.run)
         when = cells.rounds_and_days(head.run)
         link = f"[{brand}](reports/published/{head.name}/table.md)"
@@ -29,6 +30,6 @@ def fastest(published: Published) -> str:
             of_other_runs.setdefault(name, []).append(f"{speed / 1e9:.0f}")
     for name, speeds in sorted(of_other_runs.items()):
         links.append(f"`{name}`: peak {'/'.join(speeds)}.")
-    figures = published.figures[published.figures["machine"].isin(list(brands))]
-    tables = side_by_side("fastest", figures.assign(machine=figures["machine"].map(brands)))
+    figures = published.figures[published.figures["machine"].isin(list(names_of))]
+    tables = side_by_side("fastest", figures.assign(machine=figures["machine"].map(names_of)))
     return f"{tables}\n\n{' '.join(links)}"

@@ -1,9 +1,9 @@
 """What index.html says of a machine: its answer, its maps, the answer at each shape, and its charts."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -18,34 +18,51 @@ from reports.frames import began
 from reports.headline import Recommendation
 from reports.machines import Machine
 from reports.packages import packages_of
+from reports.parts.cliffs import costs
+from reports.parts.sizes import NAMES, growth_name
 from reports.preamble import torch_and_jax
-from reports.report import PURPOSES, Answer, Report
+from reports.report import Answer, Report
 from reports.site import maps
 from reports.tracks import DEFAULT
 from reports.verdict import BASELINE
 
-ASKED = (
-    "What is the cost of packed",
-    "What is the cost of unequal",
-    "Is torch.compile",
-    "How late",
-    "Did a release",
-    "What is the cost",
-    "Which LSTM",
+
+class Topic(NamedTuple):
+    """What readers ask about: a part of the page, with the answers to some questions.
+
+    Attributes:
+        id: that of the part, in the page's address.
+        name: what leads to it.
+        starts: how its questions begin, from those that most readers have.
+    """
+
+    id: str
+    name: str
+    starts: tuple[str, ...]
+
+
+SHAPES = Topic("shapes", "Shape by shape", ("Which LSTM",))
+TOPICS = (
+    Topic(
+        "packed",
+        "Packed rows, other options",
+        ("What is the cost of packed", "What is the cost of unequal", "What is the cost"),
+    ),
+    Topic("compile", "torch.compile", ("Is torch.compile",)),
+    Topic("stream", "p99", ("How late",)),
+    Topic("releases", "Releases", ("Did a release",)),
+    Topic("changes", "What makes one fast", ("What does",)),
+    SHAPES,
 )
-"""How questions begin, from those that most readers have; those about the making of an LSTM come last."""
 
 MACHINES = 2
 """The page answers for so many machines; the others are in all rows. One more machine is 0.3 MB."""
-
-FIRST_OPEN = 6
-"""So many of the first questions show their answer at once."""
 
 
 def part(machine: Machine, folder: Path, is_brief: bool) -> dict[str, Any]:
     """Return what the page says of one machine, by the names in its template, and write its dot plots.
 
-    `is_brief`: of the charts behind the questions, those of training alone.
+    `is_brief`: of its charts, those of sizes in training alone.
     """
     advised = list(headline.recommendations(machine.head, selection.sequences(machine.runs)))
     of_head = [each for each in advised if each.problem in set(machine.head.summary["problem"])]
@@ -61,18 +78,43 @@ def part(machine: Machine, folder: Path, is_brief: bool) -> dict[str, Any]:
     of_maps = [each.drawing for each in found]
     leads = {each.mode: each.lead for each in found}
     others = [(made, report) for made, report in machine.shown if made not in of_maps]
+    charts = [(made, report) for made, report in others if isinstance(made, Drawing)]
     if is_brief:
-        others = [each for each in others if not _is_of_inference(each[0])]
+        kept = [growth_name(size, "train_step") for size in NAMES]
+        charts = [each for each in charts if each[0].name in kept]
     return {
         "machine": machine,
         "maps": found,
-        "shown": sorted(others, key=_question),
+        "charts": charts,
+        "answers": {topic.id: list(_answers(topic, others)) for topic in TOPICS},
         "leads": list(_leads(of_head, leads)),
         "measured": _measured(machine),
         "advised": advised,
+        "costs": _costs(machine),
         "drawings": drawings,
         "noise": estimates.noise(machine.head.run),
     }
+
+
+def _costs(machine: Machine) -> dict[tuple[str, str], str]:
+    """Return what the option of a problem costs the baseline in a mode, in a sentence, by problem and mode."""
+    found = {}
+    for report in reversed(machine.runs):  # the first one's stand
+        rows = costs(report)
+        row: Any
+        for row in rows[rows["implementation"] == report.baseline].itertuples(index=False):
+            found[row.problem, row.mode] = (
+                f"With {row.option}, {row.implementation} takes {row.cost:.2f} × its time without."
+            )
+    return found
+
+
+def topics(parts: Sequence[Mapping[str, Any]]) -> Iterator[Topic]:
+    """Yield the topics on which the page has something to show; charts are of SHAPES."""
+    for topic in TOPICS:
+        charts = [part["drawings"] or part["charts"] for part in parts if topic == SHAPES]
+        if any(part["answers"][topic.id] for part in parts) or any(charts):
+            yield topic
 
 
 def _leads(
@@ -84,18 +126,15 @@ def _leads(
         yield mode, of_map[mode] if mode in of_map else headline.answer(of_mode)
 
 
-def _is_of_inference(made: Drawing | Answer) -> bool:
-    return isinstance(made, Drawing) and made.title.startswith(PURPOSES["forward"])
-
-
-def _question(shown: tuple[Drawing | Answer, Report]) -> tuple[int, str]:
-    """Return by what answers are ordered: what most readers ask comes first; charts keep their order."""
-    made, _ = shown
-    if isinstance(made, Drawing):
-        return len(ASKED), ""
-    question = made.title.partition("?")[0]
-    rank = [number for number, start in enumerate(ASKED) if question.startswith(start)]
-    return min(rank, default=len(ASKED)), question
+def _answers(
+    topic: Topic, shown: Iterable[tuple[Drawing | Answer, Report]]
+) -> Iterator[tuple[Answer, Report]]:
+    """Yield the answers of a topic, what most readers ask first, each with the run that it is of."""
+    left = [(made, report) for made, report in shown if isinstance(made, Answer)]
+    left.sort(key=lambda each: each[0].title.partition("?")[0])  # training stays before inference
+    for start in topic.starts:
+        yield from (each for each in left if each[0].title.startswith(start))
+        left = [each for each in left if not each[0].title.startswith(start)]
 
 
 def _measured(machine: Machine) -> dict[str, Any]:

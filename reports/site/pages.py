@@ -184,7 +184,8 @@ def save(
         preamble=preamble,
         libraries=sorted(libraries),
         called=LIBRARIES,
-        first_open=index.FIRST_OPEN,
+        topics=list(index.topics(parts)),
+        day_of=lambda report: began(report.run.run_id),
         processors=processors.side_by_side(machines),
     )
     rows_page = _rendered(

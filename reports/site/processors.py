@@ -1,7 +1,7 @@
 """The same LSTM on each processor: the section of index.html that sets machines side by side."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,7 +11,7 @@ from benchmarks.tables import Column
 from benchmarks.words import time_with_interval
 from reports import selection
 from reports.headline import clearly_fastest
-from reports.machines import Machine
+from reports.machines import Machine, brands
 from reports.preamble import torch_and_jax
 from reports.report import PURPOSES, Answer
 from reports.tables import PURPOSE, word, words_of
@@ -25,6 +25,7 @@ def side_by_side(machines: Sequence[Machine]) -> Answer | None:
     for number, machine in enumerate(machines):
         rows = selection.sequences(machine.runs)
         published.append(rows[rows["problem"].isin(PUBLISHED)].assign(machine=number))
+    names = brands([machine.label for machine in machines])
     rows = pd.concat(published)
     every = rows[(rows["verdict"] == BASELINE) & (rows["implementation"] == baseline)]
     where = ["problem", "mode", "device"]
@@ -41,14 +42,14 @@ def side_by_side(machines: Sequence[Machine]) -> Answer | None:
         for row in rows.itertuples(index=False):
             texts[row.machine] = time_with_interval(row.seconds, row.seconds_low, row.seconds_high)
         quickest = rows.sort_values("seconds")["machine"].iloc[0]
-        first.append(machines[int(quickest)].label)
+        first.append(names[machines[int(quickest)].label])
         times_by_machine = {f"machine_{number}": text for number, text in texts.items()}
         found.append({"problem": problem, "mode": mode, **times_by_machine})
         spreads.append(rows["seconds"].max() / rows["seconds"].min())
     sentences = [
-        *_alike(machines, published),
+        *_alike(machines, names, published),
         f"{baseline}'s own time at the same shape differs up to {max(spreads):.1f} times: {_least(first)}.",
-        *_releases(machines),
+        *_releases(machines, names),
     ]
     columns = [words_of("problem"), PURPOSE]
     for number, machine in enumerate(machines):
@@ -57,22 +58,24 @@ def side_by_side(machines: Sequence[Machine]) -> Answer | None:
     return Answer("AMD or Intel?", sentences, columns, pd.DataFrame(found))
 
 
-def _alike(machines: Sequence[Machine], published: Sequence[pd.DataFrame]) -> list[str]:
+def _alike(
+    machines: Sequence[Machine], names: Mapping[str, str], published: Sequence[pd.DataFrame]
+) -> list[str]:
     """Return at how many shapes the same LSTM is clearly the fastest on each machine, and where it is not.
 
-    `published`: the rows of each machine.
+    `names`: of the machines, by their labels. `published`: the rows of each.
     """
     best: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for machine, rows in zip(machines, published, strict=True):
         for (problem, mode), of_case in rows.groupby(["problem", "mode"], sort=False):
             fastest = clearly_fastest(of_case)
             name = machine.head.baseline if fastest is None else fastest["implementation"]
-            best[f"{PURPOSES.get(str(mode), mode)} at {problem}"][machine.label] = str(name)
-    shared = {case: names for case, names in best.items() if len(names) == len(machines)}
+            best[f"{PURPOSES.get(str(mode), mode)} at {problem}"][names[machine.label]] = str(name)
+    shared = {case: fastest for case, fastest in best.items() if len(fastest) == len(machines)}
     others = [
-        f"{case}: {'; '.join(f'{name} on {label}' for label, name in names.items())}."
-        for case, names in shared.items()
-        if len(set(names.values())) > 1
+        f"{case}: {'; '.join(f'{name} on {machine}' for machine, name in fastest.items())}."
+        for case, fastest in shared.items()
+        if len(set(fastest.values())) > 1
     ]
     alike = (
         f"The same LSTM is fastest on each in {len(shared) - len(others)} of {len(shared)} cases."
@@ -88,9 +91,9 @@ def _least(first: list[str]) -> str:
     )
 
 
-def _releases(machines: Sequence[Machine]) -> Iterator[str]:
+def _releases(machines: Sequence[Machine], names: Mapping[str, str]) -> Iterator[str]:
     """Yield which releases were measured on each machine, where these differ."""
-    of_each = {machine.label: torch_and_jax(machine.head.run) for machine in machines}
+    of_each = {names[machine.label]: torch_and_jax(machine.head.run) for machine in machines}
     if len({*of_each.values()}) > 1:
-        releases = "; ".join(f"{label}: {releases}" for label, releases in of_each.items())
+        releases = "; ".join(f"{name}: {releases}" for name, releases in of_each.items())
         yield f"The releases differ, which counts too: {releases}."

@@ -8,13 +8,13 @@ let unread = false; // whether what was typed is no shape
 const regions = $$("[data-batches]"), held = $$(".held");
 function choose() {
   for (const part of $$("[data-machine]:not([data-batches], .held)")) part.hidden = !fits(part);
-  for (const part of $$("main section:has([data-machine])")) part.hidden = !$("[data-machine]:not([hidden]), .charts > figure", part);
   const shapes = measured().map(({ dataset }) => dataset.shape);
   for (const option of select("shape").options) option.disabled = !shapes.includes(option.value);
   if (unread) for (const part of answers) part.hidden = true;
   const shown = answers.find((part) => !part.hidden);
   const library = select("library")?.value;
   document.body.classList.toggle("asked", Boolean(like.value || library) || select("shape").selectedIndex > 0);
+  document.body.classList.toggle("of-library", Boolean(library));
   $("#unmeasured").hidden = !answers.length || Boolean(shown) || unread;
   $("#these").hidden = !shown;
   const asked = selects.filter(({ name }) => name !== "library").map(({ name, value }) => [name === "shape" ? "problem" : name, value]);
@@ -99,15 +99,21 @@ function sizes(text) {
 const CALLED = [[/(\d+)[ -]*layers?/g, " l$1 "], [/layers? *(\d+)/g, " l$1 "], [/bidir\w*/g, " bi "], [/packed|variable\w*|unequal\w*/g, " var "], [/batch[ -]*first/g, " first "], [/dropout/g, " drop "], [/\bdouble\b|fp64/g, " float64 "], [/\bbf16\b/g, " bfloat16 "], [/\bhalf\b|fp16/g, " float16 "]];
 const named = (text) => CALLED.reduce((words, [said, meant]) => words.replace(said, meant), text.toLowerCase());
 const kind = (text) => named(text).split(/[^a-z0-9]+/).filter((word) => OPTION.test(word)).join("-");
-// The purpose and the library that are named, by a word with which an option begins: jax, onnx, inference.
+const wordsOf = (text) => text.toLowerCase().split(/[^a-z0-9]+/).filter((word) => word.length > 2);
+// The machine, the purpose and the library that are named, by a word with which an option begins: amd, inference, jax.
 function choicesIn(text) {
-  const words = text.toLowerCase().split(/[^a-z0-9]+/).filter((word) => word.length > 2);
+  const words = wordsOf(text);
   const found = [];
-  for (const each of selects.filter(({ name }) => name === "mode" || name === "library")) {
+  for (const each of selects.filter(({ name }) => ["machine", "mode", "library"].includes(name))) {
     const option = [...each.options].find(({ text, value }) => value && words.some((word) => word === value || text.toLowerCase().startsWith(word)));
     if (option) found.push([each, option.value]);
   }
   return found;
+}
+// The parts of this page that are named, by a word of the links to them: packed, compile, p99.
+function partsIn(text) {
+  const words = wordsOf(text);
+  return $$("header nav a").filter((link) => wordsOf(link.textContent).some((word) => words.includes(word)));
 }
 // A size that was not typed is that of the first published shape, and counts little in what is near.
 const USUAL = { t: 64, b: 16, h: 128 };
@@ -124,8 +130,10 @@ function ask() {
   unread = false;
   if (!like.value) return;
   const typed = sizes(like.value), options = kind(like.value);
-  if (!Object.keys(typed).length && !options && choicesIn(like.value).length) return say([]);
-  if ((!Object.keys(typed).length && !options) || Object.values(typed).includes(0) || /-\s*\d+\s*(,|$)/.test(like.value)) {
+  const isShape = Object.keys(typed).length > 0;
+  const parts = isShape ? [] : partsIn(like.value).map((link) => link.cloneNode(true));
+  if (!isShape && !options && parts.length + choicesIn(like.value).length) return say(parts);
+  if ((!isShape && !options) || Object.values(typed).includes(0) || /-\s*\d+\s*(,|$)/.test(like.value)) {
     unread = true;
     return say(["Write sizes of 1 or more, such as: batch 32, seq 100, hidden 256. Or t100-b32-i256-h256."], "warning");
   }
@@ -142,19 +150,24 @@ function ask() {
   $("#unmeasured code").textContent = command;
   const taken = Object.keys(USUAL).filter((name) => !(name in typed));
   const start = taken.length ? `You gave no ${listed(taken.map((name) => SIZES[name][0]))}: taken as ${listed(taken.map((name) => `${asked[name]}`))}.` : "";
-  if (!best) return say([start, `Nothing like that was measured. Measure it: ${command}`]);
-  if (best === problem) return say([start, `${best} was measured.`]);
+  if (!best) return say([...parts, start, `Nothing like that was measured. Measure it: ${command}`]);
+  if (best === problem) return say([...parts, start, `${best} was measured.`]);
   const region = options ? undefined : regions.find((part) => fits(part) && between(asked.b, part.dataset.batches) && between(asked.h, part.dataset.hiddens) && between(asked.t, part.dataset.steps));
   for (const part of region ? [region, ...held.filter(fits)] : []) part.hidden = false;
   const around = region && `Estimated: the range is that of the 95 % intervals at batch ${ends(region.dataset.batches)}, hidden size ${ends(region.dataset.hiddens)}.`;
   const far = !region && names.some((name) => name !== "i" && steps(best, name) > FAR);
   const off = names.filter((name) => sizes(best)[name] !== asked[name]).map((name) => `${SIZES[name][0]} ${sizes(best)[name]}, not ${asked[name]}`);
   const below = `${far ? "Far from all that was measured: it may not hold. Below" : "Below"} is the nearest, ${best}: ${off.join("; ")}.`;
-  say([start, around, below, `To be sure, measure it: ${command}`], far ? "warning" : "soft");
+  say([...parts, start, around, below, `To be sure, measure it: ${command}`], far ? "warning" : "soft");
 }
 function say(lines, look = "soft") {
   note.className = look;
-  note.replaceChildren(...lines.filter(Boolean).map((line) => Object.assign(document.createElement("li"), { textContent: line })));
+  const items = lines.filter(Boolean).map((line) => {
+    const item = document.createElement("li");
+    item.append(line);
+    return item;
+  });
+  note.replaceChildren(...items);
 }
 function read() {
   const asked = new URLSearchParams(location.search);

@@ -3,7 +3,7 @@
 from reports import selection
 from reports.headline import recommendations
 from reports.machines import by_machine
-from reports.site.index import best_of_tracks, of_tracks
+from reports.site.index import best_of_tracks, of_tracks, part
 from tests.helpers.answers import report_of
 from tests.helpers.records import save, trained
 
@@ -27,7 +27,15 @@ def test_no_answer_is_from_older_code_where_another_run_has_newer(tmp_path):
         assert first[0] == f"{name}, older code"
 
 
-def test_beside_the_advice_is_the_best_plain_and_tuned_code_of_each_framework(tmp_path):
+def test_beside_the_advice_with_an_option_is_what_it_costs(tmp_path):
+    rows = [*trained("base", 1e-3, problem="t1-b1-i1-h2"), *trained("base", 3e-3, problem="t1-b1-i1-h2-var")]
+    (machine,) = by_machine([report_of(save(tmp_path / "run", rows), "run")])
+    assert part(machine, tmp_path, is_brief=False)["costs"] == {
+        ("t1-b1-i1-h2-var", "train_step"): "With unequal packed rows, base takes 3.00 × its time without."
+    }
+
+
+def test_beside_the_advice_is_is_the_best_plain_and_tuned_code_of_each_framework(tmp_path):
     """Who uses JAX finds plain JAX, though tuned code of another framework is faster."""
     of = {
         "base": (1e-3, "default", "torch 2.13.0"),

@@ -116,7 +116,6 @@ def test_a_choice_of_machine_moves_everything(page):
         expect(page.locator(f"[data-machine='{other}']:visible")).to_have_count(0)
         expect(page.locator(f".lead section[data-machine='{name}']:visible")).to_have_count(1)
         expect(page.locator(f".map [data-machine='{name}']:visible")).to_have_count(1)  # or why there is none
-        expect(page.locator(f"main [data-machine='{name}']:visible")).to_have_count(1)  # questions
         expect(page.locator(f"main [data-machine='{name}']:visible > details")).not_to_have_count(0)
         expect(page.locator("[data-shape]:visible")).to_have_attribute("data-machine", name)
     expect(page.locator(f"[name=shape] option:text-is('{LACKED}')")).to_be_disabled()
@@ -189,6 +188,21 @@ def test_a_purpose_and_a_library_that_are_typed_are_chosen(page):
     like.fill("jax")
     expect(page.locator("[data-shape]:visible")).to_have_count(1)
     expect(page.locator("#nearest")).to_be_empty()
+
+
+def test_what_leads_to_an_answer_is_found_by_its_words(page):
+    """And leads somewhere on each machine, also where it was not measured."""
+    ask(page, "torch.compile")
+    link = page.locator("#nearest a")
+    expect(link).to_have_count(1)
+    link.click()
+    expect(page.locator("#compile")).to_be_in_viewport()
+    ask(page, "")
+    for machine in ("cpu one", "cpu two"):
+        choose(page, machine=machine)
+        for lead in page.locator("header nav a[href^='#']").all():
+            section = page.locator(f"section:has(> {lead.get_attribute('href')})")
+            expect(section.locator("p:visible, li:visible, figure:visible").first).to_be_visible()
 
 
 def test_a_cell_of_the_map_leads_to_its_row(folder, page):
