@@ -171,7 +171,7 @@ def _sentences(baseline: str, rows: pd.DataFrame, every: pd.DataFrame) -> Iterat
         yield f"With an option, {baseline} takes so many times its time without{less}:"
         for option, cost in zip(costly["option"], costly["cost"], strict=True):
             other = f" ({instead[option]})" if option in instead else ""
-            yield f"{option} {two_digits(cost)}{other}."
+            yield f"{option}: {two_digits(cost)}{other}."
     if len(rows) > 1:
         others = rows["operator"].isin([SILENTLY, WARNED]).sum()
         yield (
@@ -188,7 +188,7 @@ def _less(costly: pd.DataFrame, every: pd.DataFrame) -> dict[str, str]:
     for row in costly.itertuples():
         best = same[same["option"] == row.option].sort_values("over").iloc[0]
         if best["over"] <= LESS * row.cost:
-            found[row.option] = f"{best['implementation']} {two_digits(best['over'])}"
+            found[row.option] = f"{best['implementation']}: {two_digits(best['over'])}"
     return found
 
 

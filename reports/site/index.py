@@ -49,7 +49,7 @@ TOPICS = (
         ("What is the cost of packed", "What is the cost of unequal", "What is the cost"),
     ),
     Topic("compile", "torch.compile", ("Is torch.compile",)),
-    Topic("stream", "p99", ("How late",)),
+    Topic("stream", "p99, the slowest step", ("How late",)),
     Topic("releases", "Releases", ("Did a release",)),
     Topic("changes", "What makes one fast", ("What does",)),
     SHAPES,
