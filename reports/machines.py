@@ -1,6 +1,6 @@
 """The machines of some runs: which runs of each stand on a page."""
 
-from collections import Counter
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +11,9 @@ from reports.charts.drawing import Drawing
 from reports.code_age import of_today
 from reports.frames import ARM, Run, machine_label
 from reports.report import Answer, Report
+
+DESIGN = re.compile(r"\(Zen \w+\)")
+"""What a label says of a processor's design."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,16 @@ def by_machine(reports: Sequence[Report]) -> list[Machine]:
 
 
 def brands(labels: Sequence[str]) -> dict[str, str]:
-    """Return a short name for each machine: its brand, such as `AMD EPYC`; its label where two have the same brand."""
-    of_each = {label: label.partition(", ")[0] for label in labels}
-    number = Counter(of_each.values())
-    return {label: brand if number[brand] == 1 else label for label, brand in of_each.items()}
+    """Return a short name for each machine: its brand, such as `AMD EPYC`, and where two have the same, its design too.
+
+    Where those do not tell them apart either, it is the label.
+    """
+    brand = {label: label.partition(", ")[0] for label in labels}
+    with_design = {label: " ".join([brand[label], *DESIGN.findall(label)]) for label in labels}
+    for names in (brand, with_design):
+        if len({*names.values()}) == len(names):
+            return names
+    return {label: label for label in labels}
 
 
 def short(processor: str) -> str:

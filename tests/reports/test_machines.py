@@ -3,6 +3,7 @@
 import dataclasses
 
 import pandas as pd
+import pytest
 
 from reports import code_age, machines, selection, tracks
 from reports.charts.drawing import Drawing
@@ -84,3 +85,18 @@ def test_rows_stand_by_track_then_by_their_mean_log_and_last_without_one():
     arms = [("slow", "default", 3.0), ("none", "default", None), ("tuned", "tuned", 0.1), ("quick", "default", 2.0)]
     rows = pd.DataFrame(arms, columns=["implementation", "track", "ratio"])
     assert tracks.in_order(rows, "ratio") == ["quick", "slow", "none", "tuned"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["Intel Xeon, AMX", "AMD EPYC, family 25 (Zen 4)"], ["Intel Xeon", "AMD EPYC"]),
+        (
+            ["Intel Xeon, AMX", "AMD EPYC, family 25 (Zen 4)", "AMD EPYC, family 26 (Zen 5)"],
+            ["Intel Xeon", "AMD EPYC (Zen 4)", "AMD EPYC (Zen 5)"],
+        ),
+        (["Intel Xeon, AMX", "Intel Xeon, AVX2"], ["Intel Xeon, AMX", "Intel Xeon, AVX2"]),
+    ],
+)
+def test_two_machines_never_have_the_same_short_name(labels, names):
+    assert machines.brands(labels) == dict(zip(labels, names, strict=True))
