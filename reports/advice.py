@@ -138,7 +138,7 @@ def sentences(region: Region, baseline: str) -> Iterator[tuple[str, str]]:
     for among, choice in region.among.items():
         words = f"{baseline}, since nothing is clearly faster"
         if choice:
-            words = f"{choice.implementation}, {_range(choice)} × {baseline}'s time"
+            words = f"{choice.implementation}, {_range(choice)} × {baseline}"
         yield packages.get(among.removeprefix("plain "), ""), f"In {among}: {words}."
 
 

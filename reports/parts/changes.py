@@ -120,12 +120,12 @@ def _worth(report: Report, rows: pd.DataFrame) -> Iterator[str]:
     for mode, purpose in PURPOSES.items():
         answers = {FASTER, SLOWER, UNCLEAR} & set(changed.loc[changed["mode"] == mode, "verdict"])
         if answers == {SLOWER}:
-            answer = f"no, {report.baseline} without it is faster at every shape here"
+            answer = f"no, {report.baseline} is faster without at every shape here"
         elif answers == {FASTER}:
             answer = f"yes, it is faster than {report.baseline} at every shape here"
         elif FASTER in answers:
             answer = "it depends on the shape"
         else:
-            answer = f"no, nothing with it is clearly faster than {report.baseline}"
+            answer = "no, nothing with it is clearly faster"
         if answers:
             yield f"{purpose}: {answer}."

@@ -32,6 +32,8 @@ OPTIONS: Mapping[str, tuple[Any, str]] = {
     "num_layers": (1, "{num_layers} layers"),
 }
 """The fields of a problem that are options, each with its value without the option, and with words for the option."""
+UNEQUAL = "unequal packed rows"
+"""Without the option all rows are as long as the longest: so many steps have rows that are padded."""
 COSTLY = 1.5
 """The sentence names an option that makes the baseline take so many times its time."""
 LESS = 0.67
@@ -166,12 +168,14 @@ def _sentences(baseline: str, rows: pd.DataFrame, every: pd.DataFrame) -> Iterat
             f" the most is {most['option']}, {most['cost']:.1f} ×."
         )
     else:
-        instead = _less(costly, every)
-        less = " (in brackets, what takes less)" if instead else ""
-        yield f"With an option, {baseline} takes so many times its time without{less}:"
+        yield f"Time ÷ {baseline}'s without the option, and in brackets what takes less:"
+        less = _less(costly, every)
         for option, cost in zip(costly["option"], costly["cost"], strict=True):
-            other = f" ({instead[option]})" if option in instead else ""
-            yield f"{option}: {two_digits(cost)}{other}."
+            instead = [less[option]] if option in less else []
+            if option == UNEQUAL:
+                instead.append("padded rows: 1")
+            brackets = f" ({listed(instead)})" if instead else ""
+            yield f"{option}: {two_digits(cost)}{brackets}."
     if len(rows) > 1:
         others = rows["operator"].isin([SILENTLY, WARNED]).sum()
         yield (

@@ -1,5 +1,6 @@
 """How long the slowest of 1,000 calls takes where each call is one step, and how much of that is the machine's."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,6 +62,9 @@ def make(report: Report) -> Iterator[Answer]:
     )
     contests = rows.groupby(BENCHMARK, sort=False)
     lowest = [_lowest(contest, report.baseline) for _, contest in contests]
+    firsts = [contest["implementation"].iloc[0] for _, contest in contests]
+    if len(firsts) > 1:
+        lowest.insert(0, _most_often(firsts))
     yield Answer(TITLE, lowest, columns, rows)
 
 
@@ -68,11 +72,17 @@ def _where(row: Any) -> str:
     return f"{row.implementation}, {row.problem}"
 
 
+def _most_often(firsts: list[str]) -> str:
+    """Return in a sentence what has the lowest p99 most often, of what has it at each problem."""
+    name, number = Counter(firsts).most_common(1)[0]
+    return f"{name} has the lowest p99 at {number} of {len(firsts)} sizes."
+
+
 def _lowest(rows: pd.DataFrame, baseline: str) -> str:
     """Return what has the lowest p99 of a benchmark's rows, which have the lowest first, and the baseline's."""
     best = rows.iloc[0]
     took = duration(best["p99"] / 1e6)
-    words = f"Lowest p99 at {_sizes(best['problem'])}: {best['implementation']}, {took}"
+    words = f"At {_sizes(best['problem'])}: {best['implementation']}, {took}"
     near = rows[rows["p99_low"] <= best["p99_high"]]
     if len(near) > 1:
         words += f" (or {listed([*near['implementation'].iloc[1:]], 'or')}: unclear)"

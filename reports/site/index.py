@@ -18,7 +18,7 @@ from reports.frames import began
 from reports.headline import Recommendation
 from reports.machines import Machine
 from reports.packages import packages_of
-from reports.parts.cliffs import costs
+from reports.parts.cliffs import UNEQUAL, costs
 from reports.parts.sizes import NAMES, growth_name
 from reports.preamble import torch_and_jax
 from reports.report import Answer, Report
@@ -41,19 +41,20 @@ class Topic(NamedTuple):
     starts: tuple[str, ...]
 
 
-SHAPES = Topic("shapes", "Shape by shape", ("Which LSTM",))
-TOPICS = (
+ASKED = (
     Topic(
         "packed",
-        "Packed rows, other options",
+        "Packed rows, options",
         ("What is the cost of packed", "What is the cost of unequal", "What is the cost"),
     ),
     Topic("compile", "torch.compile", ("Is torch.compile",)),
-    Topic("stream", "p99, the slowest step", ("How late",)),
+    Topic("stream", "p99", ("How late",)),
     Topic("releases", "Releases", ("Did a release",)),
-    Topic("changes", "What makes one fast", ("What does",)),
-    SHAPES,
 )
+"""What most readers ask."""
+SHAPES = Topic("shapes", "Shape by shape", ("Which LSTM",))
+BEHIND = (Topic("changes", "What makes one fast", ("What does",)), SHAPES)
+"""What is behind the answers."""
 
 MACHINES = 2
 """The page answers for so many machines; the others are in all rows. One more machine is 0.3 MB."""
@@ -86,7 +87,7 @@ def part(machine: Machine, folder: Path, is_brief: bool) -> dict[str, Any]:
         "machine": machine,
         "maps": found,
         "charts": charts,
-        "answers": {topic.id: list(_answers(topic, others)) for topic in TOPICS},
+        "answers": {topic.id: list(_answers(topic, others)) for topic in (*ASKED, *BEHIND)},
         "leads": list(_leads(of_head, leads)),
         "measured": _measured(machine),
         "advised": advised,
@@ -103,15 +104,18 @@ def _costs(machine: Machine) -> dict[tuple[str, str], str]:
         rows = costs(report)
         row: Any
         for row in rows[rows["implementation"] == report.baseline].itertuples(index=False):
-            found[row.problem, row.mode] = (
+            words = (
                 f"With {row.option}, {row.implementation} takes {row.cost:.2f} × its time without."
             )
+            if row.option == UNEQUAL and row.cost > 1:
+                words = f"With padded rows, {row.implementation} takes {1 / row.cost:.2f} × its time with packed ones."
+            found[row.problem, row.mode] = words
     return found
 
 
-def topics(parts: Sequence[Mapping[str, Any]]) -> Iterator[Topic]:
+def shown(topics: Sequence[Topic], parts: Sequence[Mapping[str, Any]]) -> Iterator[Topic]:
     """Yield the topics on which the page has something to show; charts are of SHAPES."""
-    for topic in TOPICS:
+    for topic in topics:
         charts = [part["drawings"] or part["charts"] for part in parts if topic == SHAPES]
         if any(part["answers"][topic.id] for part in parts) or any(charts):
             yield topic

@@ -184,9 +184,10 @@ def save(
         preamble=preamble,
         libraries=sorted(libraries),
         called=LIBRARIES,
-        topics=list(index.topics(parts)),
+        asked=list(index.shown(index.ASKED, parts)),
+        behind=list(index.shown(index.BEHIND, parts)),
         day_of=lambda report: began(report.run.run_id),
-        processors=processors.side_by_side(machines),
+        processors=processors.side_by_side(machines[: index.MACHINES]),
     )
     rows_page = _rendered(
         "rows.html.j2",

@@ -8,7 +8,7 @@ import pandas as pd
 
 from benchmarks.cases import PUBLISHED
 from benchmarks.tables import Column
-from benchmarks.words import time_with_interval
+from benchmarks.words import listed, time_with_interval
 from reports import selection
 from reports.headline import clearly_fastest
 from reports.machines import Machine, brands
@@ -48,7 +48,7 @@ def side_by_side(machines: Sequence[Machine]) -> Answer | None:
         spreads.append(rows["seconds"].max() / rows["seconds"].min())
     sentences = [
         *_alike(machines, names, published),
-        f"{baseline}'s own time at the same shape differs up to {max(spreads):.1f} times: {_least(first)}.",
+        f"{baseline}'s own time, in the table, differs up to {max(spreads):.1f} times: {_least(first)}.",
         *_releases(machines, names),
     ]
     columns = [words_of("problem"), PURPOSE]
@@ -77,8 +77,14 @@ def _alike(
         for case, fastest in shared.items()
         if len(set(fastest.values())) > 1
     ]
+    same = [
+        next(iter(fastest.values())) for fastest in shared.values() if len({*fastest.values()}) == 1
+    ]
+    start = "It rarely matters" if 4 * len(same) >= 3 * len(shared) else "It can matter"
+    names_of_same = listed([f"{name} {number}" for name, number in Counter(same).most_common()])
+    which = f" ({names_of_same})" if same else ""
     alike = (
-        f"The same LSTM is fastest on each in {len(shared) - len(others)} of {len(shared)} cases."
+        f"{start}: the same LSTM is fastest on each in {len(same)} of {len(shared)} cases{which}."
     )
     return [alike, *others]
 

@@ -103,7 +103,7 @@ def test_the_cost_of_an_option_is_the_ratio_to_the_same_problem_without(tmp_path
     over = {row[0]: row[2][:4] for row in cells(answer)}
     assert over["unequal packed rows, other"] == "2.00", "its time with the option over the baseline's without"
     assert over["dropout, over 2 layers, other"] == "1.00"
-    costs = ["unequal packed rows: 50 (other: 2).", "projection to 1: 3 (other: 2).", "2 layers: 2."]
+    costs = ["unequal packed rows: 50 (other: 2 and padded rows: 1).", "projection to 1: 3 (other: 2).", "2 layers: 2."]
     assert [*answer.sentences[1:-1]] == costs, "not for 2 layers: there it is no quicker"
     assert "2 of its 4" in answer.text
 
@@ -139,11 +139,11 @@ def test_the_slowest_calls_of_a_stream_stand_beside_what_the_machine_adds(tmp_pa
     for row, (p50, p99, largest) in zip(cells(found), [(10, 20, 501), (8, 72, 80)], strict=True):
         assert [float(cell.split(" [")[0]) for cell in row[1:4]] == pytest.approx([p50, p99, largest], rel=3e-3)
         assert row[4] == "+3, +60"
-    assert found.text.endswith("at batch 4, hidden size 1: base, 20 µs.")
+    assert found.text.endswith("At batch 4, hidden size 1: base, 20 µs.")
     close = answered(tmp_path / "close", rows + streamed("near", 1e-5, 2, 50))[stream.TITLE]
     assert "(or near: unclear)" in close.text
     quick = answered(tmp_path / "quick", rows + streamed("quick", 1e-6, 2, 50))[stream.TITLE]
-    assert quick.text.endswith("at batch 4, hidden size 1: quick, 2 µs; base, 20 µs.")
+    assert quick.text.endswith("At batch 4, hidden size 1: quick, 2 µs; base, 20 µs.")
 
 
 @pytest.mark.parametrize("problem", ["t1-b1-i1-h1-var", "t1-b1-i1-h1", "p"])

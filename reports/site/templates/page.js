@@ -4,7 +4,7 @@ const selects = $$("select", choice);
 const select = (name) => selects.find((each) => each.name === name);
 const fits = (part) => selects.every(({ name, value }) => !(name in part.dataset) || part.dataset[name] === value);
 const answers = $$("[data-shape]");
-let unread = false; // whether what was typed is no shape
+let unread = false; // whether what was typed asks for no shape
 const regions = $$("[data-batches]"), held = $$(".held");
 function choose() {
   for (const part of $$("[data-machine]:not([data-batches], .held)")) part.hidden = !fits(part);
@@ -102,6 +102,7 @@ const kind = (text) => named(text).split(/[^a-z0-9]+/).filter((word) => OPTION.t
 const wordsOf = (text) => text.toLowerCase().split(/[^a-z0-9]+/).filter((word) => word.length > 2);
 // The machine, the purpose and the library that are named, by a word with which an option begins: amd, inference, jax.
 function choicesIn(text) {
+  if (partsIn(text).length) return [];
   const words = wordsOf(text);
   const found = [];
   for (const each of selects.filter(({ name }) => ["machine", "mode", "library"].includes(name))) {
@@ -110,8 +111,9 @@ function choicesIn(text) {
   }
   return found;
 }
-// The parts of this page that are named, by a word of the links to them: packed, compile, p99.
+// The parts of this page that are named, by a word of the links to them: packed, compile, p99. Who gives sizes asks of these.
 function partsIn(text) {
+  if (Object.keys(sizes(text)).length) return [];
   const words = wordsOf(text);
   return $$("header nav a").filter((link) => wordsOf(link.textContent).some((word) => words.includes(word)));
 }
@@ -131,8 +133,9 @@ function ask() {
   if (!like.value) return;
   const typed = sizes(like.value), options = kind(like.value);
   const isShape = Object.keys(typed).length > 0;
-  const parts = isShape ? [] : partsIn(like.value).map((link) => link.cloneNode(true));
-  if (!isShape && !options && parts.length + choicesIn(like.value).length) return say(parts);
+  const parts = partsIn(like.value).map((link) => link.cloneNode(true));
+  unread = parts.length > 0 && !options;
+  if (unread || (!isShape && !options && choicesIn(like.value).length)) return say(parts);
   if ((!isShape && !options) || Object.values(typed).includes(0) || /-\s*\d+\s*(,|$)/.test(like.value)) {
     unread = true;
     return say(["Write sizes of 1 or more, such as: batch 32, seq 100, hidden 256. Or t100-b32-i256-h256."], "warning");
@@ -154,11 +157,11 @@ function ask() {
   if (best === problem) return say([...parts, start, `${best} was measured.`]);
   const region = options ? undefined : regions.find((part) => fits(part) && between(asked.b, part.dataset.batches) && between(asked.h, part.dataset.hiddens) && between(asked.t, part.dataset.steps));
   for (const part of region ? [region, ...held.filter(fits)] : []) part.hidden = false;
-  const around = region && `Estimated: the range is that of the 95 % intervals at batch ${ends(region.dataset.batches)}, hidden size ${ends(region.dataset.hiddens)}.`;
+  const around = region && `Estimated from batch ${ends(region.dataset.batches)}, hidden size ${ends(region.dataset.hiddens)}: a range is that of the 95 % intervals there.`;
   const far = !region && names.some((name) => name !== "i" && steps(best, name) > FAR);
   const off = names.filter((name) => sizes(best)[name] !== asked[name]).map((name) => `${SIZES[name][0]} ${sizes(best)[name]}, not ${asked[name]}`);
-  const below = `${far ? "Far from all that was measured: it may not hold. Below" : "Below"} is the nearest, ${best}: ${off.join("; ")}.`;
-  say([...parts, start, around, below, `To be sure, measure it: ${command}`], far ? "warning" : "soft");
+  const nearest = `${far ? "Far from all that was measured, so it may not hold. " : ""}The nearest that was measured is ${best}: ${off.join("; ")}.`;
+  say([...parts, start, around, nearest, `To be sure, measure it: ${command}`], far ? "warning" : "soft");
 }
 function say(lines, look = "soft") {
   note.className = look;

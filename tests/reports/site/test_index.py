@@ -28,10 +28,13 @@ def test_no_answer_is_from_older_code_where_another_run_has_newer(tmp_path):
 
 
 def test_beside_the_advice_with_an_option_is_what_it_costs(tmp_path):
-    rows = [*trained("base", 1e-3, problem="t1-b1-i1-h2"), *trained("base", 3e-3, problem="t1-b1-i1-h2-var")]
+    rows = []
+    for option, seconds in (("", 1e-3), ("-nobias", 2e-3), ("-var", 4e-3)):
+        rows += trained("base", seconds, problem=f"t1-b1-i1-h2{option}")
     (machine,) = by_machine([report_of(save(tmp_path / "run", rows), "run")])
     assert part(machine, tmp_path, is_brief=False)["costs"] == {
-        ("t1-b1-i1-h2-var", "train_step"): "With unequal packed rows, base takes 3.00 × its time without."
+        ("t1-b1-i1-h2-nobias", "train_step"): "With no bias, base takes 2.00 × its time without.",
+        ("t1-b1-i1-h2-var", "train_step"): "With padded rows, base takes 0.25 × its time with packed ones.",
     }
 
 
