@@ -168,14 +168,14 @@ def _sentences(baseline: str, rows: pd.DataFrame, every: pd.DataFrame) -> Iterat
             f" the most is {most['option']}, {most['cost']:.1f} ×."
         )
     else:
-        yield f"Time ÷ {baseline}'s without the option, and in brackets what takes less:"
         less = _less(costly, every)
-        for option, cost in zip(costly["option"], costly["cost"], strict=True):
-            instead = [less[option]] if option in less else []
-            if option == UNEQUAL:
-                instead.append("padded rows: 1")
-            brackets = f" ({listed(instead)})" if instead else ""
-            yield f"{option}: {two_digits(cost)}{brackets}."
+        packed_first = costly.sort_values(
+            "option", key=lambda option: option != UNEQUAL, kind="stable"
+        )
+        for option, cost in zip(packed_first["option"], packed_first["cost"], strict=True):
+            without = "on padded rows" if option == UNEQUAL else "without"
+            other = f"; {less[option]}" if option in less else ""
+            yield f"{option}: {two_digits(cost)} × {baseline}'s time {without}{other}."
     if len(rows) > 1:
         others = rows["operator"].isin([SILENTLY, WARNED]).sum()
         yield (
@@ -192,7 +192,7 @@ def _less(costly: pd.DataFrame, every: pd.DataFrame) -> dict[str, str]:
     for row in costly.itertuples():
         best = same[same["option"] == row.option].sort_values("over").iloc[0]
         if best["over"] <= LESS * row.cost:
-            found[row.option] = f"{best['implementation']}: {two_digits(best['over'])}"
+            found[row.option] = f"{best['implementation']} {two_digits(best['over'])} ×"
     return found
 
 

@@ -185,18 +185,23 @@ function read() {
 }
 let before = location.search;
 choice.hidden = !answers.length;
+function chooseTyped() {
+  for (const [each, value] of choicesIn(like.value)) each.value = value;
+}
 let waiting;
 like.addEventListener("input", () => { // an answer follows what is typed
   clearTimeout(waiting);
   waiting = setTimeout(() => {
-    for (const [each, value] of choicesIn(like.value)) each.value = value;
+    chooseTyped();
     ask();
     choose();
   }, 400);
 });
 choice.addEventListener("submit", (event) => event.preventDefault());
 choice.addEventListener("change", (event) => {
+  clearTimeout(waiting);
   if (event.target.name === "shape") like.value = "";
+  if (event.target === like) chooseTyped();
   ask();
   choose();
   choice.scrollIntoView({ block: "start" }); // the answer and its table are below

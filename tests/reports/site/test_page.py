@@ -179,6 +179,8 @@ def test_words_that_are_no_shape_have_no_answer(page):
 
 def test_a_purpose_and_a_library_that_are_typed_are_chosen(page):
     like = page.locator("#choice input[name=like]")
+    ask(page, "base, batch 2").to_contain_text("was measured")
+    assert "library=base" in page.url, "also where Enter comes at once"
     like.fill("jax inference, batch 2")
     expect(page.locator("#choice [name=library]")).to_have_value("jax")
     expect(page.locator("#choice [name=mode]")).to_have_value("forward")
