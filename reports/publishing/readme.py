@@ -19,10 +19,10 @@ def fastest(published: Published) -> str:
     names_of = brands([machine.label for machine, _ in machines])
     for machine, mine in machines:
         head = machine.head
-        brand, _, rest = machine.label.partition(", ")
+        _, _, rest = machine.label.partition(", ")
         where = cells.with_cores(rest, head.run)
         when = cells.rounds_and_days(head.run)
-        link = f"[{brand}](reports/published/{head.name}/table.md)"
+        link = f"[{names_of[machine.label]}](reports/published/{head.name}/table.md)"
         links.append(f"{link}: {torch_and_jax(head.run)}; {where}, {when}.")
         others = mine[mine["report"] != head].drop_duplicates("implementation")
         for name, report in zip(others["implementation"], others["report"], strict=True):

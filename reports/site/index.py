@@ -1,7 +1,7 @@
 """What index.html says of a machine: its answer, its maps, the answer at each shape, and its charts."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,6 +80,10 @@ def part(machine: Machine, folder: Path, is_brief: bool) -> dict[str, Any]:
     leads = {each.mode: each.lead for each in found}
     others = [(made, report) for made, report in machine.shown if made not in of_maps]
     charts = [(made, report) for made, report in others if isinstance(made, Drawing)]
+    answers = [(made, report) for made, report in others if isinstance(made, Answer)]
+    answers.sort(
+        key=lambda each: each[0].title.partition("?")[0]
+    )  # training stays before inference
     if is_brief:
         kept = [growth_name(size, "train_step") for size in NAMES]
         charts = [each for each in charts if each[0].name in kept]
@@ -87,7 +91,7 @@ def part(machine: Machine, folder: Path, is_brief: bool) -> dict[str, Any]:
         "machine": machine,
         "maps": found,
         "charts": charts,
-        "answers": {topic.id: list(_answers(topic, others)) for topic in (*ASKED, *BEHIND)},
+        "answers": {topic.id: list(_of_topic(topic, answers)) for topic in (*ASKED, *BEHIND)},
         "leads": list(_leads(of_head, leads)),
         "measured": _measured(machine),
         "advised": advised,
@@ -130,12 +134,11 @@ def _leads(
         yield mode, of_map[mode] if mode in of_map else headline.answer(of_mode)
 
 
-def _answers(
-    topic: Topic, shown: Iterable[tuple[Drawing | Answer, Report]]
+def _of_topic(
+    topic: Topic, answers: Sequence[tuple[Answer, Report]]
 ) -> Iterator[tuple[Answer, Report]]:
     """Yield the answers of a topic, what most readers ask first, each with the run that it is of."""
-    left = [(made, report) for made, report in shown if isinstance(made, Answer)]
-    left.sort(key=lambda each: each[0].title.partition("?")[0])  # training stays before inference
+    left = answers
     for start in topic.starts:
         yield from (each for each in left if each[0].title.startswith(start))
         left = [each for each in left if not each[0].title.startswith(start)]

@@ -38,7 +38,7 @@ def test_beside_the_advice_with_an_option_is_what_it_costs(tmp_path):
     }
 
 
-def test_beside_the_advice_is_is_the_best_plain_and_tuned_code_of_each_framework(tmp_path):
+def test_beside_the_advice_is_the_best_plain_and_tuned_code_of_each_framework(tmp_path):
     """Who uses JAX finds plain JAX, though tuned code of another framework is faster."""
     of = {
         "base": (1e-3, "default", "torch 2.13.0"),
