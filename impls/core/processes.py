@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import os
 import signal
 import subprocess
@@ -84,6 +85,10 @@ def run_guarded(
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
+def _hold_signals(how: int) -> None:
+    signal.pthread_sigmask(how, {signal.SIGINT, signal.SIGTERM})
+
+
 def guard(parent: int, command: Sequence[str]) -> int:
     """Run a command in its own process group until it ends, or until the parent is gone or sends SIGTERM.
 
@@ -94,9 +99,16 @@ def guard(parent: int, command: Sequence[str]) -> int:
         The exit code of the command, as a shell gives it.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    # A signal waits until the command is known: it would leave Popen with a process that nobody ends.
+    _hold_signals(signal.SIG_BLOCK)
     die_with_parent(parent, signal.SIGTERM)
-    child = subprocess.Popen(command, start_new_session=True)
+    child = subprocess.Popen(
+        command,
+        start_new_session=True,
+        preexec_fn=functools.partial(_hold_signals, signal.SIG_UNBLOCK),  # noqa: PLW1509 - there is one thread
+    )
     try:
+        _hold_signals(signal.SIG_UNBLOCK)
         code = child.wait()
     except BaseException:
         child.terminate()

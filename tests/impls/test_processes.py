@@ -1,5 +1,6 @@
 """Commands that end with the process that started them."""
 
+import os
 import subprocess
 import sys
 
@@ -21,11 +22,27 @@ def test_a_guarded_command_tells_its_output_and_its_exit_code():
     assert died.returncode == 128 + 9
 
 
-def test_a_guarded_command_may_write_what_it_has_and_leaves_no_process(tmp_path):
+SLOW_START = """
+import subprocess, sys, time
+from impls.core import processes
+
+class Slow(subprocess.Popen):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        time.sleep(float(sys.argv[3]))
+
+subprocess.Popen = Slow
+processes.guard(int(sys.argv[1]), ["bash", "-c", sys.argv[2]])
+"""
+
+
+@pytest.mark.parametrize("started_in", [0, 1], ids=["at once", "while it starts"])
+def test_a_guarded_command_may_write_what_it_has_and_leaves_no_process(tmp_path, started_in):
     """test_kills.py kills the parent of pip, which gets no SIGTERM."""
     saved = tmp_path / "saved"
     line = f"trap 'echo $child > {saved}; exit' TERM; sleep 1000 & child=$!; echo ready; wait"
-    guard = subprocess.Popen(processes.guarded(["bash", "-c", line]), stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", SLOW_START, str(os.getpid()), line, str(started_in)]
+    guard = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert guard.stdout.readline() == "ready\n"
     guard.terminate()
     guard.communicate(timeout=60)
