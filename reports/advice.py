@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from reports.packages import packages_of
-from reports.tracks import DEFAULT
+from reports.tracks import DEFAULT, word
 from reports.verdict import BASELINE, FASTER
 
 NEAR = 1.1
@@ -26,11 +26,13 @@ class Choice:
     """An implementation, and its ratio to the baseline at the cells around.
 
     Attributes:
+        track: what kind of code it is, see reports.tracks.
         low, high: the ends of the ratios' intervals.
         mean: the geometric mean of the ratios.
     """
 
     implementation: str
+    track: str
     low: float
     high: float
     mean: float
@@ -119,7 +121,7 @@ def _choices(around: pd.DataFrame) -> list[Choice]:
         if len(rows) == count:
             mean = float(np.exp(np.log(rows["ratio"]).mean()))
             low, high = rows["ratio_low"].min(), rows["ratio_high"].max()
-            choices.append(Choice(str(name), low, high, mean))
+            choices.append(Choice(str(name), str(rows["track"].iloc[0]), low, high, mean))
     return sorted(choices, key=lambda each: each.mean)
 
 
@@ -138,7 +140,8 @@ def sentences(region: Region, baseline: str) -> Iterator[tuple[str, str]]:
     for among, choice in region.among.items():
         words = f"{baseline}, since nothing is clearly faster"
         if choice:
-            words = f"{choice.implementation}, {_range(choice)} × {baseline}"
+            tuned = "" if choice.track == DEFAULT else f"{word(choice.track)} "
+            words = f"{tuned}{choice.implementation}, {_range(choice)} × {baseline}"
         yield packages.get(among.removeprefix("plain "), ""), f"In {among}: {words}."
 
 

@@ -101,7 +101,7 @@ def make(report: Report) -> Iterator[Answer]:
         if len(rows):
             sentences = [change.meaning, *_ratios(rows)]
             if change.is_worth:
-                sentences = [*_worth(report, rows), *sentences]
+                sentences = [*_worth(report, rows), *_ratios(rows), change.meaning]
             yield Answer(change.question, sentences, columns, in_order(rows))
 
 
@@ -110,8 +110,9 @@ def _ratios(rows: pd.DataFrame) -> Iterator[str]:
     training = rows[rows["mode"] == "train_step"]
     for (without, name), pair in training.groupby(["without", "implementation"], sort=False):
         ratios = span([f"{ratio:.2f}" for ratio in sorted(pair["ratio"])])
-        unclear = f" ({UNCLEAR})" if set(pair["verdict"]) == {UNCLEAR} else ""
-        yield f"A training step of {name} takes {ratios} × {without}'s time{unclear}."
+        found = set(pair["verdict"])
+        verdict = f", {found.pop()}" if len(found) == 1 else ""
+        yield f"A training step of {name} takes {ratios} × {without}'s time{verdict}."
 
 
 def _worth(report: Report, rows: pd.DataFrame) -> Iterator[str]:

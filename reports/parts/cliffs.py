@@ -38,9 +38,6 @@ COSTLY = 1.5
 """The sentence names an option that makes the baseline take so many times its time."""
 LESS = 0.67
 """It names another implementation where that takes so much of the baseline's time with the option, or less."""
-SOME = ["packed rows", "float64", "other options"]
-MOST_NAMED = 2
-"""A title names so many options at most, or else some."""
 THE_SAME = "the same"
 SILENTLY = "another, silently"
 WARNED = "another, with a warning"
@@ -138,11 +135,10 @@ def make(report: Report) -> Iterator[Drawing | Answer]:
             yield _drawn(baseline, rows, mode)
         shapes_of_rows = rows["problem"].str.split("-").str[:4].str.join("-")
         for _, of_shape in rows.groupby(shapes_of_rows, sort=False):
-            options = [*of_shape["option"].unique()]
-            if len(options) > MOST_NAMED:
-                options = SOME
+            options = of_shape["option"].unique()
+            what = options[0] if len(options) == 1 else "options"
             without = of_shape["same"].mode()[0]  # dropout is compared with several layers
-            title = f"What is the cost of {listed(options)} at {without}? {purpose}"
+            title = f"What is the cost of {what} at {without}? {purpose}"
             of_baseline = of_shape[of_shape["implementation"] == baseline]
             yield Answer(
                 title, list(_sentences(baseline, of_baseline, of_shape)), columns, of_shape
@@ -172,19 +168,39 @@ def _sentences(baseline: str, rows: pd.DataFrame, every: pd.DataFrame) -> Iterat
         packed_first = costly.sort_values(
             "option", key=lambda option: option != UNEQUAL, kind="stable"
         )
-        for option, cost in zip(packed_first["option"], packed_first["cost"], strict=True):
-            without = "on padded rows" if option == UNEQUAL else "without"
-            other = f"; {less[option]}" if option in less else ""
-            yield f"{option}: {two_digits(cost)} × {baseline}'s time {without}{other}."
+        row: Any
+        for row in packed_first.itertuples(index=False):
+            yield _cost(row, baseline, less.get(row.option))
     if len(rows) > 1:
         others = rows["operator"].isin([SILENTLY, WARNED]).sum()
-        yield (
-            f"With {others} of its {len(rows)} options, its library runs another operator than without."
-        )
+        yield f"With {others} of these {len(rows)} options, {baseline} runs another operator than without."
 
 
-def _less(costly: pd.DataFrame, every: pd.DataFrame) -> dict[str, str]:
-    """Return for each option what of the baseline's library takes LESS of its time, or below, and how much."""
+def _cost(row: Any, baseline: str, less: tuple[str, float] | None) -> str:
+    """Return what a costly option costs the baseline and, where some takes less, that; for packed rows what to use.
+
+    `less`: its name, and its ratio to the baseline's time without.
+    """
+    takes = f"{baseline} takes {two_digits(row.cost)} × its time"
+    uses = []
+    if less:
+        name, ratio = less
+        takes = f"{baseline} takes {two_digits(row.cost)} × and {name} {two_digits(ratio)} × {baseline}'s time"
+        uses = [f"use {name}"]
+    if row.option != UNEQUAL:
+        return f"{_capital(row.option)}: {takes} without."
+    if not Problem.parse(row.problem).bidirectional:  # what goes back would begin in the padding
+        uses = ["pad", *uses]
+    advice = f"{_capital(listed(uses, 'or'))}: on" if uses else "On"
+    return f"{advice} unequal packed rows, {takes} on padded ones."
+
+
+def _capital(words: str) -> str:
+    return words[0].upper() + words[1:]
+
+
+def _less(costly: pd.DataFrame, every: pd.DataFrame) -> dict[str, tuple[str, float]]:
+    """Return for each option what of the baseline's library takes LESS of its time, or below, and its `over`."""
     library = packages_of(costly).str[0].iloc[0]
     same = every[packages_of(every).str[0] == library]
     found = {}
@@ -192,7 +208,7 @@ def _less(costly: pd.DataFrame, every: pd.DataFrame) -> dict[str, str]:
     for row in costly.itertuples():
         best = same[same["option"] == row.option].sort_values("over").iloc[0]
         if best["over"] <= LESS * row.cost:
-            found[row.option] = f"{best['implementation']} {two_digits(best['over'])} ×"
+            found[row.option] = (best["implementation"], best["over"])
     return found
 
 

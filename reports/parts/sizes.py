@@ -101,17 +101,17 @@ def answer(best: pd.DataFrame, baseline: str) -> list[str]:
     if 2 * plain >= number:
         start = f"It depends on the size: at {plain} of {number}, plain code is clearly faster than {baseline}."
     else:
-        start = f"Start with {baseline}: at {number - plain} of {number} sizes, no plain code is clearly faster."
+        start = f"Start with {baseline}: at most sizes, no plain code is clearly faster."
     sentences = [start]
-    for tuned, which in ((False, "Plain"), (True, "Tuned")):
+    for tuned, which in ((False, "plain"), (True, "tuned")):
         rows = faster[faster["tuned"] == tuned]
         if len(rows):
             batches = span([*map(str, sorted(rows["batch"]))])
             hiddens = span([*map(str, sorted(rows["hidden"]))])
             names = headline.fastest_of([row for _, row in rows.iterrows()])
             sentences.append(
-                f"{which} code is clearly faster at {len(rows)} of {number} sizes (batch {batches}, hidden size"
-                f" {hiddens}): {names} × {baseline}'s time."
+                f"At {len(rows)} of {number} (batch {batches}, hidden size {hiddens}), {which} code is clearly faster:"
+                f" {names} × {baseline}'s time."
             )
     return sentences
 

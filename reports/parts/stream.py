@@ -1,14 +1,14 @@
 """How long the slowest of 1,000 calls takes where each call is one step, and how much of that is the machine's."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.tables import Column
-from benchmarks.words import duration, listed, two_digits
+from benchmarks.words import duration, listed, span, two_digits
 from impls.core.problem import Problem
 from reports.estimates import intervals, sound
 from reports.frames import ARM, BENCHMARK
@@ -17,7 +17,7 @@ from reports.report import Answer, Report
 from reports.tables import ratio, word
 from reports.tracks import PEAK
 
-TITLE = "How late is the slowest step of a stream?"
+TITLE = "What is the p99 of a step?"
 TIMES = {"p50": "seconds", "p99": "p99_seconds", "largest": "largest_seconds"}
 """The median, the 99th percentile and the largest of a turn's calls, by their fields."""
 
@@ -60,35 +60,53 @@ def make(report: Report) -> Iterator[Answer]:
         Column("largest", "largest of 1,000, µs [95 %]", ratio("largest")),
         Column("machine", "of that the machine's own: in p99, in the largest, µs", word("machine")),
     )
-    contests = rows.groupby(BENCHMARK, sort=False)
-    lowest = [_lowest(contest, report.baseline) for _, contest in contests]
-    firsts = [contest["implementation"].iloc[0] for _, contest in contests]
-    if len(firsts) > 1:
-        lowest.insert(0, _most_often(firsts))
-    yield Answer(TITLE, lowest, columns, rows)
+    contests = [contest for _, contest in rows.groupby(BENCHMARK, sort=False)]
+    sentences = [_lowest(contest, report.baseline) for contest in contests]
+    if len(contests) > 1:
+        sentences.insert(0, _most_often(contests, report.baseline))
+    yield Answer(TITLE, sentences, columns, rows)
 
 
 def _where(row: Any) -> str:
     return f"{row.implementation}, {row.problem}"
 
 
-def _most_often(firsts: list[str]) -> str:
-    """Return in a sentence what has the lowest p99 most often, of what has it at each problem."""
-    name, number = Counter(firsts).most_common(1)[0]
-    return f"{name} has the lowest p99 at {number} of {len(firsts)} sizes."
+def _most_often(contests: Sequence[pd.DataFrame], baseline: str) -> str:
+    """Return what has the lowest p99 most often, how often clearly, and how much longer the baseline's is.
+
+    `contests`: the rows of each benchmark, which have the lowest first.
+    """
+    winners = [contest["implementation"].iloc[0] for contest in contests]
+    name, number = Counter(winners).most_common(1)[0]
+    won = [contest for contest, winner in zip(contests, winners, strict=True) if winner == name]
+    clearly = sum(_near(contest).empty for contest in won)
+    words = f"{name} has the lowest p99 at {number} of {len(contests)} sizes, clearly at {clearly}"
+    ratios = []
+    for contest in won:
+        of_baseline = contest.loc[contest["implementation"] == baseline, "p99"]
+        ratios += [*of_baseline / contest["p99"].iloc[0]]
+    if ratios and name != baseline:
+        times = span([f"{ratio:.1f}" for ratio in sorted(ratios)])
+        words += f"; {baseline}'s is {times} × as long"
+    return f"{words}."
+
+
+def _near(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what may have as low a p99 as the first row."""
+    others = rows.iloc[1:]
+    return others.query("p99_low <= @rows.p99_high.iloc[0]")
 
 
 def _lowest(rows: pd.DataFrame, baseline: str) -> str:
     """Return what has the lowest p99 of a benchmark's rows, which have the lowest first, and the baseline's."""
     best = rows.iloc[0]
-    took = duration(best["p99"] / 1e6)
-    words = f"At {_sizes(best['problem'])}: {best['implementation']}, {took}"
-    near = rows[rows["p99_low"] <= best["p99_high"]]
-    if len(near) > 1:
-        words += f" (or {listed([*near['implementation'].iloc[1:]], 'or')}: unclear)"
+    near = _near(rows)
+    words = f"At {_sizes(best['problem'])}: {best['implementation']}, {duration(best['p99'] / 1e6)}"
     of_baseline = rows.loc[rows["implementation"] == baseline, "p99"]
     if len(of_baseline) and best["implementation"] != baseline:
         words += f"; {baseline}, {duration(of_baseline.iloc[0] / 1e6)}"
+    if len(near):
+        words += f". As low may be {listed([*near['implementation']], 'or')}"
     return f"{words}."
 
 

@@ -45,10 +45,10 @@ ASKED = (
     Topic(
         "packed",
         "Packed rows, options",
-        ("What is the cost of packed", "What is the cost of unequal", "What is the cost"),
+        ("What is the cost of options", "What is the cost of unequal", "What is the cost"),
     ),
     Topic("compile", "torch.compile", ("Is torch.compile",)),
-    Topic("stream", "p99", ("How late",)),
+    Topic("stream", "p99", ("What is the p99",)),
     Topic("releases", "Releases", ("Did a release",)),
 )
 """What most readers ask."""
@@ -112,7 +112,7 @@ def _costs(machine: Machine) -> dict[tuple[str, str], str]:
                 f"With {row.option}, {row.implementation} takes {row.cost:.2f} × its time without."
             )
             if row.option == UNEQUAL and row.cost > 1:
-                words = f"With padded rows, {row.implementation} takes {1 / row.cost:.2f} × its time with packed ones."
+                words = f"On padded rows, {row.implementation} takes {1 / row.cost:.2f} × its time on packed ones."
             found[row.problem, row.mode] = words
     return found
 

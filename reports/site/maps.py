@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -15,6 +16,13 @@ from reports.frames import began
 from reports.machines import Machine
 from reports.parts.sizes import answer, maps_of
 from reports.report import PURPOSES, Report
+
+
+class Tried(NamedTuple):
+    """How advice held at shapes that no map has seen, in a sentence on what it names and one on its ranges."""
+
+    advice: str
+    ranges: str
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,7 @@ class Map:
         older: whether some of its rows are of older code.
         regions: between cells, each with its advice.
         tried_steps: the least and the most steps of the shapes at which the advice was tried, and of the map.
-        held: how the advice held at other shapes; empty where none was tried.
+        held: how the advice held at other shapes; None where none was tried.
     """
 
     drawing: Drawing
@@ -42,7 +50,7 @@ class Map:
     older: bool
     regions: list[tuple[Region, list[tuple[str, str]]]]
     tried_steps: tuple[int, int]
-    held: str
+    held: Tried | None
 
     @classmethod
     def of(cls, mode: str, drawing: Drawing, report: Report, machine: Machine) -> Map:
@@ -56,7 +64,7 @@ class Map:
         widths = {*cells["input"]}
         unseen = _unseen(machine)
         steps = cells["steps"]
-        held = ""
+        held = None
         if unseen is not None:
             rows = sizes.sized(unseen.sound)
             rows = rows[rows["mode"] == mode]
@@ -95,10 +103,10 @@ def _unseen(machine: Machine) -> Report | None:
     return None
 
 
-def _held(held: Held, day: str) -> str:
-    """Return how advice held, in a sentence."""
-    return (
+def _held(held: Held, day: str) -> Tried:
+    near = 100 * (advice.NEAR - 1)
+    return Tried(
         f"Checked at {held.shapes} other random shapes ({day}): what is advised was the fastest, or within"
-        f" {100 * (advice.NEAR - 1):.0f} % of it, at {held.good}. The measured ratio was outside the advised range at"
-        f" {held.ranges - held.inside} of {held.ranges}."
+        f" {near:.0f} % of it, at {held.good}.",
+        f"The measured ratio was outside the advised range at {held.ranges - held.inside} of {held.ranges}.",
     )

@@ -50,16 +50,18 @@ def cite(run: Run) -> str:
     return f"{start}, {processor_and_gpu(run)}"
 
 
-def bibtex(run: Run) -> str:
-    """Return the same as an entry for BibTeX."""
-    year = began(run.run_id)[:4]
-    parts = {
+def bibtex(run: Run, address: str) -> Markup:
+    """Return the same as an entry for BibTeX, with the suite's address where that is known."""
+    fields = {
         "title": "lstm-bench",
         "author": "{The lstm-bench authors}",
-        "year": year,
-        "note": cite(run),
+        "year": began(run.run_id)[:4],
+        "note": one_line(cite(run)),
     }
-    return f"@software{{lstm_bench, {', '.join(f'{key} = {{{value}}}' for key, value in parts.items())}}}"
+    if address:
+        fields["url"] = address
+    lines = [f"  {key} = {{{value}}}," for key, value in fields.items()]
+    return escape("\n".join(["@software{lstm_bench,", *lines, "}"]))
 
 
 def repository() -> str:
@@ -181,6 +183,7 @@ def save(
         bibtex=bibtex,
         older=OLDER,
         row_id=rows.row_id,
+        again=rows.again,
         preamble=preamble,
         libraries=sorted(libraries),
         called=LIBRARIES,

@@ -54,38 +54,42 @@ def side_by_side(machines: Sequence[Machine]) -> Answer | None:
     columns = [words_of("problem"), PURPOSE]
     for number, machine in enumerate(machines):
         name = f"machine_{number}"
-        columns.append(Column(name, machine.label, word(name)))
+        columns.append(Column(name, names[machine.label], word(name)))
     return Answer("AMD or Intel?", sentences, columns, pd.DataFrame(found))
 
 
 def _alike(
     machines: Sequence[Machine], names: Mapping[str, str], published: Sequence[pd.DataFrame]
 ) -> list[str]:
-    """Return at how many shapes the same LSTM is clearly the fastest on each machine, and where it is not.
+    """Return at how many shapes each machine has the same choice, and where another.
+
+    The choice is what is clearly the fastest, or the baseline where nothing is clearly faster.
 
     `names`: of the machines, by their labels. `published`: the rows of each.
     """
-    best: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    baseline = machines[0].head.baseline
+    choices: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for machine, rows in zip(machines, published, strict=True):
         for (problem, mode), of_case in rows.groupby(["problem", "mode"], sort=False):
             fastest = clearly_fastest(of_case)
-            name = machine.head.baseline if fastest is None else fastest["implementation"]
-            best[f"{PURPOSES.get(str(mode), mode)} at {problem}"][names[machine.label]] = str(name)
-    shared = {case: fastest for case, fastest in best.items() if len(fastest) == len(machines)}
-    others = [
-        f"{case}: {'; '.join(f'{name} on {machine}' for machine, name in fastest.items())}."
-        for case, fastest in shared.items()
-        if len(set(fastest.values())) > 1
-    ]
-    same = [
-        next(iter(fastest.values())) for fastest in shared.values() if len({*fastest.values()}) == 1
-    ]
-    start = "It rarely matters" if 4 * len(same) >= 3 * len(shared) else "It can matter"
-    names_of_same = listed([f"{name} {number}" for name, number in Counter(same).most_common()])
-    which = f" ({names_of_same})" if same else ""
-    alike = (
-        f"{start}: the same LSTM is fastest on each in {len(same)} of {len(shared)} cases{which}."
-    )
+            name = baseline if fastest is None else str(fastest["implementation"])
+            choices[f"{PURPOSES.get(str(mode), mode)} at {problem}"][names[machine.label]] = name
+    same = []
+    others = []
+    for case, choice in choices.items():
+        if len(choice) < len(machines):
+            continue
+        if len({*choice.values()}) == 1:
+            same.append(next(iter(choice.values())))
+            continue
+        on_each = [f"{name} on {machine}" for machine, name in choice.items() if name != baseline]
+        where = [machine for machine, name in choice.items() if name == baseline]
+        if where:
+            on_each.append(f"on {listed(where)} nothing is clearly faster than {baseline}")
+        others.append(f"{case}: {'; '.join(on_each)}.")
+    of_same = [f"{name} at {number}" for name, number in Counter(same).most_common()]
+    which = f": {listed(of_same)}" if of_same else ""
+    alike = f"The fastest LSTM is the same on each in {len(same)} of {len(same) + len(others)} cases{which}."
     return [alike, *others]
 
 

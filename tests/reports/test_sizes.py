@@ -74,7 +74,7 @@ def test_a_cell_of_the_map_has_the_fastest_plain_and_the_fastest_tuned_code(repo
     assert sum("plain: plain 0.90" in label for label in drawing.labels) == 6
     assert sum("tuned: tuned 0.50" in label for label in drawing.labels) == 4
     assert sum("tuned: tuned 2.00" in label for label in drawing.labels) == 2
-    assert "Tuned code is clearly faster at 4 of 6 sizes" in drawing.alt
+    assert "At 4 of 6 (batch 1 to 16, hidden size 16 to 64), tuned code is clearly faster" in drawing.alt
     root = ET.fromstring(text)
     assert float(root.get("width")) <= WIDTH
     known = {row_id(report, report, row) for row in report.summary.itertuples()}

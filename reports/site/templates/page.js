@@ -11,6 +11,7 @@ function choose() {
   const shapes = measured().map(({ dataset }) => dataset.shape);
   for (const option of select("shape").options) option.disabled = !shapes.includes(option.value);
   if (unread) for (const part of answers) part.hidden = true;
+  document.body.classList.toggle("unread", unread);
   const shown = answers.find((part) => !part.hidden);
   const library = select("library")?.value;
   document.body.classList.toggle("asked", Boolean(like.value || library) || select("shape").selectedIndex > 0);
@@ -24,6 +25,8 @@ function choose() {
   const fitting = library && shown ? rowsOf(library, shown) : rows;
   for (const row of rows) row.hidden = !fitting.includes(row) && !row.matches(".baseline");
   for (const part of regions.flatMap((region) => $$("span", region))) part.hidden = Boolean(library) && part.dataset.of !== library;
+  const estimate = regions.flatMap((region) => (region.hidden ? [] : $$("span", region))).find((span) => !span.hidden);
+  for (const part of $$(".held .ranges")) part.hidden = !/ to /.test(estimate?.textContent);
   sayBestOf(library, shown, fitting[0]);
   const code = $("#unmeasured code");
   if (!like.value) code.textContent = `nox -s bench -- --problem ${select("shape").value} --mode ${select("mode").value}`;
@@ -100,22 +103,39 @@ const CALLED = [[/(\d+)[ -]*layers?/g, " l$1 "], [/layers? *(\d+)/g, " l$1 "], [
 const named = (text) => CALLED.reduce((words, [said, meant]) => words.replace(said, meant), text.toLowerCase());
 const kind = (text) => named(text).split(/[^a-z0-9]+/).filter((word) => OPTION.test(word)).join("-");
 const wordsOf = (text) => text.toLowerCase().split(/[^a-z0-9]+/).filter((word) => word.length > 2);
+const chosenBy = ["machine", "mode", "library"].map(select).filter(Boolean);
+const isOf = (word, { text, value }) => Boolean(value) && (word === value || text.toLowerCase().startsWith(word));
 // The machine, the purpose and the library that are named, by a word with which an option begins: amd, inference, jax.
 function choicesIn(text) {
   if (partsIn(text).length) return [];
   const words = wordsOf(text);
   const found = [];
-  for (const each of selects.filter(({ name }) => ["machine", "mode", "library"].includes(name))) {
-    const option = [...each.options].find(({ text, value }) => value && words.some((word) => word === value || text.toLowerCase().startsWith(word)));
+  for (const each of chosenBy) {
+    const option = [...each.options].find((option) => words.some((word) => isOf(word, option)));
     if (option) found.push([each, option.value]);
   }
   return found;
+}
+// The words that are no size, no option and no choice, such as a library that was not measured.
+function unknownIn(text) {
+  const sizeless = PATTERNS.flatMap(([, patterns]) => patterns).reduce((words, pattern) => words.replace(pattern, " "), text);
+  const options = chosenBy.flatMap((each) => [...each.options]);
+  const words = wordsOf(named(sizeless)).filter((word) => !OPTION.test(word) && !/^(and|with|for|rows?|size|lstm)$|\d/.test(word));
+  return words.filter((word) => !options.some((option) => isOf(word, option)));
 }
 // The parts of this page that are named, by a word of the links to them: packed, compile, p99. Who gives sizes asks of these.
 function partsIn(text) {
   if (Object.keys(sizes(text)).length) return [];
   const words = wordsOf(text);
-  return $$("header nav a").filter((link) => wordsOf(link.textContent).some((word) => words.includes(word)));
+  return $$("header nav a[href^='#']").filter((link) => wordsOf(link.textContent).some((word) => words.includes(word)));
+}
+// The answer of a part of this page, with the link to it.
+function answerOf(link) {
+  const section = $(link.hash).closest("section");
+  const answer = $$("p", section).find((part) => fits(part.closest("[data-machine]") ?? part));
+  const both = document.createElement("span");
+  both.append(answer?.textContent ?? "", " ", link.cloneNode(true));
+  return both;
 }
 // A size that was not typed is that of the first published shape, and counts little in what is near.
 const USUAL = { t: 64, b: 16, h: 128 };
@@ -133,7 +153,7 @@ function ask() {
   if (!like.value) return;
   const typed = sizes(like.value), options = kind(like.value);
   const isShape = Object.keys(typed).length > 0;
-  const parts = partsIn(like.value).map((link) => link.cloneNode(true));
+  const parts = partsIn(like.value).map(answerOf);
   unread = parts.length > 0 && !options;
   if (unread || (!isShape && !options && choicesIn(like.value).length)) return say(parts);
   if ((!isShape && !options) || Object.values(typed).includes(0) || /-\s*\d+\s*(,|$)/.test(like.value)) {
@@ -152,16 +172,18 @@ function ask() {
   const command = `nox -s bench -- --problem ${problem}`;
   $("#unmeasured code").textContent = command;
   const taken = Object.keys(USUAL).filter((name) => !(name in typed));
+  const unknown = unknownIn(like.value);
+  const ignored = unknown.length ? `Not understood: ${listed(unknown)}.` : "";
   const start = taken.length ? `You gave no ${listed(taken.map((name) => SIZES[name][0]))}: taken as ${listed(taken.map((name) => `${asked[name]}`))}.` : "";
-  if (!best) return say([...parts, start, `Nothing like that was measured. Measure it: ${command}`]);
-  if (best === problem) return say([...parts, start, `${best} was measured.`]);
+  if (!best) return say([...parts, ignored, start, `Nothing like that was measured. Measure it: ${command}`]);
+  if (best === problem) return say([...parts, ignored, start, `${best} was measured.`]);
   const region = options ? undefined : regions.find((part) => fits(part) && between(asked.b, part.dataset.batches) && between(asked.h, part.dataset.hiddens) && between(asked.t, part.dataset.steps));
   for (const part of region ? [region, ...held.filter(fits)] : []) part.hidden = false;
   const around = region && `Estimated from batch ${ends(region.dataset.batches)}, hidden size ${ends(region.dataset.hiddens)}: a range is that of the 95 % intervals there.`;
   const far = !region && names.some((name) => name !== "i" && steps(best, name) > FAR);
   const off = names.filter((name) => sizes(best)[name] !== asked[name]).map((name) => `${SIZES[name][0]} ${sizes(best)[name]}, not ${asked[name]}`);
   const nearest = `${far ? "Far from all that was measured, so it may not hold. " : ""}The nearest that was measured is ${best}: ${off.join("; ")}.`;
-  say([...parts, start, around, nearest, `To be sure, measure it: ${command}`], far ? "warning" : "soft");
+  say([...parts, ignored, start, around, nearest, `To be sure, measure it: ${command}`], far ? "warning" : "soft");
 }
 function say(lines, look = "soft") {
   note.className = look;
@@ -189,6 +211,7 @@ function chooseTyped() {
   for (const [each, value] of choicesIn(like.value)) each.value = value;
 }
 let waiting;
+const narrow = matchMedia("(max-width: 52rem)");
 like.addEventListener("input", () => { // an answer follows what is typed
   clearTimeout(waiting);
   waiting = setTimeout(() => {
@@ -204,7 +227,7 @@ choice.addEventListener("change", (event) => {
   if (event.target === like) chooseTyped();
   ask();
   choose();
-  choice.scrollIntoView({ block: "start" }); // the answer and its table are below
+  if (narrow.matches) choice.scrollIntoView({ block: "start" }); // the answer and its table are below
   const chosen = [...selects, like].filter(({ value }) => value);
   before = "?" + new URLSearchParams(chosen.map(({ name, value }) => [name, value]));
   history.pushState(null, "", before);

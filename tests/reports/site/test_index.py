@@ -34,7 +34,7 @@ def test_beside_the_advice_with_an_option_is_what_it_costs(tmp_path):
     (machine,) = by_machine([report_of(save(tmp_path / "run", rows), "run")])
     assert part(machine, tmp_path, is_brief=False)["costs"] == {
         ("t1-b1-i1-h2-nobias", "train_step"): "With no bias, base takes 2.00 × its time without.",
-        ("t1-b1-i1-h2-var", "train_step"): "With padded rows, base takes 0.25 × its time with packed ones.",
+        ("t1-b1-i1-h2-var", "train_step"): "On padded rows, base takes 0.25 × its time on packed ones.",
     }
 
 

@@ -118,6 +118,7 @@ def test_a_choice_of_machine_moves_everything(page):
         expect(page.locator(f".map [data-machine='{name}']:visible")).to_have_count(1)  # or why there is none
         expect(page.locator(f"main [data-machine='{name}']:visible > details")).not_to_have_count(0)
         expect(page.locator("[data-shape]:visible")).to_have_attribute("data-machine", name)
+        expect(page.locator("section:has(#cite) pre:visible")).to_contain_text(name)
     expect(page.locator(f"[name=shape] option:text-is('{LACKED}')")).to_be_disabled()
 
 
@@ -148,6 +149,7 @@ def ask(page, typed):
         ("seq 64, hidden 128, batch -5", None, "Write sizes of 1 or more"),
         ("t64-b16-i128-h128-bfloat16", None, "Nothing"),
         ("T64 B1 L3", None, "Nothing"),
+        ("jaxx, training, batch 2 rows", "t64-b2-i128-h128", "Not understood: jaxx."),
     ],
 )
 def test_a_typed_shape_finds_the_nearest_and_nothing_of_another_kind(page, typed, found, said):
@@ -194,7 +196,8 @@ def test_a_purpose_and_a_library_that_are_typed_are_chosen(page):
 
 def test_what_leads_to_an_answer_is_found_by_its_words(page):
     """And leads somewhere on each machine, also where it was not measured."""
-    ask(page, "torch.compile")
+    ask(page, "torch.compile").to_contain_text("Training: no, base is faster without")
+    expect(page.locator(".lead section:visible")).to_have_count(0)
     link = page.locator("#nearest a")
     expect(link).to_have_count(1)
     link.click()
@@ -221,7 +224,7 @@ def test_the_answer_follows_the_purpose(page):
         expect(lead).to_have_attribute("data-mode", mode)
     expect(lead).to_contain_text("It depends on the size: at 3 of 3, plain code is clearly faster than base.")
     expect(lead).to_contain_text(
-        "Tuned code is clearly faster at 3 of 3 sizes (batch 1 to 16, hidden size 128): jax_scan_vjp 0.60"
+        "At 3 of 3 (batch 1 to 16, hidden size 128), tuned code is clearly faster: jax_scan_vjp 0.60"
     )
 
 

@@ -5,7 +5,7 @@ from reports.site import processors
 from tests.helpers.answers import report_of
 from tests.helpers.records import save, trained
 
-SHAPES = ("t64-b16-i128-h128", "t64-b1-i128-h128")
+SHAPES = ("t64-b16-i128-h128", "t64-b1-i128-h128", "t32-b64-i256-h512")
 
 
 def on(folder, cpu, ratios):
@@ -19,9 +19,10 @@ def on(folder, cpu, ratios):
 
 
 def test_it_says_where_processors_differ_in_what_is_fastest(tmp_path):
-    one = on(tmp_path, "one", [(0.5, 0.7), (0.5, 2.0)])
-    two = on(tmp_path, "two", [(0.7, 0.5), (0.6, 2.0)])
+    one = on(tmp_path, "one", [(0.5, 0.7), (0.5, 2.0), (0.5, 2.0)])
+    two = on(tmp_path, "two", [(0.7, 0.5), (0.6, 2.0), (1.0, 2.0)])
     said = processors.side_by_side(by_machine([one, two])).text
-    assert "fastest on each in 1 of 2 cases" in said
+    assert "the same on each in 1 of 3 cases: first at 1." in said
     assert f"Training at {SHAPES[0]}: first on one; second on two." in said
     assert f"Training at {SHAPES[1]}" not in said
+    assert f"Training at {SHAPES[2]}: first on one; on two nothing is clearly faster than base." in said
