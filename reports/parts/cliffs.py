@@ -188,7 +188,7 @@ def _cost(row: Any, baseline: str, less: tuple[str, float] | None) -> str:
         takes = f"{baseline} takes {two_digits(row.cost)} × and {name} {two_digits(ratio)} × {baseline}'s time"
         uses = [f"use {name}"]
     if row.option != UNEQUAL:
-        return f"{_capital(row.option)}: {takes} without."
+        return f"{_capital(row.option)}: {takes} without it."
     if not Problem.parse(row.problem).bidirectional:  # what goes back would begin in the padding
         uses = ["pad", *uses]
     advice = f"{_capital(listed(uses, 'or'))}: on" if uses else "On"

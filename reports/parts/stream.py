@@ -80,7 +80,7 @@ def _most_often(contests: Sequence[pd.DataFrame], baseline: str) -> str:
     name, number = Counter(winners).most_common(1)[0]
     won = [contest for contest, winner in zip(contests, winners, strict=True) if winner == name]
     clearly = sum(_near(contest).empty for contest in won)
-    words = f"{name} has the lowest p99 at {number} of {len(contests)} sizes, clearly at {clearly}"
+    words = f"{name} has the lowest p99 at {number} of {len(contests)} sizes, at {clearly or 'none'} of them clearly"
     ratios = []
     for contest in won:
         of_baseline = contest.loc[contest["implementation"] == baseline, "p99"]
@@ -106,7 +106,7 @@ def _lowest(rows: pd.DataFrame, baseline: str) -> str:
     if len(of_baseline) and best["implementation"] != baseline:
         words += f"; {baseline}, {duration(of_baseline.iloc[0] / 1e6)}"
     if len(near):
-        words += f". As low may be {listed([*near['implementation']], 'or')}"
+        words += f". {listed([*near['implementation']])} may be as low"
     return f"{words}."
 
 

@@ -112,7 +112,8 @@ def _costs(machine: Machine) -> dict[tuple[str, str], str]:
                 f"With {row.option}, {row.implementation} takes {row.cost:.2f} × its time without."
             )
             if row.option == UNEQUAL and row.cost > 1:
-                words = f"On padded rows, {row.implementation} takes {1 / row.cost:.2f} × its time on packed ones."
+                takes = f"{row.implementation} takes {1 / row.cost:.2f} × its time on packed ones"
+                words = f"Pad, if you can: on padded rows, {takes}."
             found[row.problem, row.mode] = words
     return found
 

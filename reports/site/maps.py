@@ -106,7 +106,7 @@ def _unseen(machine: Machine) -> Report | None:
 def _held(held: Held, day: str) -> Tried:
     near = 100 * (advice.NEAR - 1)
     return Tried(
-        f"Checked at {held.shapes} other random shapes ({day}): what is advised was the fastest, or within"
-        f" {near:.0f} % of it, at {held.good}.",
+        f"Checked at {held.shapes} other random shapes ({day}): at {held.good} of them, what is advised was the"
+        f" fastest or within {near:.0f} % of it.",
         f"The measured ratio was outside the advised range at {held.ranges - held.inside} of {held.ranges}.",
     )

@@ -87,10 +87,13 @@ def _alike(
         if where:
             on_each.append(f"on {listed(where)} nothing is clearly faster than {baseline}")
         others.append(f"{case}: {'; '.join(on_each)}.")
-    of_same = [f"{name} at {number}" for name, number in Counter(same).most_common()]
-    which = f": {listed(of_same)}" if of_same else ""
-    alike = f"The fastest LSTM is the same on each in {len(same)} of {len(same) + len(others)} cases{which}."
-    return [alike, *others]
+    sentences = [
+        f"The same LSTM is fastest on each in {len(same)} of {len(same) + len(others)} cases."
+    ]
+    if same:
+        of_same = [f"{name} in {number}" for name, number in Counter(same).most_common()]
+        sentences.append(f"It is {listed(of_same)}.")
+    return [*sentences, *others]
 
 
 def _least(first: list[str]) -> str:

@@ -105,8 +105,8 @@ def test_the_cost_of_an_option_is_the_ratio_to_the_same_problem_without(tmp_path
     assert over["dropout, over 2 layers, other"] == "1.00"
     assert [*answer.sentences[:-1]] == [
         "Pad or use other: on unequal packed rows, base takes 50 × and other 2 × base's time on padded ones.",
-        "Projection to 1: base takes 3 × and other 2 × base's time without.",
-        "2 layers: base takes 2 × its time without.",
+        "Projection to 1: base takes 3 × and other 2 × base's time without it.",
+        "2 layers: base takes 2 × its time without it.",
     ], "nothing else where it is no quicker"
     assert "2 of these 4" in answer.text
 
@@ -143,7 +143,7 @@ def test_the_lowest_p99_is_called_clear_only_where_nothing_may_be_as_low(tmp_pat
         for name, seconds in (("base", 4e-5), ("quick", 1e-5), ("other", other)):
             rows += streamed(name, seconds, problem=f"t1-b4-i1-h{hidden}")
     first, *_ = answered(tmp_path, rows)[stream.TITLE].sentences
-    assert first == "quick has the lowest p99 at 2 of 2 sizes, clearly at 1; base's is 4.0 × as long."
+    assert first == "quick has the lowest p99 at 2 of 2 sizes, at 1 of them clearly; base's is 4.0 × as long."
 
 
 def test_the_slowest_calls_of_a_stream_stand_beside_what_the_machine_adds(tmp_path):
@@ -155,7 +155,7 @@ def test_the_slowest_calls_of_a_stream_stand_beside_what_the_machine_adds(tmp_pa
         assert row[4] == "+3, +60"
     assert found.text.endswith("At batch 4, hidden size 1: base, 20 µs.")
     close = answered(tmp_path / "close", rows + streamed("near", 1e-5, 2, 50))[stream.TITLE]
-    assert close.text.endswith("base, 20 µs. As low may be near.")
+    assert close.text.endswith("base, 20 µs. near may be as low.")
     quick = answered(tmp_path / "quick", rows + streamed("quick", 1e-6, 2, 50))[stream.TITLE]
     assert quick.text.endswith("At batch 4, hidden size 1: quick, 2 µs; base, 20 µs.")
 

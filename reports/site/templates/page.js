@@ -99,7 +99,7 @@ function sizes(text) {
   return found;
 }
 // What people call options, and how an id has them.
-const CALLED = [[/(\d+)[ -]*layers?/g, " l$1 "], [/layers? *(\d+)/g, " l$1 "], [/bidir\w*/g, " bi "], [/packed|variable\w*|unequal\w*/g, " var "], [/batch[ -]*first/g, " first "], [/dropout/g, " drop "], [/\bdouble\b|fp64/g, " float64 "], [/\bbf16\b/g, " bfloat16 "], [/\bhalf\b|fp16/g, " float16 "]];
+const CALLED = [[/(\d+)[ -]*layers?/g, " l$1 "], [/layers? *(\d+)/g, " l$1 "], [/bidir\w*/g, " bi "], [/packed|variable\w*|unequal\w*|different lengths?/g, " var "], [/batch[ -]*first/g, " first "], [/dropout/g, " drop "], [/\bdouble\b|fp64/g, " float64 "], [/\bbf16\b/g, " bfloat16 "], [/\bhalf\b|fp16/g, " float16 "]];
 const named = (text) => CALLED.reduce((words, [said, meant]) => words.replace(said, meant), text.toLowerCase());
 const kind = (text) => named(text).split(/[^a-z0-9]+/).filter((word) => OPTION.test(word)).join("-");
 const wordsOf = (text) => text.toLowerCase().split(/[^a-z0-9]+/).filter((word) => word.length > 2);
@@ -107,8 +107,8 @@ const chosenBy = ["machine", "mode", "library"].map(select).filter(Boolean);
 const isOf = (word, { text, value }) => Boolean(value) && (word === value || text.toLowerCase().startsWith(word));
 // The machine, the purpose and the library that are named, by a word with which an option begins: amd, inference, jax.
 function choicesIn(text) {
-  if (partsIn(text).length) return [];
-  const words = wordsOf(text);
+  const ofParts = partsIn(text).flatMap((link) => wordsOf(link.textContent));
+  const words = wordsOf(text).filter((word) => !ofParts.includes(word));
   const found = [];
   for (const each of chosenBy) {
     const option = [...each.options].find((option) => words.some((word) => isOf(word, option)));
@@ -121,7 +121,7 @@ function unknownIn(text) {
   const sizeless = PATTERNS.flatMap(([, patterns]) => patterns).reduce((words, pattern) => words.replace(pattern, " "), text);
   const options = chosenBy.flatMap((each) => [...each.options]);
   const words = wordsOf(named(sizeless)).filter((word) => !OPTION.test(word) && !/^(and|with|for|rows?|size|lstm)$|\d/.test(word));
-  return words.filter((word) => !options.some((option) => isOf(word, option)));
+  return words.filter((word) => !options.some((option) => option.text.toLowerCase().includes(word)));
 }
 // The parts of this page that are named, by a word of the links to them: packed, compile, p99. Who gives sizes asks of these.
 function partsIn(text) {
@@ -179,10 +179,10 @@ function ask() {
   if (best === problem) return say([...parts, ignored, start, `${best} was measured.`]);
   const region = options ? undefined : regions.find((part) => fits(part) && between(asked.b, part.dataset.batches) && between(asked.h, part.dataset.hiddens) && between(asked.t, part.dataset.steps));
   for (const part of region ? [region, ...held.filter(fits)] : []) part.hidden = false;
-  const around = region && `Estimated from batch ${ends(region.dataset.batches)}, hidden size ${ends(region.dataset.hiddens)}: a range is that of the 95 % intervals there.`;
+  const around = region && `Estimated from batch ${ends(region.dataset.batches)}, hidden size ${ends(region.dataset.hiddens)}.`;
   const far = !region && names.some((name) => name !== "i" && steps(best, name) > FAR);
   const off = names.filter((name) => sizes(best)[name] !== asked[name]).map((name) => `${SIZES[name][0]} ${sizes(best)[name]}, not ${asked[name]}`);
-  const nearest = `${far ? "Far from all that was measured, so it may not hold. " : ""}The nearest that was measured is ${best}: ${off.join("; ")}.`;
+  const nearest = `${far ? "Far from all that was measured, so it may not hold. " : ""}Below is the nearest that was measured, ${best}: ${off.join("; ")}.`;
   say([...parts, ignored, start, around, nearest, `To be sure, measure it: ${command}`], far ? "warning" : "soft");
 }
 function say(lines, look = "soft") {
