@@ -65,6 +65,9 @@ CHANGES = (
     ),
 )
 
+WITH_IT = "With it, a training step of {without} takes {ratios} × its time"
+OF_THE_OTHER = "A training step of {name} takes {ratios} × {without}'s time"
+
 
 def compared(report: Report) -> pd.DataFrame:
     """Return the ratio of each implementation with a change to the one without; Holm's family is all of the run.
@@ -99,20 +102,25 @@ def make(report: Report) -> Iterator[Answer]:
     for change in CHANGES:
         rows = every[every["question"] == change.question]
         if len(rows):
-            sentences = [change.meaning, *_ratios(rows)]
             if change.is_worth:
-                sentences = [*_worth(report, rows), *_ratios(rows), change.meaning]
+                ratios = _ratios(rows, WITH_IT)
+                sentences = [*_worth(report, rows), *ratios, change.meaning]
+            else:
+                sentences = [change.meaning, *_ratios(rows, OF_THE_OTHER)]
             yield Answer(change.question, sentences, columns, in_order(rows))
 
 
-def _ratios(rows: pd.DataFrame) -> Iterator[str]:
-    """Yield a sentence for each pair of implementations: from what ratio to what a training step has."""
+def _ratios(rows: pd.DataFrame, words: str) -> Iterator[str]:
+    """Yield for each pair of implementations from what ratio to what a training step has, in a sentence.
+
+    `words`: the sentence, with places for `name`, `without` and `ratios`.
+    """
     training = rows[rows["mode"] == "train_step"]
     for (without, name), pair in training.groupby(["without", "implementation"], sort=False):
         ratios = span([f"{ratio:.2f}" for ratio in sorted(pair["ratio"])])
         found = set(pair["verdict"])
         verdict = f", {found.pop()}" if len(found) == 1 else ""
-        yield f"A training step of {name} takes {ratios} × {without}'s time{verdict}."
+        yield f"{words.format(name=name, without=without, ratios=ratios)}{verdict}."
 
 
 def _worth(report: Report, rows: pd.DataFrame) -> Iterator[str]:
@@ -121,9 +129,9 @@ def _worth(report: Report, rows: pd.DataFrame) -> Iterator[str]:
     for mode, purpose in PURPOSES.items():
         answers = {FASTER, SLOWER, UNCLEAR} & set(changed.loc[changed["mode"] == mode, "verdict"])
         if answers == {SLOWER}:
-            answer = f"no, {report.baseline} is faster without at every shape here"
+            answer = f"no, {report.baseline} is faster without it at every shape"
         elif answers == {FASTER}:
-            answer = f"yes, it is faster than {report.baseline} at every shape here"
+            answer = f"yes, it is faster than {report.baseline} at every shape"
         elif FASTER in answers:
             answer = "it depends on the shape"
         else:

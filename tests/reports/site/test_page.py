@@ -196,7 +196,7 @@ def test_a_purpose_and_a_library_that_are_typed_are_chosen(page):
 
 def test_what_leads_to_an_answer_is_found_by_its_words(page):
     """And leads somewhere on each machine, also where it was not measured."""
-    ask(page, "torch.compile").to_contain_text("Training: no, base is faster without")
+    ask(page, "torch.compile").to_contain_text("Training: no, base is faster without it")
     expect(page.locator(".lead section:visible")).to_have_count(0)
     link = page.locator("#nearest a")
     expect(link).to_have_count(1)
