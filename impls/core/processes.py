@@ -85,7 +85,8 @@ def run_guarded(
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
-def _hold_signals(how: int) -> None:
+def _mask_signals(how: int) -> None:
+    """Block what ends a guard, or unblock it: `how` is signal.SIG_BLOCK or SIG_UNBLOCK."""
     signal.pthread_sigmask(how, {signal.SIGINT, signal.SIGTERM})
 
 
@@ -100,15 +101,15 @@ def guard(parent: int, command: Sequence[str]) -> int:
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     # A signal waits until the command is known: it would leave Popen with a process that nobody ends.
-    _hold_signals(signal.SIG_BLOCK)
+    _mask_signals(signal.SIG_BLOCK)
     die_with_parent(parent, signal.SIGTERM)
     child = subprocess.Popen(
         command,
         start_new_session=True,
-        preexec_fn=functools.partial(_hold_signals, signal.SIG_UNBLOCK),  # noqa: PLW1509 - there is one thread
+        preexec_fn=functools.partial(_mask_signals, signal.SIG_UNBLOCK),  # noqa: PLW1509 - there is one thread
     )
     try:
-        _hold_signals(signal.SIG_UNBLOCK)
+        _mask_signals(signal.SIG_UNBLOCK)
         code = child.wait()
     except BaseException:
         child.terminate()

@@ -83,12 +83,18 @@ def _most_often(contests: Sequence[pd.DataFrame], baseline: str) -> str:
     words = f"{name} has the lowest p99 at {number} of {len(contests)} sizes, clearly at {clearly or 'none'} of these"
     ratios = []
     for contest in won:
-        of_baseline = contest.loc[contest["implementation"] == baseline, "p99"]
-        ratios += [*of_baseline / contest["p99"].iloc[0]]
+        ratios += [
+            of_baseline / contest["p99"].iloc[0] for of_baseline in _p99_of(baseline, contest)
+        ]
     if ratios and name != baseline:
         times = span([f"{ratio:.1f}" for ratio in sorted(ratios)])
         words += f"; {baseline}'s is {times} × as long"
     return f"{words}."
+
+
+def _p99_of(name: str, rows: pd.DataFrame) -> list[float]:
+    """Return the p99 of an implementation in a benchmark's rows; nothing where it has none."""
+    return [*rows.loc[rows["implementation"] == name, "p99"]]
 
 
 def _near(rows: pd.DataFrame) -> pd.DataFrame:
@@ -102,9 +108,9 @@ def _lowest(rows: pd.DataFrame, baseline: str) -> str:
     best = rows.iloc[0]
     near = _near(rows)
     words = f"At {_sizes(best['problem'])}: {best['implementation']}, {duration(best['p99'] / 1e6)}"
-    of_baseline = rows.loc[rows["implementation"] == baseline, "p99"]
-    if len(of_baseline) and best["implementation"] != baseline:
-        words += f"; {baseline}, {duration(of_baseline.iloc[0] / 1e6)}"
+    if best["implementation"] != baseline:
+        for p99 in _p99_of(baseline, rows):
+            words += f"; {baseline}, {duration(p99 / 1e6)}"
     if len(near):
         words += f". {listed([*near['implementation']])} may be as low"
     return f"{words}."

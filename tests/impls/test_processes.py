@@ -1,6 +1,5 @@
 """Commands that end with the process that started them."""
 
-import os
 import subprocess
 import sys
 
@@ -23,17 +22,19 @@ def test_a_guarded_command_tells_its_output_and_its_exit_code():
 
 
 SLOW_START = """
-import subprocess, sys, time
-from impls.core import processes
+import runpy, subprocess, sys, time
+
+seconds, *sys.argv = sys.argv[1:]
 
 class Slow(subprocess.Popen):
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
-        time.sleep(float(sys.argv[3]))
+        time.sleep(float(seconds))
 
 subprocess.Popen = Slow
-processes.guard(int(sys.argv[1]), ["bash", "-c", sys.argv[2]])
+runpy.run_path(sys.argv[0], run_name="__main__")
 """
+"""A guarded command whose start takes some seconds more."""
 
 
 @pytest.mark.parametrize("started_in", [0, 1], ids=["at once", "while it starts"])
@@ -41,8 +42,8 @@ def test_a_guarded_command_may_write_what_it_has_and_leaves_no_process(tmp_path,
     """test_kills.py kills the parent of pip, which gets no SIGTERM."""
     saved = tmp_path / "saved"
     line = f"trap 'echo $child > {saved}; exit' TERM; sleep 1000 & child=$!; echo ready; wait"
-    command = [sys.executable, "-c", SLOW_START, str(os.getpid()), line, str(started_in)]
-    guard = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    python, *script = processes.guarded(["bash", "-c", line])
+    guard = subprocess.Popen([python, "-c", SLOW_START, str(started_in), *script], stdout=subprocess.PIPE, text=True)
     assert guard.stdout.readline() == "ready\n"
     guard.terminate()
     guard.communicate(timeout=60)

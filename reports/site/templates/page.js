@@ -175,15 +175,16 @@ function ask() {
   const unknown = unknownIn(like.value);
   const ignored = unknown.length ? `Not understood: ${listed(unknown)}.` : "";
   const start = taken.length ? `You gave no ${listed(taken.map((name) => SIZES[name][0]))}: taken as ${listed(taken.map((name) => `${asked[name]}`))}.` : "";
-  if (!best) return say([...parts, ignored, start, `Nothing like that was measured. Measure it: ${command}`]);
-  if (best === problem) return say([...parts, ignored, start, `${best} was measured.`]);
+  const first = [...parts, ignored, start];
+  if (!best) return say([...first, `Nothing like that was measured. Measure it: ${command}`]);
+  if (best === problem) return say([...first, `${best} was measured.`]);
   const region = options ? undefined : regions.find((part) => fits(part) && between(asked.b, part.dataset.batches) && between(asked.h, part.dataset.hiddens) && between(asked.t, part.dataset.steps));
   for (const part of region ? [region, ...held.filter(fits)] : []) part.hidden = false;
   const around = region && `Estimated from batch ${ends(region.dataset.batches)}, hidden size ${ends(region.dataset.hiddens)}.`;
   const far = !region && names.some((name) => name !== "i" && steps(best, name) > FAR);
   const off = names.filter((name) => sizes(best)[name] !== asked[name]).map((name) => `${SIZES[name][0]} ${sizes(best)[name]}, not ${asked[name]}`);
   const nearest = `${far ? "Far from all that was measured, so it may not hold. " : ""}Below is the nearest that was measured, ${best}: ${off.join("; ")}.`;
-  say([...parts, ignored, start, around, nearest, `To be sure, measure it: ${command}`], far ? "warning" : "soft");
+  say([...first, around, nearest, `To be sure, measure it: ${command}`], far ? "warning" : "soft");
 }
 function say(lines, look = "soft") {
   note.className = look;
