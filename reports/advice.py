@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise, product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,8 @@ NEAR = 1.1
 PLAIN = "plain code"
 LIBRARIES = {"torch": "PyTorch", "jax": "JAX"}
 """The libraries that most readers can't leave, by the names of their packages."""
+OUR_CPP = ("torch_cpp", "jax_ffi")
+"""The implementations that are in no library: the C++ of this suite."""
 
 
 @dataclass(frozen=True)
@@ -125,24 +127,47 @@ def _choices(around: pd.DataFrame) -> list[Choice]:
     return sorted(choices, key=lambda each: each.mean)
 
 
-def sentences(region: Region, baseline: str) -> Iterator[tuple[str, str]]:
-    """Yield what a region advises: for users of which package, or of any where it is empty, and a sentence."""
+class Advice(NamedTuple):
+    """What to use in a region.
+
+    Attributes:
+        package: whose users it is for, of LIBRARIES; empty where it is for all.
+        sentence: what to use.
+        has_range: whether the sentence says between which ratios it lies.
+    """
+
+    package: str
+    sentence: str
+    has_range: bool
+
+
+def sentences(region: Region, baseline: str) -> Iterator[Advice]:
+    """Yield what a region advises to all, in plain code and in each library."""
     best = region.best
     if best is None:
         advised = f"Use {baseline}: nothing is clearly faster."
     elif best.high > 1:
-        takes = f"{best.implementation} takes {_range(best)} × its time"
+        takes = f"{_called(best)} takes {_range(best)} × its time"
         advised = f"Use {baseline}, or measure yours: {takes}."
     else:
-        advised = f"Use {best.implementation}: it takes {_range(best)} × {baseline}'s time."
-    yield "", advised
+        advised = f"Use {_called(best)}: it takes {_range(best)} × {baseline}'s time."
+    yield Advice("", advised, has_range=best is not None)
     packages = {library: package for package, library in LIBRARIES.items()}
     for among, choice in region.among.items():
         words = f"{baseline}, since nothing is clearly faster"
         if choice:
-            tuned = "" if choice.track == DEFAULT else f"{word(choice.track)} "
-            words = f"{tuned}{choice.implementation}, {_range(choice)} × {baseline}"
-        yield packages.get(among.removeprefix("plain "), ""), f"In {among}: {words}."
+            words = f"{_called(choice)}, {_range(choice)} × {baseline}"
+        package = packages.get(among.removeprefix("plain "), "")
+        yield Advice(package, f"In {among}: {words}.", has_range=choice is not None)
+
+
+def _called(choice: Choice) -> str:
+    """Return its name, and what it is where that is not plain code."""
+    if choice.implementation in OUR_CPP:
+        return f"{choice.implementation} (our C++)"
+    if choice.track != DEFAULT:
+        return f"{choice.implementation} ({word(choice.track)})"
+    return choice.implementation
 
 
 def _range(choice: Choice) -> str:

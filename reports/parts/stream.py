@@ -80,7 +80,7 @@ def _most_often(contests: Sequence[pd.DataFrame], baseline: str) -> str:
     name, number = Counter(winners).most_common(1)[0]
     won = [contest for contest, winner in zip(contests, winners, strict=True) if winner == name]
     clearly = sum(_near(contest).empty for contest in won)
-    words = f"{name} has the lowest p99 at {number} of {len(contests)} sizes, clearly at {clearly or 'none'} of these"
+    words = f"A step's p99 is lowest with {name} at {number} of {len(contests)} sizes, clearly at {clearly or 'none'}"
     ratios = []
     for contest in won:
         ratios += [

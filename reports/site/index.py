@@ -48,7 +48,7 @@ ASKED = (
         ("What is the cost of options", "What is the cost of unequal", "What is the cost"),
     ),
     Topic("compile", "torch.compile", ("Is torch.compile",)),
-    Topic("stream", "p99", ("What is the p99",)),
+    Topic("stream", "p99 latency", ("What is the p99",)),
     Topic("releases", "Releases", ("Did a release",)),
 )
 """What most readers ask."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmarks.cases import UNSEEN
 from reports import advice, sizes
-from reports.advice import Held, Region
+from reports.advice import Advice, Held, Region
 from reports.charts.drawing import Drawing
 from reports.frames import began
 from reports.machines import Machine
@@ -48,7 +48,7 @@ class Map:
     steps: int
     input: str
     older: bool
-    regions: list[tuple[Region, list[tuple[str, str]]]]
+    regions: list[tuple[Region, list[Advice]]]
     tried_steps: tuple[int, int]
     held: Tried | None
 

@@ -6,6 +6,7 @@ import pytest
 from reports import advice
 
 NAMES = {"base": ("default", "torch 2"), "plain": ("default", "flax 1, jax 1"), "tuned": ("tuned", "torch 2")}
+NAMES["torch_cpp"] = NAMES["tuned"]
 
 
 def cells(ratios, mode="train_step"):
@@ -65,13 +66,18 @@ def said(region):
 def test_the_baseline_is_advised_where_nothing_is_clearly_faster():
     assert region_at(16, 64).best is None
     nothing = said(region_at(4, 16, {(1, 16): {"tuned": 0.95}, (16, 16): {"tuned": 0.95}}))
-    assert nothing[0] == ("", "Use base: nothing is clearly faster.")
+    assert nothing[0] == ("", "Use base: nothing is clearly faster.", False)
     sure = said(region_at(4, 16))
-    assert sure[0] == ("", "Use tuned: it takes 0.18 to 0.55 × base's time.")
-    assert ("jax", "In JAX: plain, 0.45 to 1.04 × base.") in sure
-    assert ("jax", "In plain JAX: plain, 0.45 to 1.04 × base.") in sure
+    assert sure[0] == ("", "Use tuned (tuned): it takes 0.18 to 0.55 × base's time.", True)
+    assert ("jax", "In JAX: plain, 0.45 to 1.04 × base.", True) in sure
+    assert ("jax", "In plain JAX: plain, 0.45 to 1.04 × base.", True) in sure
     unsure = said(region_at(4, 32))
-    assert unsure[0] == ("", "Use base, or measure yours: tuned takes 0.18 to 1.32 × its time.")
+    assert unsure[0] == ("", "Use base, or measure yours: tuned (tuned) takes 0.18 to 1.32 × its time.", True)
+
+
+def test_advice_says_what_is_in_no_library():
+    ours = said(region_at(1, 16, {(1, 16): {"torch_cpp": 0.5}}))
+    assert ours[0].sentence == "Use torch_cpp (our C++): it takes 0.45 to 0.55 × base's time."
 
 
 def test_nothing_is_advised_outside_nor_beside_a_cell_that_is_missing():

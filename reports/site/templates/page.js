@@ -26,7 +26,7 @@ function choose() {
   for (const row of rows) row.hidden = !fitting.includes(row) && !row.matches(".baseline");
   for (const part of regions.flatMap((region) => $$("span", region))) part.hidden = Boolean(library) && part.dataset.of !== library;
   const estimate = regions.flatMap((region) => (region.hidden ? [] : $$("span", region))).find((span) => !span.hidden);
-  for (const part of $$(".held .ranges")) part.hidden = !/ to /.test(estimate?.textContent);
+  for (const part of $$(".held .ranges")) part.hidden = !estimate || estimate.matches(".no-range");
   sayBestOf(library, shown, fitting[0]);
   const code = $("#unmeasured code");
   if (!like.value) code.textContent = `nox -s bench -- --problem ${select("shape").value} --mode ${select("mode").value}`;
