@@ -34,7 +34,7 @@ class Change:
 CHANGES = (
     Change(
         "Is torch.compile worth it?",
-        "These times are without the time to compile.",
+        "torch_cell is a loop written by hand. These times are without the time to compile.",
         {"_compiled": ""},
         is_worth=True,
     ),
@@ -135,6 +135,6 @@ def _worth(report: Report, rows: pd.DataFrame) -> Iterator[str]:
         elif FASTER in answers:
             answer = "it depends on the shape"
         else:
-            answer = "no, nothing with it is clearly faster"
+            answer = f"no, nothing with it is clearly faster than {report.baseline}"
         if answers:
             yield f"{purpose}: {answer}."

@@ -80,7 +80,8 @@ def _most_often(contests: Sequence[pd.DataFrame], baseline: str) -> str:
     name, number = Counter(winners).most_common(1)[0]
     won = [contest for contest, winner in zip(contests, winners, strict=True) if winner == name]
     clearly = sum(_near(contest).empty for contest in won)
-    words = f"A step's p99 is lowest with {name} at {number} of {len(contests)} sizes, clearly at {clearly or 'none'}"
+    words = f"A step's p99 is lowest with {name} at {number} of {len(contests)} sizes"
+    words += f", clearly at {clearly or 'none'} of these"
     ratios = []
     for contest in won:
         ratios += [

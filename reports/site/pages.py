@@ -184,6 +184,7 @@ def save(
         older=OLDER,
         row_id=rows.row_id,
         again=rows.again,
+        over_lines=rows.over_lines,
         preamble=preamble,
         libraries=sorted(libraries),
         called=LIBRARIES,

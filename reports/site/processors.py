@@ -46,9 +46,11 @@ def side_by_side(machines: Sequence[Machine]) -> Answer | None:
         times_by_machine = {f"machine_{number}": text for number, text in texts.items()}
         found.append({"problem": problem, "mode": mode, **times_by_machine})
         spreads.append(rows["seconds"].max() / rows["seconds"].min())
+    alike, *others = _alike(machines, names, published)
     sentences = [
-        *_alike(machines, names, published),
+        alike,
         f"{baseline}'s own time, in the table, differs up to {max(spreads):.1f} times: {_least(first)}.",
+        *others,
         *_releases(machines, names),
     ]
     columns = [words_of("problem"), PURPOSE]
@@ -87,13 +89,11 @@ def _alike(
         if where:
             on_each.append(f"on {listed(where)} nothing is clearly faster than {baseline}")
         others.append(f"{case}: {'; '.join(on_each)}.")
-    sentences = [
-        f"The same LSTM is fastest on each in {len(same)} of {len(same) + len(others)} cases."
-    ]
+    alike = f"The same LSTM is fastest on each in {len(same)} of {len(same) + len(others)} cases"
     if same:
         of_same = [f"{name} in {number}" for name, number in Counter(same).most_common()]
-        sentences.append(f"It is {listed(of_same)}.")
-    return [*sentences, *others]
+        alike += f": {listed(of_same)}"
+    return [f"{alike}.", *others]
 
 
 def _least(first: list[str]) -> str:

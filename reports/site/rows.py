@@ -123,6 +123,12 @@ def again(run: Run, row: Any) -> str:
     return " && ".join([*steps, measure])
 
 
+def over_lines(line: str) -> str:
+    """Return a line for a shell with each of its commands and each long option on a line of its own."""
+    with_commands = line.replace(" && ", " &&\n")
+    return re.sub(r" (?=--\w)", r" \\\n  ", with_commands)
+
+
 def command(run: Run, row: Any) -> str:
     """Return the command line that measures a row again, beside the baseline."""
     options = run.metadata.run

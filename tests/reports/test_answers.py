@@ -143,7 +143,7 @@ def test_the_lowest_p99_is_called_clear_only_where_nothing_may_be_as_low(tmp_pat
         for name, seconds in (("base", 4e-5), ("quick", 1e-5), ("other", other)):
             rows += streamed(name, seconds, problem=f"t1-b4-i1-h{hidden}")
     first, *_ = answered(tmp_path, rows)[stream.TITLE].sentences
-    assert first == "A step's p99 is lowest with quick at 2 of 2 sizes, clearly at 1; base's is 4.0 × as long."
+    assert first == "A step's p99 is lowest with quick at 2 of 2 sizes, clearly at 1 of these; base's is 4.0 × as long."
 
 
 def test_the_slowest_calls_of_a_stream_stand_beside_what_the_machine_adds(tmp_path):

@@ -78,7 +78,7 @@ function measured() {
 }
 // The sizes in an id such as t100-b8-i128-h128, or in words such as: batch 32, 100 steps, hidden size 256.
 const SIZES = {
-  t: ["steps", "steps?|seq(?:[ _]?len(?:gth)?)?|sequence(?: length)?|length|t"],
+  t: ["steps", "(?:time[ -]?)?steps?|seq(?:[ _]?len(?:gth)?)?|sequence(?: length)?|length|t"],
   b: ["batch", "batch(?:[ _]?size)?|rows?|b"],
   i: ["input size", "input(?:[ _]?size)?|features?|i"],
   h: ["hidden size", "hidden(?:[ _]?(?:size|units?))?|units?|h"],
@@ -180,7 +180,7 @@ function ask() {
   if (best === problem) return say([...first, `${best} was measured.`]);
   const region = options ? undefined : regions.find((part) => fits(part) && between(asked.b, part.dataset.batches) && between(asked.h, part.dataset.hiddens) && between(asked.t, part.dataset.steps));
   for (const part of region ? [region, ...held.filter(fits)] : []) part.hidden = false;
-  const around = region && `Estimated from batch ${ends(region.dataset.batches)}, hidden size ${ends(region.dataset.hiddens)}.`;
+  const around = region && `Estimated from batch ${ends(region.dataset.batches)}, hidden size ${ends(region.dataset.hiddens)}, at ${region.dataset.at} steps.`;
   const far = !region && names.some((name) => name !== "i" && steps(best, name) > FAR);
   const off = names.filter((name) => sizes(best)[name] !== asked[name]).map((name) => `${SIZES[name][0]} ${sizes(best)[name]}, not ${asked[name]}`);
   const nearest = `${far ? "Far from all that was measured, so it may not hold. " : ""}Below is the nearest that was measured, ${best}: ${off.join("; ")}.`;

@@ -141,7 +141,7 @@ def ask(page, typed):
         ("t30-b60-i256-h500", "t32-b64-i256-h512", "--problem t30-b60-i256-h500"),
         ("B = 2", "t64-b2-i128-h128", "was measured"),
         ("batch 2, seq_len 64, hidden size 128", "t64-b2-i128-h128", "was measured"),
-        ("64 steps, 2 rows", "t64-b2-i128-h128", "was measured"),
+        ("64 time steps, 2 rows", "t64-b2-i128-h128", "was measured"),
         ("T5000 B16", "t64-b16-i128-h128", "Far from all"),
         ("64, 2, 128, 128", "t64-b2-i128-h128", "was measured"),
         ("packed", None, "Nothing like that"),
@@ -163,8 +163,8 @@ def test_a_typed_shape_finds_the_nearest_and_nothing_of_another_kind(page, typed
 def test_between_two_cells_of_the_map_both_are_said_and_beyond_them_nothing(page):
     between = page.locator("[data-batches]:visible")
     ask(page, "batch 8, seq 64, hidden 128").to_contain_text("--problem t64-b8-i128-h128")
-    expect(page.locator("#nearest")).to_contain_text("batch 2 and 16")
-    expect(between).to_contain_text("Use jax_scan_vjp: it takes 0.60")
+    expect(page.locator("#nearest")).to_contain_text("batch 2 and 16, hidden size 128, at 64 steps")
+    expect(between).to_contain_text("Use jax_scan_vjp (tuned): it takes 0.60")
     choose(page, mode="forward")
     expect(between).to_have_count(1)
     for beyond in ("batch 17, hidden 128", "batch 8, seq 100, hidden 128"):

@@ -1,11 +1,13 @@
 """What a row of rows.html says where it is opened."""
 
 import shlex
+import subprocess
 
 import msgspec
+import pytest
 
 from benchmarks.metadata import Commit
-from reports.site.rows import again, command
+from reports.site.rows import again, command, over_lines
 from tests.helpers.answers import report_of
 from tests.helpers.records import described, save, trained
 
@@ -32,3 +34,16 @@ def test_a_row_is_measured_again_at_its_commit_with_its_versions(tmp_path):
     start = f"git checkout {'f' * 12} && printf '%s\\n' torch==2.13.0"
     assert lines["base"].startswith(f"{start} jax==0.12.0 > pins.txt && PIP_CONSTRAINT=$PWD/pins.txt nox -s bench -- ")
     assert lines["old@jax==0.8.*"].startswith(f"{start} > pins.txt && ")
+
+
+@pytest.mark.process
+def test_a_line_means_the_same_over_several_lines(tmp_path):
+    """A shell that says what it runs instead of running it."""
+    line = "git checkout f && printf '%s\\n' 'torch==2' > pins.txt && P=1 nox -s bench -- --impl 'my lstm.py' --seed 3"
+    says = "git() { echo git $*; }; nox() { echo $P nox $*; };\n"
+
+    def said(text):
+        return subprocess.run(["bash", "-ec", says + text], cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    assert said(over_lines(line)).stdout == said(line).stdout
+    assert over_lines(line).count("\n") == 4
