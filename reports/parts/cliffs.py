@@ -181,18 +181,20 @@ def _cost(row: Any, baseline: str, less: tuple[str, float] | None) -> str:
 
     `less`: its name, and its ratio to the baseline's time without.
     """
-    takes = f"{baseline} takes {two_digits(row.cost)} × its time"
+    is_packed = row.option == UNEQUAL
+    time = "padded time" if is_packed else "time without it"
+    takes = f"{baseline} takes {two_digits(row.cost)} × its {time}"
     uses = []
     if less:
         name, ratio = less
-        takes = f"{baseline} takes {two_digits(row.cost)} × and {name} {two_digits(ratio)} × {baseline}'s time"
+        takes += f"; {name} takes {two_digits(ratio)} × {baseline}'s {time}"
         uses = [f"use {name}"]
-    if row.option != UNEQUAL:
-        return f"{_capital(row.option)}: {takes} without it."
+    if not is_packed:
+        return f"{_capital(row.option)}: {takes}."
     if not Problem.parse(row.problem).bidirectional:  # what goes back would begin in the padding
         uses = ["pad", *uses]
     advice = f"{_capital(listed(uses, 'or'))}: on" if uses else "On"
-    return f"{advice} unequal packed rows, {takes} on padded ones."
+    return f"{advice} unequal packed rows, {takes}."
 
 
 def _capital(words: str) -> str:

@@ -72,16 +72,18 @@ def _where(row: Any) -> str:
 
 
 def _most_often(contests: Sequence[pd.DataFrame], baseline: str) -> str:
-    """Return what has the lowest p99 most often, how often clearly, and how much longer the baseline's is.
+    """Return what has the lowest p99 most often, how often others may be as low, and how much longer the baseline's is.
 
     `contests`: the rows of each benchmark, which have the lowest first.
     """
     winners = [contest["implementation"].iloc[0] for contest in contests]
     name, number = Counter(winners).most_common(1)[0]
     won = [contest for contest, winner in zip(contests, winners, strict=True) if winner == name]
-    clearly = sum(_near(contest).empty for contest in won)
-    words = f"A step's p99 is lowest with {name} at {number} of {len(contests)} sizes"
-    words += f", clearly at {clearly or 'none'} of these"
+    unclear = sum(not _near(contest).empty for contest in won)
+    where = f"all {number}" if number == len(contests) else f"{number} of {len(contests)}"
+    words = f"The lowest p99 is {name}'s at {where} sizes"
+    if unclear:
+        words += f"; at {unclear}, others may be as low"
     ratios = []
     for contest in won:
         ratios += [
@@ -89,7 +91,7 @@ def _most_often(contests: Sequence[pd.DataFrame], baseline: str) -> str:
         ]
     if ratios and name != baseline:
         times = span([f"{ratio:.1f}" for ratio in sorted(ratios)])
-        words += f"; {baseline}'s is {times} × as long"
+        words += f". {baseline}'s is {times} × as long"
     return f"{words}."
 
 

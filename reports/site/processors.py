@@ -48,8 +48,8 @@ def side_by_side(machines: Sequence[Machine]) -> Answer | None:
         spreads.append(rows["seconds"].max() / rows["seconds"].min())
     alike, *others = _alike(machines, names, published)
     sentences = [
-        alike,
-        f"{baseline}'s own time, in the table, differs up to {max(spreads):.1f} times: {_least(first)}.",
+        f"{alike}; {baseline}'s time differs up to {max(spreads):.1f} times.",
+        f"{baseline}'s time is in the table: {_least(first)}.",
         *others,
         *_releases(machines, names),
     ]
@@ -63,7 +63,7 @@ def side_by_side(machines: Sequence[Machine]) -> Answer | None:
 def _alike(
     machines: Sequence[Machine], names: Mapping[str, str], published: Sequence[pd.DataFrame]
 ) -> list[str]:
-    """Return at how many shapes each machine has the same choice, and where another.
+    """Return at how many shapes each machine has the same choice, then, in whole sentences, which and where another.
 
     The choice is what is clearly the fastest, or the baseline where nothing is clearly faster.
 
@@ -89,11 +89,11 @@ def _alike(
         if where:
             on_each.append(f"on {listed(where)} nothing is clearly faster than {baseline}")
         others.append(f"{case}: {'; '.join(on_each)}.")
-    alike = f"The same LSTM is fastest on each in {len(same)} of {len(same) + len(others)} cases"
+    sentences = [f"The fastest LSTM is the same in {len(same)} of {len(same) + len(others)} cases"]
     if same:
         of_same = [f"{name} in {number}" for name, number in Counter(same).most_common()]
-        alike += f": {listed(of_same)}"
-    return [f"{alike}.", *others]
+        sentences.append(f"The same is {listed(of_same)}.")
+    return [*sentences, *others]
 
 
 def _least(first: list[str]) -> str:

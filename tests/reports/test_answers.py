@@ -104,8 +104,9 @@ def test_the_cost_of_an_option_is_the_ratio_to_the_same_problem_without(tmp_path
     assert over["unequal packed rows, other"] == "2.00", "its time with the option over the baseline's without"
     assert over["dropout, over 2 layers, other"] == "1.00"
     assert [*answer.sentences[:-1]] == [
-        "Pad or use other: on unequal packed rows, base takes 50 × and other 2 × base's time on padded ones.",
-        "Projection to 1: base takes 3 × and other 2 × base's time without it.",
+        "Pad or use other: on unequal packed rows, base takes 50 × its padded time;"
+        " other takes 2 × base's padded time.",
+        "Projection to 1: base takes 3 × its time without it; other takes 2 × base's time without it.",
         "2 layers: base takes 2 × its time without it.",
     ], "nothing else where it is no quicker"
     assert "2 of these 4" in answer.text
@@ -143,7 +144,7 @@ def test_the_lowest_p99_is_called_clear_only_where_nothing_may_be_as_low(tmp_pat
         for name, seconds in (("base", 4e-5), ("quick", 1e-5), ("other", other)):
             rows += streamed(name, seconds, problem=f"t1-b4-i1-h{hidden}")
     first, *_ = answered(tmp_path, rows)[stream.TITLE].sentences
-    assert first == "A step's p99 is lowest with quick at 2 of 2 sizes, clearly at 1 of these; base's is 4.0 × as long."
+    assert first == "The lowest p99 is quick's at all 2 sizes; at 1, others may be as low. base's is 4.0 × as long."
 
 
 def test_the_slowest_calls_of_a_stream_stand_beside_what_the_machine_adds(tmp_path):
