@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from reports.packages import packages_of
-from reports.tracks import DEFAULT, word
+from reports.tracks import DEFAULT, called
 from reports.verdict import BASELINE, FASTER
 
 NEAR = 1.1
@@ -19,8 +19,6 @@ NEAR = 1.1
 PLAIN = "plain code"
 LIBRARIES = {"torch": "PyTorch", "jax": "JAX"}
 """The libraries that most readers can't leave, by the names of their packages."""
-OUR_CPP = ("torch_cpp", "jax_ffi")
-"""The implementations that are in no library: the C++ of this suite."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,11 @@ class Choice:
     low: float
     high: float
     mean: float
+
+    @property
+    def called(self) -> str:
+        """Its name, and what it is where that is not plain code."""
+        return called(self.implementation, self.track)
 
 
 @dataclass(frozen=True)
@@ -147,27 +150,18 @@ def sentences(region: Region, baseline: str) -> Iterator[Advice]:
     if best is None:
         advised = f"Use {baseline}: nothing is clearly faster."
     elif best.high > 1:
-        takes = f"{_called(best)} takes {_range(best)} × its time"
+        takes = f"{best.called} takes {_range(best)} × its time"
         advised = f"Use {baseline}, or measure yours: {takes}."
     else:
-        advised = f"Use {_called(best)}: it takes {_range(best)} × {baseline}'s time."
+        advised = f"Use {best.called}: it takes {_range(best)} × {baseline}'s time."
     yield Advice("", advised, has_range=best is not None)
     packages = {library: package for package, library in LIBRARIES.items()}
     for among, choice in region.among.items():
         words = f"{baseline}, since nothing is clearly faster"
         if choice:
-            words = f"{_called(choice)}, {_range(choice)} × {baseline}"
+            words = f"{choice.called}, {_range(choice)} × {baseline}"
         package = packages.get(among.removeprefix("plain "), "")
         yield Advice(package, f"In {among}: {words}.", has_range=choice is not None)
-
-
-def _called(choice: Choice) -> str:
-    """Return its name, and what it is where that is not plain code."""
-    if choice.implementation in OUR_CPP:
-        return f"{choice.implementation} (our C++)"
-    if choice.track != DEFAULT:
-        return f"{choice.implementation} ({word(choice.track)})"
-    return choice.implementation
 
 
 def _range(choice: Choice) -> str:

@@ -9,10 +9,22 @@ PEAK = "peak"
 LIMITS = ("floor", PEAK)
 """Names and tracks of what is no LSTM: the peak, and the floor of older runs. Tables and charts leave them out."""
 
+OUR_CPP = ("torch_cpp", "jax_ffi")
+"""The implementations that are in no library: the C++ of this suite."""
+
 
 def word(track: str) -> str:
     """Return what readers call a track."""
     return "plain" if track == DEFAULT else track
+
+
+def called(implementation: str, track: str) -> str:
+    """Return the name of an implementation, and what it is where that is not plain code."""
+    if implementation in OUR_CPP:
+        return f"{implementation} (our C++)"
+    if track != DEFAULT:
+        return f"{implementation} ({word(track)})"
+    return implementation
 
 
 def rank(track: str) -> int:

@@ -18,6 +18,7 @@ from reports.history import lasting
 from reports.packages import packages_of
 from reports.report import PURPOSES, Answer, Report
 from reports.tables import ratio, words_of
+from reports.tracks import called
 from reports.verdict import FASTER, SLOWER, UNCLEAR
 
 OPTIONS: Mapping[str, tuple[Any, str]] = {
@@ -176,19 +177,19 @@ def _sentences(baseline: str, rows: pd.DataFrame, every: pd.DataFrame) -> Iterat
         yield f"With {others} of these {len(rows)} options, {baseline} runs another operator than without."
 
 
-def _cost(row: Any, baseline: str, less: tuple[str, float] | None) -> str:
+def _cost(row: Any, baseline: str, less: tuple[str, str, float] | None) -> str:
     """Return what a costly option costs the baseline and, where some takes less, that; for packed rows what to use.
 
-    `less`: its name, and its ratio to the baseline's time without.
+    `less`: its name, its track, and its ratio to the baseline's time without.
     """
     is_packed = row.option == UNEQUAL
     time = "padded time" if is_packed else "time without it"
     takes = f"{baseline} takes {two_digits(row.cost)} × its {time}"
     uses = []
     if less:
-        name, ratio = less
+        name, track, ratio = less
         takes += f"; {name} takes {two_digits(ratio)} × {baseline}'s {time}"
-        uses = [f"use {name}"]
+        uses = [f"use {called(name, track)}"]
     if not is_packed:
         return f"{_capital(row.option)}: {takes}."
     if not Problem.parse(row.problem).bidirectional:  # what goes back would begin in the padding
@@ -201,7 +202,7 @@ def _capital(words: str) -> str:
     return words[0].upper() + words[1:]
 
 
-def _less(costly: pd.DataFrame, every: pd.DataFrame) -> dict[str, tuple[str, float]]:
+def _less(costly: pd.DataFrame, every: pd.DataFrame) -> dict[str, tuple[str, str, float]]:
     """Return for each option what of the baseline's library takes LESS of its time, or below, and its `over`."""
     library = packages_of(costly).str[0].iloc[0]
     same = every[packages_of(every).str[0] == library]
@@ -210,7 +211,7 @@ def _less(costly: pd.DataFrame, every: pd.DataFrame) -> dict[str, tuple[str, flo
     for row in costly.itertuples():
         best = same[same["option"] == row.option].sort_values("over").iloc[0]
         if best["over"] <= LESS * row.cost:
-            found[row.option] = (best["implementation"], best["over"])
+            found[row.option] = (best["implementation"], best["track"], best["over"])
     return found
 
 

@@ -48,8 +48,7 @@ def side_by_side(machines: Sequence[Machine]) -> Answer | None:
         spreads.append(rows["seconds"].max() / rows["seconds"].min())
     alike, *others = _alike(machines, names, published)
     sentences = [
-        f"{alike}; {baseline}'s time differs up to {max(spreads):.1f} times.",
-        f"{baseline}'s time is in the table: {_least(first)}.",
+        f"{alike}; {baseline}'s time differs up to {max(spreads):.1f} times: {_least(first)}.",
         *others,
         *_releases(machines, names),
     ]
@@ -89,10 +88,10 @@ def _alike(
         if where:
             on_each.append(f"on {listed(where)} nothing is clearly faster than {baseline}")
         others.append(f"{case}: {'; '.join(on_each)}.")
-    sentences = [f"The fastest LSTM is the same in {len(same)} of {len(same) + len(others)} cases"]
+    sentences = [f"The same LSTM is fastest in {len(same)} of {len(same) + len(others)} cases"]
     if same:
         of_same = [f"{name} in {number}" for name, number in Counter(same).most_common()]
-        sentences.append(f"The same is {listed(of_same)}.")
+        sentences.append(f"The same: {listed(of_same)}.")
     return [*sentences, *others]
 
 

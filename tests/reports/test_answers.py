@@ -104,8 +104,10 @@ def test_the_cost_of_an_option_is_the_ratio_to_the_same_problem_without(tmp_path
     assert over["unequal packed rows, other"] == "2.00", "its time with the option over the baseline's without"
     assert over["dropout, over 2 layers, other"] == "1.00"
     assert [*answer.sentences[:-1]] == [
-        "Pad or use other: on unequal packed rows, base takes 50 × its padded time;"
-        " other takes 2 × base's padded time.",
+        (
+            "Pad or use other: on unequal packed rows, base takes 50 × its padded time;"
+            " other takes 2 × base's padded time."
+        ),
         "Projection to 1: base takes 3 × its time without it; other takes 2 × base's time without it.",
         "2 layers: base takes 2 × its time without it.",
     ], "nothing else where it is no quicker"

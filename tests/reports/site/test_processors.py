@@ -22,7 +22,7 @@ def test_it_says_where_processors_differ_in_what_is_fastest(tmp_path):
     one = on(tmp_path, "one", [(0.5, 0.7), (0.5, 2.0), (0.5, 2.0)])
     two = on(tmp_path, "two", [(0.7, 0.5), (0.6, 2.0), (1.0, 2.0)])
     said = processors.side_by_side(by_machine([one, two])).text
-    assert "The fastest LSTM is the same in 1 of 3 cases; base's time differs up to 1.0 times." in said
+    assert "The same LSTM is fastest in 1 of 3 cases; base's time differs up to 1.0 times: " in said
     assert f"Training at {SHAPES[0]}: first on one; second on two." in said
     assert f"Training at {SHAPES[1]}" not in said
     assert f"Training at {SHAPES[2]}: first on one; on two nothing is clearly faster than base." in said
