@@ -90,6 +90,11 @@ def _broken(name: str) -> Markup:
     return escape(one_line(name)).replace("_", "_" + Markup("<wbr>"))
 
 
+def _over_lines(command: str) -> Markup:
+    """Return a command over lines of its own."""
+    return escape(rows.over_lines(one_line(command)))
+
+
 def _hash(text: str) -> str:
     """Return what a Content-Security-Policy names a script or style by that may run."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
@@ -102,7 +107,13 @@ ENVIRONMENT = jinja2.Environment(
     trim_blocks=True,
     loader=jinja2.FileSystemLoader(TEMPLATES),
 )
-ENVIRONMENT.filters |= {"address": _address, "broken": _broken, "hash": _hash, "span": span}
+ENVIRONMENT.filters |= {
+    "address": _address,
+    "broken": _broken,
+    "hash": _hash,
+    "over_lines": _over_lines,
+    "span": span,
+}
 
 
 def _rendered(name: str, links: Links, scripts: Sequence[str], **values: Any) -> str:
@@ -184,7 +195,6 @@ def save(
         older=OLDER,
         row_id=rows.row_id,
         again=rows.again,
-        over_lines=rows.over_lines,
         preamble=preamble,
         libraries=sorted(libraries),
         called=LIBRARIES,
