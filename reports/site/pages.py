@@ -195,6 +195,7 @@ def save(
         older=OLDER,
         row_id=rows.row_id,
         again=rows.again,
+        executable=rows.executable,
         preamble=preamble,
         libraries=sorted(libraries),
         called=LIBRARIES,

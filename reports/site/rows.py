@@ -98,6 +98,12 @@ def python(run: Run, row: Any) -> str:
     return own.get("Python") or run.metadata.versions.get("python") or UNKNOWN
 
 
+def executable(run: Run, row: Any) -> str:
+    """Return the name of that Python, such as python3.13: another may not have the row's versions."""
+    minor = re.match(r"\d+\.\d+", python(run, row))
+    return f"python{minor[0]}" if minor else "python3"
+
+
 def again(run: Run, row: Any) -> str:
     """Return the line for a shell, in a clone, that measures a row again at its commit with its versions.
 

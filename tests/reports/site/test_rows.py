@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from benchmarks.metadata import Commit
-from reports.site.rows import again, command, over_lines
+from reports.site.rows import again, command, executable, over_lines
 from tests.helpers.answers import report_of
 from tests.helpers.records import described, save, trained
 
@@ -34,6 +34,8 @@ def test_a_row_is_measured_again_at_its_commit_with_its_versions(tmp_path):
     start = f"git checkout {'f' * 12} && printf '%s\\n' torch==2.13.0"
     assert lines["base"].startswith(f"{start} jax==0.12.0 > pins.txt && PIP_CONSTRAINT=$PWD/pins.txt nox -s bench -- ")
     assert lines["old@jax==0.8.*"].startswith(f"{start} > pins.txt && ")
+    [base] = [row for row in report.summary.itertuples() if row.implementation == "base"]
+    assert executable(run, base) == "python3.11"
 
 
 @pytest.mark.process
