@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 nox.needs_version = ">=2026.7.11"  # CommandFailed has the return code
-nox.options.default_venv_backend = "virtualenv"
+nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["bench"]
 
@@ -20,9 +20,8 @@ TWO_FILES = ["--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorde
 COVERAGE = ["--cov"] if sys.version_info >= (3, 12) else []  # costs too much time before
 EVERY_TEST = [["-m", "alone"], [*TWO_FILES, "-m", "not alone and not gpu", *COVERAGE]]
 """Two runs of pytest: what measures, then everything else, two files at a time."""
-PYTHONS: dict[
-    str, str
-] = {}  # of each environment that several sessions share, by the session that builds it
+BUILT: dict[str, nox.Session] = {}
+"""The session that has built each environment, by its name: others run in it, and add packages to it."""
 
 
 def lowest_version(text: str) -> str:
@@ -38,13 +37,22 @@ def lowest_version(text: str) -> str:
 
 def install(session: nox.Session, *groups: str, at: Callable[[str], str] = str) -> None:
     """Install groups of pyproject.toml. With --no-venv the session has no environment: it runs in the present one."""
-    if groups != ("report",):  # which runs anywhere
+    has_torch = groups != ("report",)
+    if has_torch:  # a report is made anywhere
         runpy.run_path("impls/core/system.py")["check"]()
-    PYTHONS[session.name] = "python"
+    BUILT.setdefault(session.name, session)
     if session.virtualenv.is_sandboxed:
-        PYTHONS[session.name] = str(Path(session.bin, "python"))
+        variables = {"UV_COMPILE_BYTECODE": "1"}  # as pip does: workers import and write none
+        packages_folders = Path(session.virtualenv.location).glob("lib/*/site-packages")
+        if has_torch and not any((folder / "torch").exists() for folder in packages_folders):
+            build = runpy.run_path("impls/core/torch_build.py")
+            chosen = build["variables"]()
+            variables |= chosen
+            if chosen:
+                session.log(build["SAID"])
+        packages = dict.fromkeys(map(at, nox.project.dependency_groups(PYPROJECT, *groups)))
         try:
-            session.install("--quiet", *map(at, nox.project.dependency_groups(PYPROJECT, *groups)))
+            session.install("--quiet", *packages, env=variables)
         except CommandFailed:
             sys.exit(3)  # nox's own 1 would say that there is a regression
 
@@ -54,10 +62,10 @@ def run(session: nox.Session, environment: str, module: str, *arguments: str) ->
 
     After Ctrl-C it has a minute to write what it has.
     """
+    built = BUILT[environment]
+    python = str(Path(built.bin, "python")) if built.virtualenv.is_sandboxed else "python"
     try:
-        session.run(
-            PYTHONS[environment], "-m", module, *arguments, external=True, interrupt_timeout=60
-        )
+        session.run(python, "-m", module, *arguments, external=True, interrupt_timeout=60)
     except CommandFailed as failed:
         if failed.return_code in (None, 1):
             raise
@@ -71,19 +79,12 @@ def run_suite(session: nox.Session, environment: str) -> None:
 
 @nox.session(default=False)
 def core(session: nox.Session) -> None:
-    """The environment of bench, agree and regression."""
+    """The environment of bench, agree and regression; tests and lint add their packages to it."""
     install(session, "core")
 
 
-@nox.session(default=False)
-def dev(session: nox.Session) -> None:
-    """The environment of tests and lint."""
-    install(session, "lint")
-
-
 in_core = nox.session(venv_backend="none", requires=["core"])
-in_dev = nox.session(venv_backend="none", requires=["dev"])
-"""Sessions that run in the environment of another."""
+"""A session that runs in the environment of another."""
 
 
 @in_core
@@ -144,25 +145,28 @@ def publish(session: nox.Session) -> None:
     report(session, "publish")
 
 
-@in_dev
+@in_core
 def tests(session: nox.Session) -> None:
     """The tests of the suite itself. -- --all: also what takes minutes. Other arguments: one pytest of those."""
-    run_tests(session, "dev")
+    install(BUILT["core"], "tests")
+    run_tests(session, "core")
 
 
-@in_dev
+@in_core
 def lint(session: nox.Session) -> None:
     """Style, types, and what documents and published data say."""
+    install(BUILT["core"], "lint")
     texts = ["pytest", *TWO_FILES, "-m", "texts"]
     for command in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], texts):
-        run(session, "dev", *command)
+        run(session, "core", *command)
 
 
-@nox.session(venv_backend="none", requires=["dev"], default=False)
+@nox.session(venv_backend="none", requires=["core"], default=False)
 def mutants(session: nox.Session) -> None:
     """Change what verdicts are made of, a line at a time: a quick test should fail. Then list what none has found."""
-    run(session, "dev", "mutmut", "run", *session.posargs)
-    run(session, "dev", "mutmut", "results")
+    install(BUILT["core"], "lint")
+    run(session, "core", "mutmut", "run", *session.posargs)
+    run(session, "core", "mutmut", "results")
 
 
 @nox.session(python="3.11", default=False)

@@ -11,12 +11,19 @@ from packaging.utils import canonicalize_name
 
 from benchmarks.regression.snapshots import Unusable
 from impls.core import environments
-from impls.core.installing import NotBuilt, run_pip
+from impls.core.installing import NotBuilt, run_installer
 
 Differences = dict[str, tuple[str, str]]
 """By distribution: base's version and head's."""
 Pair = tuple[str, str, Differences]
 """Base's Python, head's Python, and the distributions that differ."""
+LISTING = """
+import json, platform
+from importlib.metadata import distributions
+installed = [(each.name, each.version) for each in distributions() if each.name]
+print(json.dumps({"python": platform.python_version(), "installed": installed}))
+"""
+"""Prints what an environment holds. It may have no pip of its own."""
 PYTHON = "Python"
 """Its name beside those of distributions, none of which has a capital."""
 
@@ -61,12 +68,10 @@ def names_of(requirements: Sequence[str]) -> set[str]:
 @functools.cache
 def freeze(python: str) -> dict[str, str]:
     """Return what an environment holds: versions by canonical name, without their local part (`+cpu`), and PYTHON's."""
-    command = [python, "-I", "-m", "pip", "inspect", "--disable-pip-version-check"]
-    found = json.loads(run_pip(command))
-    versions = {PYTHON: found["environment"]["python_full_version"]}
-    for package in found["installed"]:
-        about = package["metadata"]
-        versions[canonicalize_name(about["name"])] = about["version"].partition("+")[0]
+    found = json.loads(run_installer([python, "-I", "-c", LISTING]))
+    versions = {PYTHON: found["python"]}
+    for name, version in found["installed"]:
+        versions[canonicalize_name(name)] = version.partition("+")[0]
     return versions
 
 

@@ -1,4 +1,7 @@
-"""Installs packages into an environment with virtualenv and pip, and says in one line why it can't."""
+"""Installs packages into an environment with uv, or where it is not there with virtualenv and pip.
+
+Where that fails, one line says why.
+"""
 
 import contextlib
 import platform
@@ -9,11 +12,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from impls.core import command_line, pythons
+from impls.core import command_line, pythons, torch_build
 from impls.core.processes import run_guarded
 
-NOTHING_FITS = ("No matching distribution found", "different Python")
-"""What pip says where a distribution is missing for its Python."""
+OF_PYTHON = re.compile(
+    "does not satisfy Python|requires? Python|Python ABI tag|Python implementation tag"  # uv
+    "|No matching distribution found|different Python|conflicting dependencies"  # pip
+)
+"""What uv and pip say where a distribution is missing for the Python of an environment."""
+OFFLINE = re.compile("network was disabled|Failed to fetch|Retrying")
+"""What they say without a network, where pip finds no distribution either."""
 
 
 class NotBuilt(ValueError):
@@ -64,76 +72,61 @@ def _install_with(
     # so that a killed build leaves nothing elsewhere
     temporary = folder / "tmp"
     temporary.mkdir(parents=True)
-    # unlike venv, it needs no ensurepip, which Debian has in another package
-    virtualenv = (sys.executable, "-m", "virtualenv", "--quiet", "--no-periodic-update")
-    own = ("--app-data", temporary / "virtualenv")
-    run_pip([*virtualenv, *own, "--python", python, folder], TMPDIR=str(temporary))
     limits = folder / "constraints.txt"
     limits.write_text("".join(f"{line}\n" for line in constraints))
-    # -I: what PYTHONPATH leads to must not count as installed
-    pip = (str(folder / "bin" / "python"), "-I", "-m", "pip", "install")
-    quiet = ("--progress-bar=off", "--disable-pip-version-check", "--retries=2")
-    run_pip([*pip, *quiet, "-c", limits, *requirements], TMPDIR=str(temporary))
+    built = str(folder / "bin" / "python")
+    uv = find_uv()
+    if uv:
+        make = [uv, "venv", "--quiet", "--no-project", "--allow-existing", "--python", python]
+        install = [uv, "pip", "install", "--quiet", "--python", built]
+    else:
+        # unlike venv, it needs no ensurepip, which Debian has in another package
+        make = [sys.executable, "-m", "virtualenv", "--quiet", "--no-periodic-update"]
+        make += ["--app-data", str(temporary / "virtualenv"), "--python", python]
+        # -I: what PYTHONPATH leads to must not count as installed
+        install = [built, "-I", "-m", "pip", "install", "--progress-bar=off", "--retries=2"]
+        install += ["--disable-pip-version-check"]
+    variables = {"TMPDIR": str(temporary), "UV_COMPILE_BYTECODE": "1"}
+    if uv and any("torch" in requirement for requirement in requirements):
+        chosen = torch_build.variables()
+        variables |= chosen
+        if chosen:
+            command_line.say(torch_build.SAID, err=True)
+    run_installer([*make, folder], **variables)
+    run_installer([*install, "-c", limits, *requirements], **variables)
     shutil.rmtree(temporary, ignore_errors=True)
 
 
-def run_pip(command: Sequence[str | Path], **variables: str) -> str:
-    """Run pip or virtualenv and return what it prints.
+def find_uv() -> str | None:
+    """Return the path of uv: that of this environment, or the one on PATH; None where there is none."""
+    own = Path(sys.executable).with_name("uv")
+    return str(own) if own.exists() else shutil.which("uv")
+
+
+def run_installer(command: Sequence[str | Path], **variables: str) -> str:
+    """Run a command of uv, virtualenv or pip and return what it prints.
 
     Raises:
-        NotBuilt: with the first error that pip prints, and the requirements that it says are in conflict.
+        NotBuilt: with the error that it prints.
         NothingFits: where another Python may do.
     """
     done = run_guarded(command, variables)
     if done.returncode:
-        kind = NothingFits if _nothing_fits(done) else NotBuilt
-        raise kind(f"pip could not build an environment: {_reason(done)}")
+        text = done.stdout + done.stderr
+        of_python = OF_PYTHON.search(text) and not OFFLINE.search(text)
+        kind = NothingFits if of_python else NotBuilt
+        raise kind(f"the environment could not be built: {_reason(done)}")
     return done.stdout
 
 
-def _nothing_fits(failed: subprocess.CompletedProcess[str]) -> bool:
-    if "Retrying" in failed.stderr:  # without a network pip finds no distribution either
-        return False
-    if any(text in failed.stderr for text in NOTHING_FITS):
-        return True
-    # versions of one package that all require what has no distribution
-    conflict = _conflict(failed)
-    requiring = {line.split()[0] for line in conflict}
-    return len(requiring) == 1 and all(" depends on " in line for line in conflict)
-
-
-def _conflict(failed: subprocess.CompletedProcess[str]) -> list[str]:
-    """Return the lines in which pip says what is in conflict, such as `torch 2 depends on setuptools<82`."""
-    found = re.search(r"The conflict is caused by:\n(.*?)(\n\n|$)", failed.stdout, re.DOTALL)
-    return [line.strip() for line in found[1].splitlines()] if found else []
-
-
 def _reason(failed: subprocess.CompletedProcess[str]) -> str:
+    """Return what uv says after `error:` and `cause:`, or the first error of pip."""
     lines = failed.stderr.splitlines() or [f"exit code {failed.returncode}"]
-    errors = [line for line in lines if re.match("ERROR: (?!Ignored the following)", line)]
-    error = (errors or lines)[0].removeprefix("ERROR: ")
-    wanted = _wanted(failed)
-    if wanted:
-        error += f"; it wants Python {' or '.join(wanted)}"
-    elif "(from versions: none)" in error:
-        return f"{error} (is there a network?)"
+    causes = [line.partition(": ")[2] for line in lines if line.startswith("  cause: ")]
+    errors = [line for line in lines if re.match("error: |ERROR: (?!Ignored the following)", line)]
+    first = (errors or lines)[0]
+    error = re.sub("^error: ", "", first, flags=re.IGNORECASE)
     error = re.sub(r" \(from versions: .*?\)", "", error)  # a long list
-    conflict = _conflict(failed)
-    if conflict:
-        error += f" ({'; '.join(conflict)})"
-    return error
-
-
-def _wanted(failed: subprocess.CompletedProcess[str]) -> list[str]:
-    """Return which Pythons the versions want that would do, such as `>=3.12`; empty where pip does not say so."""
-    from packaging.requirements import Requirement
-
-    asked = re.search(r"satisfies the requirement (.+?) \(from", failed.stderr)
-    if asked is None:
-        return []
-    versions = Requirement(asked[1]).specifier
-    wanted: dict[str, None] = {}
-    for version, python in re.findall(r"(\S+) Requires-Python ([^;\n]+)", failed.stderr):
-        if versions.contains(version, prereleases=True):
-            wanted[python] = None
-    return list(wanted)
+    if OFFLINE.search(failed.stderr):
+        error += " (is there a network?)"
+    return ": ".join([error, *causes[:2]])

@@ -82,8 +82,9 @@ class Implementation(Constants, frozen=True, kw_only=True):
 
     @property
     def by_default(self) -> bool:
-        """Whether it is measured where none is named: it is not optional, and needs no environment of its own."""
-        return not self.optional and not self.requires and not self.is_exported
+        """Whether it is measured where none is named: not optional, no environment of its own, compiled in seconds."""
+        takes_more = self.optional or self.requires or self.compile_minutes
+        return not takes_more and not self.is_exported
 
     @property
     def is_exported(self) -> bool:

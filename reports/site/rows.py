@@ -125,7 +125,7 @@ def again(run: Run, row: Any) -> str:
     if pins:
         words = shlex.join(f"{name}=={version}" for name, version in pins.items())
         steps.append(f"printf '%s\\n' {words} > pins.txt")
-        measure = f"PIP_CONSTRAINT=$PWD/pins.txt {measure}"
+        measure = f"UV_CONSTRAINT=$PWD/pins.txt {measure}"
     return " && ".join([*steps, measure])
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.helpers import processes
 from tests.helpers.processes import ROOT
+from tests.helpers.wheels import wheel
 
 pytestmark = pytest.mark.process
 
@@ -19,12 +20,15 @@ TOLD = "import os, sys; print('RAN', sys.prefix, *sys.argv[1:]); sys.exit(int(os
 def made_up(tmp_path):
     """A checkout with the true noxfile, whose modules only tell where they ran and whose groups need no download."""
     shutil.copyfile(ROOT / "noxfile.py", tmp_path / "noxfile.py")
-    system = tmp_path / "impls" / "core" / "system.py"
-    system.parent.mkdir(parents=True)
-    shutil.copyfile(ROOT / "impls" / "core" / "system.py", system)
+    (tmp_path / "impls" / "core").mkdir(parents=True)
+    for name in ("system.py", "torch_build.py"):
+        shutil.copyfile(ROOT / "impls" / "core" / name, tmp_path / "impls" / "core" / name)
     names = ("core", "calibrate", "report", "tests", "lint")
-    (tmp_path / "pyproject.toml").write_text("[dependency-groups]\n" + "".join(f'{name} = ["pip"]\n' for name in names))
-    for module in ("benchmarks", "reports"):
+    groups = (f'{name} = ["of-{name}"]\n' for name in names)
+    (tmp_path / "pyproject.toml").write_text("[dependency-groups]\n" + "".join(groups))
+    for name in names:
+        wheel(tmp_path, f"of_{name}", "1")
+    for module in ("benchmarks", "reports", "pytest"):
         (tmp_path / module).mkdir()
         (tmp_path / module / "__init__.py").touch()  # or else a package that some other project installed comes first
         (tmp_path / module / "__main__.py").write_text(TOLD)
@@ -33,15 +37,20 @@ def made_up(tmp_path):
 
 def nox(folder, *arguments, **variables):
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return processes.python("-m", "nox", *arguments, cwd=folder, PATH=path, **variables)
+    packages = {"UV_FIND_LINKS": str(folder), "UV_OFFLINE": "1"}
+    return processes.python("-m", "nox", *arguments, cwd=folder, PATH=path, **packages, **variables)
 
 
-def test_three_sessions_share_one_environment(made_up):
+def test_sessions_share_one_environment_and_tests_add_their_packages_to_it(made_up):
     sessions = ("bench", "agree", "regression")
-    done = nox(made_up, "--session", *sessions)
-    assert done.returncode == 0, done.stderr
-    ran = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("RAN")]
-    assert ran == [[str(made_up / ".nox" / "core"), command] for command in sessions]
+    for asked, groups in ((sessions, ["core"]), (("tests",), ["core", "tests"])):
+        done = nox(made_up, "--session", *asked, "--", "mine")
+        assert done.returncode == 0, done.stderr
+        ran = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("RAN")]
+        core = made_up / ".nox" / "core"
+        assert ran == [[str(core), *([] if asked == ("tests",) else [command]), "mine"] for command in asked]
+        installed = sorted(path.stem for path in core.glob("lib/*/site-packages/of_*.py"))
+        assert installed == [f"of_{name}" for name in groups]
     assert [path.name for path in (made_up / ".nox").iterdir() if path.is_dir()] == ["core"]
 
 
@@ -55,7 +64,7 @@ def test_without_environments_the_present_one_gets_the_arguments_and_its_exit_co
 
 def test_packages_that_cannot_be_installed_are_no_regression(made_up):
     path = made_up / "pyproject.toml"
-    path.write_text(path.read_text().replace('core = ["pip"]', 'core = ["missing @ file:///no/such/folder"]'))
+    path.write_text(path.read_text().replace('core = ["of-core"]', 'core = ["of-core==2"]'))
     done = nox(made_up, "--session", "regression")
     assert done.returncode == 3, done.stderr
     assert "RAN" not in done.stdout

@@ -51,7 +51,7 @@ def test_releases_are_timed_beside_each_other_and_an_environment_holds_exactly_w
     asked = [f"{mine}{release}" for release in (*held, "@tinyframe==9")]
     done = python(
         "-m", "benchmarks", "bench", *impls("numpy_lstm", *asked), *SMALL, "--mode", "forward",
-        "--out", tmp_path / "out", timeout=500, XDG_CACHE_HOME=str(cache), PIP_FIND_LINKS=str(tmp_path),
+        "--out", tmp_path / "out", timeout=500, XDG_CACHE_HOME=str(cache), UV_FIND_LINKS=str(tmp_path),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "installing an environment for tiny_lstm@tinyframe==1.2.*" in done.stderr

@@ -26,7 +26,7 @@ if [ -z "${BASE//0/}" ]; then # such as a push of a new branch
     echo "::error::this event has no commit to compare with; set the input base"
     code=2
 else
-    command -v nox > /dev/null || python -m pip install --quiet nox
+    command -v nox > /dev/null || python -m pip install --quiet "nox[uv]"
     (cd "$suite" && nox -s regression -- "${arguments[@]}" "${further[@]}") || code=$?
 fi
 if [ "$code" -eq 1 ] && [ ! -f "$REPORT/regression.json" ]; then

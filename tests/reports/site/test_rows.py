@@ -32,7 +32,7 @@ def test_a_row_is_measured_again_at_its_commit_with_its_versions(tmp_path):
     run = described(report.run, commit=Commit(id="f" * 40, dirty=False), versions=versions)
     lines = {row.implementation: again(run, row) for row in report.summary.itertuples()}
     start = f"git checkout {'f' * 12} && printf '%s\\n' torch==2.13.0"
-    assert lines["base"].startswith(f"{start} jax==0.12.0 > pins.txt && PIP_CONSTRAINT=$PWD/pins.txt nox -s bench -- ")
+    assert lines["base"].startswith(f"{start} jax==0.12.0 > pins.txt && UV_CONSTRAINT=$PWD/pins.txt nox -s bench -- ")
     assert lines["old@jax==0.8.*"].startswith(f"{start} > pins.txt && ")
     [base] = [row for row in report.summary.itertuples() if row.implementation == "base"]
     assert executable(run, base) == "python3.11"
