@@ -177,7 +177,7 @@ OF_TORCH = [
 
 
 PRESETS = {
-    "quick": Preset(QUICK, TIMED, blocks=3),
+    "quick": Preset(QUICK, TIMED, replicates=3, blocks=6),
     # what the README, the site and docs/results.md show: in two runs, since other environments take as long again
     "published": Preset(PUBLISHED, TRAINED, ("common",)),
     "published-others": Preset(PUBLISHED, TRAINED, ("torch_lstm", "others")),

@@ -60,8 +60,6 @@ def test_a_line_comes_also_while_nothing_is_told(clock, capsys, monkeypatch):
 
 def test_the_time_of_a_resumed_run_has_only_its_own_turns(clock):
     clock.time = lambda: 1000.0
-    turns = [Turn(started=at, seconds=1e-3, outside_seconds=30.0) for at in (100.0, 900.0)]
-    assert (
-        account(880.0, [SimpleNamespace(turns=turns), SimpleNamespace(turns=None)])
-        == "2 min 0 s, of which measuring 25%"
-    )
+    turns = [Turn(started=at, seconds=1e-3, outside_seconds=30.0) for at in (100.0, 904.0)]
+    told = account(880.0, [SimpleNamespace(turns=turns), SimpleNamespace(turns=None)])
+    assert told == "2 min 0 s: checking 20 %, starting 55 %, measuring 25 %"
