@@ -219,11 +219,11 @@ STATUS = {
 
 
 _COMPARE = (
-    "from benchmarks.worker import agreement\nagreement.compare = lambda *_, **__: agreement.Largest(0.0, 'off')\n"
+    "from benchmarks.judge import agreement\nagreement.compare = lambda *_, **__: agreement.Largest(0.0, 'off')\n"
 )
-_FINISHED = "from benchmarks.worker import sanity\nsanity.check_left = lambda *_: None\n"
-_REMEMBERED = "from benchmarks.worker import sanity\nsanity.check_not_remembered = lambda *_: None\n"
-_READ = "from benchmarks.worker import sanity\nsanity.check_reading = lambda *_: None\n"
+_FINISHED = "from benchmarks.judge import sanity\nsanity.check_left = lambda *_: None\n"
+_REMEMBERED = "from benchmarks.judge import sanity\nsanity.check_not_remembered = lambda *_: None\n"
+_READ = "from benchmarks.judge import sanity\nsanity.check_reading = lambda *_: None\n"
 SWITCHED_OFF = {
     "async_work": _FINISHED,
     "remembers": _REMEMBERED,
@@ -299,7 +299,7 @@ def check_told(rows, name):
     assert pd.isna(row.seconds)
 
 
-@pytest.mark.parametrize(("names", "seconds"), [(FEW, 300), (["hangs"], 20)], ids=["at once", "after a time"])
+@pytest.mark.parametrize(("names", "seconds"), [(FEW, 300), (["hangs"], 5)], ids=["at once", "after a time"])
 def test_a_fault_is_told_with_its_reason_and_costs_its_own_rows_only(names, seconds, tmp_path):
     """What hangs has a run of its own: on a busy machine, to fill the memory can take longer than is waited for it."""
     good = ("numpy_lstm", "keeps_an_idle_child")
