@@ -20,11 +20,6 @@ from reports import history
 from reports.frames import ARM, BENCHMARK, Run
 from reports.tracks import LIMITS
 
-NOTHING = pd.DataFrame(columns=[*BENCHMARK, "sd", "freedom"]).astype(
-    {"sd": float, "freedom": float}
-)
-"""What lasts for a round where nothing is on record."""
-
 
 def intervals(rows: pd.DataFrame, by: list[str], name: str, lasting: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each group of logs, one log for each replicate: see intervals_of_rounds.
@@ -242,7 +237,7 @@ class Blocks:
     """
 
     def __init__(
-        self, turns: pd.DataFrame, records: pd.DataFrame, lasting: pd.DataFrame = NOTHING
+        self, turns: pd.DataFrame, records: pd.DataFrame, lasting: pd.DataFrame = history.NOTHING
     ) -> None:
         self.lasting = lasting
         self.logs = ratios.block_logs(

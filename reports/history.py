@@ -29,6 +29,10 @@ An odd one would explain all that lasts in a benchmark, though it hardly moves a
 """
 LEAST_FREEDOM = 3
 """With fewer degrees of freedom, nothing is known of a benchmark."""
+NOTHING = pd.DataFrame(columns=[*BENCHMARK, "sd", "freedom"]).astype(
+    {"sd": float, "freedom": float}
+)
+"""What lasts for a round where nothing is on record."""
 WHERE = BENCHMARK[1:]
 """The columns that name a benchmark but for its problem."""
 ALIKE = ["digest", "versions", "state"]
@@ -108,6 +112,8 @@ def lasting_on(label: str, rows: pd.DataFrame, what: str) -> pd.DataFrame:
     """
     rounds = of_machine(label).rename(columns={what: "value", f"{what}_explained": "explained"})
     rounds = rounds.dropna(subset="value")
+    if rounds.empty:
+        return NOTHING
     rounds["sizes"] = rounds["problem"].map(sizes)
     benchmarks = rows[BENCHMARK].drop_duplicates(ignore_index=True)
     benchmarks["sizes"] = benchmarks["problem"].map(sizes)
@@ -115,6 +121,8 @@ def lasting_on(label: str, rows: pd.DataFrame, what: str) -> pd.DataFrame:
     for level in (BENCHMARK, ["sizes", *WHERE], WHERE, ["device"]):
         lasts = between(rounds, level, ARM, ALIKE)
         known.append(benchmarks.merge(lasts[lasts["freedom"] >= LEAST_FREEDOM], on=level))
+        if len(known[-1]) == len(benchmarks):
+            break
     return pd.concat(known)[[*BENCHMARK, "sd", "freedom"]].drop_duplicates(BENCHMARK)
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.words import share
-from reports.estimates import NOTHING, Blocks, blocks_of, sound
+from reports.estimates import Blocks, blocks_of, sound
 from reports.frames import ARM, Run
+from reports.history import NOTHING
 
 FAR_SECONDS = 250e-9
 """From this round trip on, processors are far."""

@@ -7,8 +7,9 @@ import pytest
 from benchmarks.statistics.intervals import Means, t_interval
 from benchmarks.statistics.rounds import effective, mean_of_rounds, one_more
 from reports import history
-from reports.estimates import NOTHING, intervals
+from reports.estimates import intervals
 from reports.frames import ARM, BENCHMARK
+from reports.history import NOTHING
 from tests.helpers.records import SMALL, record, save
 
 WITHIN, ARMS, PROBLEMS = 0.02, 6, 60

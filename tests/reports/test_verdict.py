@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import estimates, tables
+from reports import estimates, history, tables
 from reports.estimates import Blocks
 from reports.frames import BENCHMARK
 from reports.report import Report
@@ -16,7 +16,7 @@ from tests.helpers.records import record, save, spread_out, trained
 def frame(groups):
     number = np.repeat(range(len(groups)), list(map(len, groups)))
     rows = pd.DataFrame({"number": number, "round": "a", "log": np.concatenate(groups), **dict.fromkeys(BENCHMARK, "")})
-    return estimates.intervals(rows, ["number", *BENCHMARK], "ratio", estimates.NOTHING)
+    return estimates.intervals(rows, ["number", *BENCHMARK], "ratio", history.NOTHING)
 
 
 def test_runs_without_a_difference_raise_false_alarms_at_the_nominal_rate():
