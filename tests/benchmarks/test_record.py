@@ -39,8 +39,7 @@ def test_a_run_ends_well_with_these_statuses_and_no_other(gpu, also):
 
 
 def test_a_row_knows_its_problem_and_each_column_has_its_type():
-    kept = [int(path.stem.rpartition("-v")[2]) for path in DATA.glob("records-v*.parquet")]
-    assert max(kept) == record.SCHEMA_VERSION, "tests of reports read a file of each"
+    assert (DATA / f"records-v{record.SCHEMA_VERSION}.parquet").exists(), "tests of reports read it"
     problem = Problem.parse("t3-b2-i4-h5-l6")
     row = Record(run_id="r", implementation="a", workload="w", mode="m", replicate=0, **record.problem_fields(problem))
     known = ("problem", "seq_len", "num_layers", "dtype", "status", "reason")

@@ -21,7 +21,7 @@ from tests.helpers.processes import ROOT
 PUBLISHED = sorted(path.parent for path in (ROOT / "reports" / "published").glob("*/results.parquet"))
 """The folders of the published runs, the oldest first."""
 DATA = ROOT / "tests" / "data"
-"""Records of a published run, cut down to two implementations, replicates and samples, in each schema version."""
+"""Records of a published run, cut down to two implementations, replicates and samples, in old schema versions."""
 V2 = DATA / "records-v2.parquet"
 
 ENVIRONMENT = {

@@ -18,8 +18,8 @@ from reports.summary import summarise
 from tests.helpers.records import DATA, ENVIRONMENT, SMALL, V2, record, refused, save
 
 
-@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION + 1))
-def test_a_file_of_every_schema_version_reads(version):
+@pytest.mark.parametrize("version", [1, SCHEMA_VERSION])
+def test_a_file_of_the_oldest_schema_version_reads_as_the_newest_does(version):
     run = frames.read_run(DATA / f"records-v{version}.parquet")
     assert set(run.records["schema_version"]) == {version}
     assert run.turns["gpu_throttled"].isna().all() == (version < 6)
