@@ -127,7 +127,7 @@ def test_what_depends_on_the_batch_it_was_prepared_for_disagrees_and_is_written(
     assert statuses["-p3"] == "unsupported"
 
 
-@pytest.mark.process
+@pytest.mark.nightly
 def test_another_form_of_an_lstm_is_right_with_each_option():
     done = agree("--options", "--impl", "torch_lstm_traced", "--impl", "torch_lstm_scripted", "--dtype", "float32")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -53,7 +53,7 @@ def test_a_round_is_due_so_long_after_the_last_one_began(tmp_path):
     assert due(tmp_path / "round-3", 0) == 0
 
 
-@pytest.mark.process
+@pytest.mark.nightly
 def test_rounds_that_are_killed_while_they_wait_go_on_when_the_next_is_due(tmp_path):
     out = tmp_path / "out"
 

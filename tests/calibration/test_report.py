@@ -37,7 +37,7 @@ def test_the_whole_report(monkeypatch):
     assert [row[0] for row in cells_of(text) if row[0].endswith("lasts")] == [f"{n} % lasts" for n in (0, 2, 4, 8)]
 
 
-@pytest.mark.process
+@pytest.mark.nightly
 def test_tables_made_again_are_the_same_to_the_digit(tmp_path, monkeypatch):
     for name, few in FEW.items():
         monkeypatch.setattr(report, name, few)

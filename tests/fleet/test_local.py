@@ -38,7 +38,7 @@ def measured(tmp_path):
     return (*SMALL, *impls(other, "numpy_lstm"))
 
 
-@pytest.mark.process
+@pytest.mark.nightly
 def test_two_runs_on_this_machine_end_in_one_table(measured, tmp_path):
     folder = tmp_path / "fleet"
     done = python("-m", "benchmarks", "fleet", "--local", "2", "--fleet", folder, *measured, "--replicates", "2")
@@ -84,7 +84,7 @@ def test_a_run_that_was_finished_by_hand_has_ended(tmp_path):
     assert (before.return_value, after.return_value) == (3, 0)
 
 
-@pytest.mark.process
+@pytest.mark.nightly
 def test_two_gates_on_this_machine_end_in_one_verdict(tmp_path):
     folder, summary = tmp_path / "fleet", tmp_path / "summary.md"
     done = python(

@@ -86,7 +86,7 @@ def test_a_graph_is_recorded_when_inputs_are_loaded_and_a_call_replays_it_and_wa
     assert told(cuda) == ["CUDAGraph().replay", "waited", "CUDAGraph().replay"]
 
 
-@pytest.mark.process
+@pytest.mark.nightly
 def test_every_tensor_of_a_pytorch_implementation_is_on_the_device():
     if not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"):
         pytest.skip("this torch can't make a device")

@@ -42,14 +42,14 @@ def errors(arm, problem):
 
 
 # more rows than a program has, more units, a depth that is no multiple; layers, directions, no bias
-@pytest.mark.process
+@pytest.mark.nightly
 @pytest.mark.parametrize("text", ["t2-b17-i2-h19", "t3-b2-i3-h5-l2-bi-nobias-float16"])
 def test_every_result_and_gradient_agrees(arm, text):
     problem = Problem.parse(text)
     assert max(errors(arm, problem)) < agreement.TOLERANCES[problem.dtype]
 
 
-@pytest.mark.process
+@pytest.mark.nightly
 def test_programs_that_meet_agree_too(arm, monkeypatch):
     """With one program for everything nobody waits, but everybody is counted."""
     kernels = sys.modules["impls.families.triton_recurrence"]
@@ -83,7 +83,7 @@ def test_what_does_not_fit_on_the_gpu_is_unsupported(arm, monkeypatch):
         arm.prepare(Problem.parse("t1-b1-i1-h1"), {}, "cpu", "sequence")
 
 
-@pytest.mark.process
+@pytest.mark.nightly
 def test_the_kernels_compile_for_a_gpu_that_is_not_here():
     """To PTX and machine code, in which programs wait for each other only where they are to meet."""
     done = python("-m", "tests.helpers.compiled")

@@ -19,6 +19,8 @@ from tests.helpers.judges import given, torch_judge
 
 pytestmark = pytest.mark.process
 TOLERANCE = {"float64": 1e-10, "float32": 4e-5, "float16": 1e-2, "bfloat16": 8e-2}
+HALF = ("float16", "bfloat16")
+"""Each is compiled for ten seconds."""
 NAMES = "output", "h_n", "c_n"
 
 
@@ -47,14 +49,14 @@ def same(got, want, dtype="float64"):
         assert np.asarray(array, float) == pytest.approx(want[name], rel=0, abs=most), name
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", *(pytest.param(each, marks=pytest.mark.nightly) for each in HALF)])
 @pytest.mark.parametrize("text", ["t1-b1-i1-h1-nobias", "t4-b3-i2-h5-l3-bi-p2-first", "t7-b5-i3-h17-bi-p3-var"])
 def test_every_dtype(text, dtype):
     case = given(text)
     same(results(*case, dtype=dtype), torch_judge(*case), dtype)
 
 
-@settings(max_examples=40, derandomize=True)
+@settings(max_examples=15, derandomize=True)
 @drawn(st.randoms(use_true_random=False), st.sampled_from(["resets", "lengths", ""]))
 def test_any_call(random, kind):
     draw, hidden = random.randint, random.randint(2, 40)
@@ -208,10 +210,10 @@ def test_what_is_beyond_a_length_is_not_read():
 def test_threads_of_python_and_of_ours_change_nothing(monkeypatch):
     cases = [given(f"t5-b{batch}-i4-h20-l2") for batch in (1, 6, 70)]
     wanted = [torch_judge(*case) for case in cases]
-    for threads in ("1", "2", "5"):
+    for threads in ("1", "5"):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
         with ThreadPoolExecutor(6) as pool:
-            for made, want in zip(pool.map(lambda case: results(*case), cases * 4), wanted * 4, strict=True):
+            for made, want in zip(pool.map(lambda case: results(*case), cases * 2), wanted * 2, strict=True):
                 same(made, want)
 
 

@@ -23,6 +23,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN"),
 ]
 TOLERANCE = {torch.float32: 4e-5, torch.float64: 1e-12, torch.float16: 2e-2, torch.bfloat16: 0.15}
+DTYPES = [
+    torch.float32,
+    torch.float64,
+    pytest.param(torch.float16, marks=pytest.mark.nightly),  # each is compiled for ten seconds
+    pytest.param(torch.bfloat16, marks=pytest.mark.nightly),
+]
 randn = torch.randn
 
 
@@ -122,7 +128,7 @@ def test_a_call_and_its_gradients(call):
     same(lambda module: gradients(module, *CALLS[call]()))
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     "options",
     ["num_layers=3", "bidirectional=True", "proj_size=3", "bias=False", "batch_first=True",
@@ -307,6 +313,7 @@ def test_an_output_that_was_changed_in_place_is_refused_where_torch_sometimes_ta
             in_place(way)(LSTM(5, 7, **options))
 
 
+@pytest.mark.nightly
 def test_under_autocast_the_output_is_float32_and_float64_stays():
     module = LSTM(5, 7)
     with torch.autocast("cpu"):

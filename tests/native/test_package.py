@@ -28,6 +28,7 @@ def python(tmp_path_factory):
     return run
 
 
+@pytest.mark.nightly  # what is installed is compiled anew
 @pytest.mark.parametrize(
     ("file", "said"),
     [

@@ -70,7 +70,7 @@ def test_reports_need_the_packages_of_their_group_alone(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.process
+@pytest.mark.nightly
 def test_the_tests_on_a_gpu_need_no_more_to_begin(few):
     assert "No module named 'altair'" in python("-c", "import altair", **few).stderr, "the negative control"
     words = ("gpu_check", "--simulated", "--collect-only")

@@ -71,7 +71,7 @@ def test_a_worker_that_is_stopped_before_its_device_is_done_is_a_failure(setting
         test_suite.test_a_worker_is_stopped_only_when_its_device_is_done(setting, print)
 
 
-@pytest.mark.process
+@pytest.mark.nightly
 def test_a_cupti_that_is_there_and_does_not_work_is_a_failure(tmp_path):
     (tmp_path / "cupti").mkdir()
     (tmp_path / "cupti" / "cupti.py").write_text("raise RuntimeError('no libcupti')")

@@ -48,7 +48,7 @@ FAULTS = {
 """By implementation: its file in the base and in the head, and what is said of it."""
 THEIRS = ("mine", "astray")
 """Those that are of another repository."""
-SAME = ("numpy_lstm", "torch_lstm", "jax_scan")
+SAME = ("numpy_lstm", "torch_lstm")
 
 
 def gate(checkout, out, *arguments, **env):

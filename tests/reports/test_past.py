@@ -6,6 +6,7 @@ import pytest
 
 from reports import history, past
 
+pytestmark = pytest.mark.nightly
 WITHIN, BETWEEN, REPLICATES = 0.02, 0.03, 4
 LABEL = "a machine, 2 threads"
 

@@ -88,7 +88,7 @@ def test_a_folder_that_holds_a_report_is_skipped_with_one_line(tmp_path):
     assert "there is no run" in alone.stderr
 
 
-@pytest.mark.parametrize("name", ["index.html", "rows.html", "run/results.json", "notes.txt"])
+@pytest.mark.parametrize("name", ["index.html", "notes.txt"])
 def test_a_users_own_files_are_not_replaced(name, tmp_path):
     run, mine = save(tmp_path / "run", SMALL).folder, tmp_path / "out" / name
     for _ in range(2):  # onto its own files it writes again

@@ -55,7 +55,7 @@ def ended(runner, how):
     return said
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", [pytest.param(signal.SIGTERM, marks=pytest.mark.nightly), signal.SIGKILL])
 def test_a_killed_run_leaves_its_replicates_and_no_process_and_goes_on(tmp_path, python, how):
     """It is killed in its second replicate: the file is prepared at the admission, and in each replicate."""
     out, path = tmp_path / "out", tmp_path / "waiting.py"

@@ -6,7 +6,6 @@ import platform
 import pandas as pd
 import pytest
 
-from impls.core import pythons
 from tests.helpers.processes import SMALL, impls, python
 from tests.helpers.wheels import wheel
 
@@ -43,10 +42,6 @@ def test_releases_are_timed_beside_each_other_and_an_environment_holds_exactly_w
     }
     for version in ("1.2", "1.3"):
         wheel(tmp_path, "tinyframe", version, FRAMEWORK)
-    for version in list(pythons.others())[:1]:
-        minor = version.rpartition(".")[0]
-        wheel(tmp_path, "tinyframe", "1.4", FRAMEWORK, f"Requires-Python: =={minor}.*")
-        held["@tinyframe==1.4"] = f"tinyframe 1.4, Python {version}"
     mine.write_text(FILE)
     asked = [f"{mine}{release}" for release in (*held, "@tinyframe==9")]
     done = python(

@@ -45,6 +45,7 @@ def test_rounds_of_one_run_are_published_as_one(tmp_path):
     )
 
 
+@pytest.mark.nightly
 def test_a_run_of_other_releases_replaces_rounds(tmp_path):
     to = tmp_path / "published"
     publish(publishable(tmp_path / "one", of_round(1)), to, publishable(tmp_path / "two", of_round(2)))
@@ -54,6 +55,7 @@ def test_a_run_of_other_releases_replaces_rounds(tmp_path):
     assert (publish(newer, to).exception, names(to)) == (None, ["newer"])
 
 
+@pytest.mark.nightly
 def test_publishing_names_the_rows_that_have_left_their_earlier_intervals(tmp_path, monkeypatch):
     to = tmp_path / "published"
     to.mkdir()
@@ -118,6 +120,7 @@ def test_a_further_round_is_joined_with_the_published_ones_and_only_once(tmp_pat
         assert (to / "three" / "results.parquet").read_bytes() == content
 
 
+@pytest.mark.nightly
 def test_a_round_that_names_its_python_is_one_of_older_rounds_which_do_not(tmp_path):
     to = tmp_path / "published"
     older = publishable(tmp_path / "one", of_round(1, versions="torch 2"))
@@ -129,6 +132,7 @@ def test_a_round_that_names_its_python_is_one_of_older_rounds_which_do_not(tmp_p
     assert "no round of two: they differ in the versions of" in done.stdout
 
 
+@pytest.mark.nightly
 def test_a_run_of_which_some_code_changed_says_so(tmp_path):
     to = tmp_path / "published"
 
@@ -143,6 +147,7 @@ def test_a_run_of_which_some_code_changed_says_so(tmp_path):
     assert "no round of three: they differ in the code of jax_scan\n" in done.stdout
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(("time", "published"), [("002429", ["run"]), ("002500", ["later"])])
 def test_rounds_that_began_soon_after_each_other_are_not_joined(time, published, tmp_path):
     """But a run that was measured so is published, and so are all its rounds where one is there already."""
@@ -162,6 +167,7 @@ def test_rounds_that_began_soon_after_each_other_are_not_joined(time, published,
     assert len(frames.read_run(to / "later").rounds) == 2
 
 
+@pytest.mark.nightly
 def test_rounds_of_two_peaks_are_two_runs(tmp_path, monkeypatch):
     to = tmp_path / "published"
     one, two, three = (publishable(tmp_path / name, of_round(k)) for k, name in enumerate(("one", "two", "three"), 1))

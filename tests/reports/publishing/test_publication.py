@@ -151,8 +151,14 @@ def another(row):
     [
         pytest.param(later, 1, ["later"], id="other code"),
         pytest.param(later, 2, ["later", "run"], id="another processor"),
-        pytest.param(lambda row: later(row, run_id="20251231T000000-r"), 1, ["later", "run"], id="an older run"),
-        pytest.param(another, 1, ["later", "run"], id="another LSTM"),
+        pytest.param(
+            lambda row: later(row, run_id="20251231T000000-r"),
+            1,
+            ["later", "run"],
+            id="an older run",
+            marks=pytest.mark.nightly,
+        ),
+        pytest.param(another, 1, ["later", "run"], id="another LSTM", marks=pytest.mark.nightly),
     ],
 )
 def test_a_run_takes_the_place_of_an_older_one_all_of_whose_rows_it_has(change, model, left, tmp_path):

@@ -293,7 +293,8 @@ def test_without_its_script_there_is_one_answer_and_then_the_table(folder, visit
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 @pytest.mark.parametrize("name", ["index.html", "rows.html"])
 def test_it_fits_and_axe_finds_nothing(folder, visit, name, width, scheme):
-    page = visit(folder / name, width=width, color_scheme=scheme)
+    few = "#mode=backward&track=tuned" if name == "rows.html" else ""  # axe looks at each row that is shown
+    page = visit(folder / name, few, width=width, color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     boxes = [chart.bounding_box() for chart in page.locator(".chart:visible svg").all()]
     assert len(boxes) >= 3 or name == "rows.html"

@@ -2,6 +2,10 @@
 
 import re
 
+import pytest
+
+pytestmark = pytest.mark.nightly
+
 
 def opened(site, row):
     """The part of rows.html that a row opens to."""
