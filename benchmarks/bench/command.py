@@ -5,8 +5,7 @@ import sys
 
 import click
 
-from benchmarks import json_files, out_folder
-from benchmarks.bench import duration
+from benchmarks import duration, json_files, out_folder
 from benchmarks.bench.results_json import pytest_benchmark_json
 from benchmarks.bench.run import measure, seconds_left
 from benchmarks.bench.run_options import RunOptions, resolved, resumed

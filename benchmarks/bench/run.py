@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from benchmarks import hardware, json_files, machine
-from benchmarks.bench import duration
+from benchmarks import duration, hardware, json_files, machine
 from benchmarks.bench.rounds import PAUSE_SECONDS, SavedRun, joined, paced
 from benchmarks.bench.run_options import FILES, RunOptions, changed, files_used, resumed
 from benchmarks.options import new_run_id, start_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import json_files, machine, out_folder
+from benchmarks import duration, json_files, machine, out_folder
 from benchmarks.cases import GATED_MODES, GATED_PROBLEM
 from benchmarks.metadata import Metadata
 from benchmarks.options import command
@@ -89,6 +89,10 @@ class Gate:
             result = alike(compared.base.names, options.benchmarks, options.margin)
             self.conclude(result, compared)
             return
+        both = compared.base.versions.keys() & compared.head.versions.keys()
+        implementations = [compared.head.versions[name].implementation for name in both]
+        takes = duration.words_of_gate(options, implementations, decision.FEWEST)
+        command_line.say(takes, err=True)
         with scratch() as place:
             session_of = partial(Session, options, (compared.base, compared.head), cores, place)
             began = time.time()

@@ -3,11 +3,12 @@
 import msgspec
 import pytest
 
-from benchmarks.bench import duration
+from benchmarks import duration
 from benchmarks.bench.rounds import PAUSE_SECONDS
 from benchmarks.bench.run import seconds_left
 from benchmarks.bench.run_options import RunOptions
 from benchmarks.progress import Stage
+from benchmarks.regression.gate_options import GateOptions
 from impls.core import registry
 
 OPTIONS = RunOptions(
@@ -45,6 +46,17 @@ def test_a_turn_is_as_long_as_its_calls(monkeypatch):
         monkeypatch.setattr(duration, "call_seconds", lambda *_, call=call: call)
         options = msgspec.structs.replace(OPTIONS, benchmarks=(benchmark,), blocks=1)
         assert duration.seconds(options, 1) == 2 * (2.0 + 2.0 + 0.5)
+
+
+@pytest.mark.usefixtures("only_turns")
+def test_a_gate_has_two_sides_and_at_most_all_its_replicates():
+    options = GateOptions(
+        benchmarks=("t4-b2-i8-h8/sequence/forward",), turn_seconds=1.0, replicates=40, blocks=15, threads=1
+    )
+    of_replicate = 15 * 4 * 1.0  # blocks, turns of both sides
+    assert duration.parts(options, duration.pairs(options, [registry.resolve("torch_lstm")]), 2) == (0.0, of_replicate)
+    said = duration.words_of_gate(options, [registry.resolve("torch_lstm")], 4)
+    assert said.endswith("it takes about 4 minutes or more, at most about 40 minutes")
 
 
 def test_only_what_is_left_of_a_run_is_counted(tmp_path, monkeypatch):

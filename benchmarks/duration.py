@@ -1,13 +1,14 @@
-"""How long a run takes, said before it starts: a sum over its implementations and benchmarks.
+"""How long a run or a gate takes, said before it starts: a sum over its implementations and benchmarks.
 
 Each constant is rough. Together they were fitted to whole runs on two processors.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from benchmarks.bench.run_options import RunOptions
 from benchmarks.cases import Benchmark
+from benchmarks.options import Options
 from benchmarks.progress import Stage
+from benchmarks.runner.blocks import SPACING_SECONDS
 from benchmarks.words import count
 from benchmarks.worker.timing import CALLS
 from impls.core import registry
@@ -63,28 +64,38 @@ def reference_seconds(benchmarks: Iterable[Benchmark]) -> float:
     return 2 * work / REFERENCE_OPERATIONS
 
 
-def pairs(options: RunOptions) -> Iterator[tuple[Implementation, Benchmark]]:
-    """Yield each implementation of a run with each benchmark that it may be able to do."""
+Pair = tuple[Implementation, Benchmark]
+
+
+def pairs(options: Options, implementations: Iterable[Implementation]) -> list[Pair]:
+    """Return each implementation with each benchmark of the options that it may be able to do."""
     benchmarks = [Benchmark.parse(text) for text in options.benchmarks]
-    for text in options.implementations:
-        implementation = registry.resolve(text)
-        for benchmark in benchmarks:
-            if not implementation.lacks(options.device, benchmark.problem, benchmark.workload):
-                yield implementation, benchmark
+    return [
+        (implementation, benchmark)
+        for implementation in implementations
+        for benchmark in benchmarks
+        if not implementation.lacks(options.device, benchmark.problem, benchmark.workload)
+    ]
 
 
-def seconds(options: RunOptions, replicates: int, admitted: bool = False) -> float:
-    """Return about how long the rest of a run takes.
+def pairs_of_run(options: Options) -> list[Pair]:
+    """Return the pairs of a run, whose options name its implementations."""
+    return pairs(options, map(registry.resolve, options.implementations))
+
+
+def parts(options: Options, able: Iterable[Pair], sides: int = 1) -> tuple[float, float]:
+    """Return about how long the admission of a session takes, and about how long each replicate.
 
     Args:
         options: with nothing left open.
-        replicates: how many are left.
-        admitted: whether its implementations have been checked before.
+        able: what is measured.
+        sides: how many versions there are of each implementation.
     """
-    able = list(pairs(options))
+    able = list(able)
     reference = reference_seconds(benchmark for _, benchmark in able)
-    admission = RUN_SECONDS + reference
-    replicate = START_SECONDS * len({implementation.name for implementation, _ in able}) + reference
+    admission = 0.0
+    replicate = START_SECONDS * len({implementation.name for implementation, _ in able})
+    turns = 0.0
     for implementation, benchmark in able:
         call = 0.0  # of the peak
         if implementation.is_lstm:
@@ -95,25 +106,56 @@ def seconds(options: RunOptions, replicates: int, admitted: bool = False) -> flo
             admission += COMPILE_SECONDS * implementation.compile_minutes
         timed = CALLS if WORKLOADS[benchmark.workload].timed_by_call else 1
         turn = TURN_SECONDS + TURN_CALLS * call + max(options.turn_seconds, timed * call)
-        replicate += OPEN_SECONDS + OPEN_CALLS * call + 2 * options.blocks * turn
-    if admitted:
-        admission = 0.0
-    return admission + replicates * replicate
+        replicate += OPEN_SECONDS + OPEN_CALLS * call
+        turns += 2 * options.blocks * turn
+    waited = max(sides * turns, options.blocks * SPACING_SECONDS)
+    return RUN_SECONDS + reference + sides * admission, reference + sides * replicate + waited
 
 
-def stages(options: RunOptions) -> dict[Stage, float]:
+def seconds(options: Options, replicates: int, admitted: bool = False) -> float:
+    """Return about how long the rest of a run takes.
+
+    Args:
+        options: with nothing left open.
+        replicates: how many are left.
+        admitted: whether its implementations have been checked before.
+    """
+    admission, replicate = parts(options, pairs_of_run(options))
+    return replicates * replicate + (0.0 if admitted else admission)
+
+
+def stages(options: Options) -> dict[Stage, float]:
     """Return the share of a whole run's time that each of its stages takes."""
     checking = seconds(options, 0) / seconds(options, options.replicates)
     return {Stage.CHECKING: checking, Stage.REPLICATE: 1 - checking}
 
 
-def words(options: RunOptions, left: float) -> str:
+def words(options: Options, left: float) -> str:
     """Return such as `measuring 4 problems × 12 implementations; it takes about 12 minutes`, of the seconds left."""
-    able = list(pairs(options))
+    able = pairs_of_run(options)
+    return f"measuring {_what(able)}; it takes about {rounded(left)}"
+
+
+def words_of_gate(options: Options, implementations: Iterable[Implementation], fewest: int) -> str:
+    """Return such as `comparing 1 problem × 6 implementations; it takes about 3 minutes or more, at most 28`.
+
+    Args:
+        options: with nothing left open; its replicates are the most.
+        implementations: those that both sides have.
+        fewest: replicates of a gate that finds nothing.
+    """
+    able = pairs(options, implementations)
+    admission, replicate = parts(options, able, sides=2)
+    least = rounded(admission + fewest * replicate)
+    most = rounded(admission + options.replicates * replicate)
+    return f"comparing {_what(able)}; it takes about {least} or more, at most about {most}"
+
+
+def _what(able: Iterable[Pair]) -> str:
+    """Return such as `4 problems × 12 implementations`."""
     problems = {benchmark.problem for _, benchmark in able}
     names = {implementation.name for implementation, _ in able if implementation.is_lstm}
-    what = f"{count(len(problems), 'problem')} × {count(len(names), 'implementation')}"
-    return f"measuring {what}; it takes about {rounded(left)}"
+    return f"{count(len(problems), 'problem')} × {count(len(names), 'implementation')}"
 
 
 def rounded(seconds: float) -> str:
