@@ -98,9 +98,16 @@ def _install_with(
 
 
 def find_uv() -> str | None:
-    """Return the path of uv: that of this environment, or the one on PATH; None where there is none."""
+    """Return the path of uv: that of this environment, or the one on PATH; None where there is none that runs."""
     own = Path(sys.executable).with_name("uv")
-    return str(own) if own.exists() else shutil.which("uv")
+    found = str(own) if own.exists() else shutil.which("uv")
+    if found is None:
+        return None
+    try:
+        done = subprocess.run([found, "--version"], check=False, capture_output=True)
+    except OSError:
+        return None
+    return found if done.returncode == 0 else None
 
 
 def run_installer(command: Sequence[str | Path], **variables: str) -> str:

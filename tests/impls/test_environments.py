@@ -205,6 +205,16 @@ def test_the_pythons_of_this_machine_are_of_other_minor_versions_the_nearest_fir
 
 
 @pytest.mark.process
+@pytest.mark.parametrize(("does", "runs"), [("exit 0", True), ("kill -SEGV $$", False)])
+def test_pip_is_asked_where_uv_does_not_run(does, runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    uv = tmp_path / "uv"
+    uv.write_text(f"#!/bin/sh\n{does}\n")
+    uv.chmod(0o755)
+    assert installing.find_uv() == (str(uv) if runs else None)
+
+
+@pytest.mark.process
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("without_uv", [False, True], ids=["uv", "pip"])
 @pytest.mark.parametrize("what", ["its metadata", "a wheel of what all its versions require"])
