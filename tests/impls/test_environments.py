@@ -248,6 +248,7 @@ def test_what_wants_another_python_gets_it(what, without_uv, tmp_path, monkeypat
 def test_where_no_environment_can_be_built_the_user_reads_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     done = subprocess.CompletedProcess([], 1, "", "")
+    monkeypatch.setattr(installing, "find_uv", lambda: None)
     monkeypatch.setattr(installing, "run_guarded", lambda *_: done)
     with pytest.raises(NotBuilt, match=r"pip install 'equinox>=0\.11' 'jax>=0\.8'$"):
         environments.python_for(registry.resolve("equinox_lstm"))
