@@ -25,12 +25,14 @@ from tests.helpers.judges import given, torch_judge
 
 NIGHTLY = {"torch_cell_compiled", "torch_lstm_compiled", "torch_lstm_dynamic", "torch_scan"}
 """What torch.compile compiles, which takes seconds. It has one layer and one direction here."""
+LIKE_ANOTHER = {"flax_linen", "jax_scan_hoisted"}
+"""What XLA compiles for seconds, and is like flax_nnx or jax_scan. Each quick run checks it too."""
 
 
 def marked(name):
     """A parameter with its marker: what XLA or a compiler of C++ compiles is no plain test."""
-    kind = "nightly" if name in NIGHTLY else "process" if registry.resolve(name).framework in ("jax", "flax") else ""
-    kind = kind or ("process" if name == "torch_cpp" else "")
+    is_compiled = name == "torch_cpp" or registry.resolve(name).framework in ("jax", "flax")
+    kind = "nightly" if name in NIGHTLY | LIKE_ANOTHER else "process" if is_compiled else ""
     return pytest.param(name, marks=getattr(pytest.mark, kind) if kind else ())
 
 

@@ -29,7 +29,7 @@ def index(tmp_path, monkeypatch):
     server.released = threading.Event()
     server.released.set()
     server.status = 200
-    threading.Thread(target=server.serve_forever).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
     monkeypatch.setattr(torch_build, "INDEX", f"http://127.0.0.1:{server.server_port}/")
     monkeypatch.setattr(torch_build, "SECONDS", 60.0)
     monkeypatch.setattr(torch_build, "DRIVERS", [str(tmp_path / "driver")])
