@@ -236,7 +236,7 @@ print(options.executable_build_options.debug_options.xla_gpu_per_fusion_autotune
 """
 
 
-@pytest.mark.process
+@pytest.mark.nightly
 def test_on_a_gpu_both_sides_have_one_folder_for_what_xla_chooses_by_timing(tmp_path):
     """Otherwise equal code may get other kernels for a whole gate. JAX says itself which folder it takes."""
     for side in ("base", "head"):

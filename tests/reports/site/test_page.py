@@ -135,29 +135,30 @@ def ask(page, typed):
     return expect(page.locator("#nearest"))
 
 
-@pytest.mark.parametrize(
-    ("typed", "found", "said"),
-    [
-        ("t30-b60-i256-h500", "t32-b64-i256-h512", "--problem t30-b60-i256-h500"),
-        ("B = 2", "t64-b2-i128-h128", "was measured"),
-        ("batch 2, seq_len 64, hidden size 128", "t64-b2-i128-h128", "was measured"),
-        ("64 time steps, 2 rows", "t64-b2-i128-h128", "was measured"),
-        ("T5000 B16", "t64-b16-i128-h128", "Far from all"),
-        ("64, 2, 128, 128", "t64-b2-i128-h128", "was measured"),
-        ("packed", None, "Nothing like that"),
-        ("hidden 500, batch 64", "t32-b64-i256-h512", "You gave no steps: taken as 64."),
-        ("seq 64, hidden 128, batch -5", None, "Write sizes of 1 or more"),
-        ("t64-b16-i128-h128-bfloat16", None, "Nothing"),
-        ("T64 B1 L3", None, "Nothing"),
-        ("jaxx, training, batch 2 rows", "t64-b2-i128-h128", "Not understood: jaxx."),
-    ],
-)
-def test_a_typed_shape_finds_the_nearest_and_nothing_of_another_kind(page, typed, found, said):
-    ask(page, typed).to_contain_text(said)
-    expect(page.locator("[data-shape]:visible")).to_have_count(int(bool(found)))
-    expect(page.locator("[data-batches]:visible")).to_have_count(0)
-    if found:
-        advice(page).to_contain_text(found)
+TYPED = [
+    ("t30-b60-i256-h500", "t32-b64-i256-h512", "--problem t30-b60-i256-h500"),
+    ("B = 2", "t64-b2-i128-h128", "was measured"),
+    ("batch 2, seq_len 64, hidden size 128", "t64-b2-i128-h128", "was measured"),
+    ("64 time steps, 2 rows", "t64-b2-i128-h128", "was measured"),
+    ("T5000 B16", "t64-b16-i128-h128", "Far from all"),
+    ("64, 2, 128, 128", "t64-b2-i128-h128", "was measured"),
+    ("packed", None, "Nothing like that"),
+    ("hidden 500, batch 64", "t32-b64-i256-h512", "You gave no steps: taken as 64."),
+    ("seq 64, hidden 128, batch -5", None, "Write sizes of 1 or more"),
+    ("t64-b16-i128-h128-bfloat16", None, "Nothing"),
+    ("T64 B1 L3", None, "Nothing"),
+    ("jaxx, training, batch 2 rows", "t64-b2-i128-h128", "Not understood: jaxx."),
+]
+"""What is typed, the shape that is found, and what is said of it."""
+
+
+def test_a_typed_shape_finds_the_nearest_and_nothing_of_another_kind(page):
+    for typed, found, said in TYPED:
+        ask(page, typed).to_contain_text(said)
+        expect(page.locator("[data-shape]:visible")).to_have_count(int(bool(found)))
+        expect(page.locator("[data-batches]:visible")).to_have_count(0)
+        if found:
+            advice(page).to_contain_text(found)
 
 
 def test_between_two_cells_of_the_map_both_are_said_and_beyond_them_nothing(page):
@@ -290,8 +291,15 @@ def test_without_its_script_there_is_one_answer_and_then_the_table(folder, visit
     assert rows(page).count() == page.locator("tbody.row").count() > 500
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-@pytest.mark.parametrize("name", ["index.html", "rows.html"])
+@pytest.mark.parametrize(
+    ("name", "width", "scheme"),
+    [
+        ("index.html", 390, "dark"),
+        ("rows.html", 1280, "light"),
+        pytest.param("index.html", 1280, "light", marks=pytest.mark.nightly),
+        pytest.param("rows.html", 390, "dark", marks=pytest.mark.nightly),
+    ],
+)
 def test_it_fits_and_axe_finds_nothing(folder, visit, name, width, scheme):
     few = "#mode=backward&track=tuned" if name == "rows.html" else ""  # axe looks at each row that is shown
     page = visit(folder / name, few, width=width, color_scheme=scheme)
