@@ -148,7 +148,7 @@ def publish(session: nox.Session) -> None:
 @in_core
 def tests(session: nox.Session) -> None:
     """The tests of the suite itself. -- --all: also what takes minutes. Other arguments: one pytest of those."""
-    install(BUILT["core"], "tests")
+    install(BUILT["core"], "nightly" if session.posargs == ["--all"] else "tests")
     run_tests(session, "core")
 
 
@@ -172,7 +172,7 @@ def mutants(session: nox.Session) -> None:
 @nox.session(python="3.11", default=False)
 def lowest(session: nox.Session) -> None:
     """The tests on the lowest versions that pyproject.toml admits, on the lowest Python."""
-    install(session, "tests", at=lowest_version)
+    install(session, "nightly", at=lowest_version)
     run_tests(session, "lowest")
 
 

@@ -15,7 +15,7 @@ from impls.core.weights import make_weights
 from tests.helpers import compiled
 from tests.helpers.processes import python
 
-pytest.importorskip("triton", reason="Triton has wheels for Linux only")
+pytest.importorskip("triton", reason="Triton comes with PyTorch for CUDA, or with -- --all")
 
 from impls.families import triton_recurrence
 

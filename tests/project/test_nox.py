@@ -23,7 +23,7 @@ def made_up(tmp_path):
     (tmp_path / "impls" / "core").mkdir(parents=True)
     for name in ("system.py", "torch_build.py"):
         shutil.copyfile(ROOT / "impls" / "core" / name, tmp_path / "impls" / "core" / name)
-    names = ("core", "calibrate", "report", "tests", "lint")
+    names = ("core", "calibrate", "report", "tests", "nightly", "lint")
     groups = (f'{name} = ["of-{name}"]\n' for name in names)
     (tmp_path / "pyproject.toml").write_text("[dependency-groups]\n" + "".join(groups))
     for name in names:
